@@ -1,0 +1,55 @@
+"""The contract of the graph inside an artifact: its inputs, its outputs, and one run's answer.
+
+Both backends return ``GraphOutput`` and the exporter names its tensors after ``INPUTS`` and
+``OUTPUTS``, so that the order is written down once. Knows shapes, not what computes them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+INPUTS = ("waveform", "lengths")
+OUTPUTS = (
+    "emission",
+    "emission_lengths",
+    "tokens",
+    "token_lengths",
+    "token_starts",
+    "token_ends",
+    "token_scores",
+    "transcript",
+)
+EMISSION = OUTPUTS[:2]  # what a caller who only wants emissions asks for
+DECODED = OUTPUTS[2:]  # what a caller who only wants transcripts asks for
+
+
+@dataclass(frozen=True)
+class GraphOutput:
+    """The outputs that were asked for; one that was not is None. Padding holds no meaning."""
+
+    emission: NDArray[np.float32] | None = None  # (B, T, C)
+    emission_lengths: NDArray[np.int64] | None = None  # (B,) frames
+    tokens: NDArray[np.int64] | None = None  # (B, N) indices into the labels
+    token_lengths: NDArray[np.int64] | None = None  # (B,)
+    token_starts: NDArray[np.int64] | None = None  # (B, N) frames
+    token_ends: NDArray[np.int64] | None = None  # (B, N) frames, exclusive
+    token_scores: NDArray[np.float32] | None = None  # (B, N) 0 to 1
+    transcript: Sequence[str] | None = None  # (B,)
+
+
+class Backend(Protocol):
+    """Something that runs an artifact. Safe to call from several threads."""
+
+    provider: str  # what it runs on, as the backend itself names it
+
+    def run(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,) samples
+        outputs: Sequence[str] = OUTPUTS,
+    ) -> GraphOutput:
+        """The outputs named in `outputs`, for each row of the batch."""
+        ...

@@ -1,0 +1,51 @@
+"""SHA-256 of files, and the check of one against what a manifest records.
+
+Everything that opens a file of a package (onnxruntime, torch, the golden clips) has it checked here
+first. Knows nothing of what the files are.
+"""
+
+import hashlib
+from pathlib import Path
+
+from voxport.errors import IntegrityError, PackageNotFoundError
+from voxport.manifest import FileEntry
+
+_BLOCK = 1 << 20  # bytes read at a time: packages hold files of several GB
+
+
+def sha256_file(path: Path) -> str:
+    """The file's SHA-256 as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def file_entry(path: Path) -> FileEntry:
+    """What a manifest records about the file at `path`."""
+    return FileEntry(path.name, path.stat().st_size, sha256_file(path))
+
+
+def check(folder: Path, entry: FileEntry) -> Path:
+    """The path of `entry` in `folder`, once its size and its hash are found to be as recorded."""
+    path = folder / entry.path
+    if not path.is_file():
+        raise PackageNotFoundError(
+            f"{path}: the manifest lists this file and it is missing; "
+            "copy the package again or export it again"
+        )
+    size = path.stat().st_size
+    if size != entry.bytes:
+        raise _changed(path, f"{entry.bytes} bytes", f"{size} bytes")
+    found = sha256_file(path)
+    if found != entry.sha256:
+        raise _changed(path, f"sha256 {entry.sha256}", f"sha256 {found}")
+    return path
+
+
+def _changed(path: Path, expected: str, found: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path}: not the file that the manifest records: expected {expected}, found {found}; "
+        "copy the package again or export it again"
+    )

@@ -1,0 +1,270 @@
+"""``manifest.json``: what a package is, how to run it and what was measured on it.
+
+The exporter builds these dataclasses and writes ``Manifest.to_json()``; every host reads them
+back with ``read_manifest``. ``manifest.schema.json`` beside this file publishes the same format
+for other languages. Knows the format and its own integrity; opens no other file of the package.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from voxport.errors import LaterVersionError, ManifestError, PackageNotFoundError
+from voxport.fields import Fields
+
+FORMAT = "voxport"
+VERSION = 1  # raised only when an older reader would misunderstand the package
+FILE_NAME = "manifest.json"
+KINDS = ("onnx", "torchscript")
+EMISSIONS = ("logits", "log_probs")
+
+_UNSIGNED = "0" * 64  # stands where the manifest's own hash will be while that is computed
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of the package."""
+
+    path: str  # a plain file name inside the package's folder
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or an output of a graph."""
+
+    name: str
+    type: str  # "float32", "int64", "string"
+    shape: tuple[int | str, ...]  # a string names a size that varies
+
+
+@dataclass(frozen=True)
+class Parity:
+    """A comparison of an artifact, reloaded from disk, with the model that it was made from."""
+
+    reference: str  # what it was compared with: "eager torchaudio 2.11.0"
+    against: str  # what ran the artifact: "onnxruntime 1.31.1"
+    provider: str  # "CPUExecutionProvider"; for torch the device
+    clips: int
+    seconds: float  # of audio in those clips
+    max_emission_difference: float
+    emission_tolerance: float
+    equal_transcripts: float  # the share of clips, 0 to 1
+    cer: float  # character error rate between the two
+
+
+@dataclass(frozen=True)
+class Artifact(FileEntry):
+    """A file that runs the model."""
+
+    kind: str  # one of KINDS
+    precision: str  # "fp32", "int8", "fp16"
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    external_data: tuple[FileEntry, ...] = ()  # weights beside the graph, where it is over 2 GB
+    parity: Parity | None = None
+
+
+@dataclass(frozen=True)
+class GoldenClip(FileEntry):
+    """A recording in the package and the answer that eager torchaudio gave for it.
+
+    The file is a 16-bit mono wav at the model's rate: sample / 32768 is what the model gets.
+    """
+
+    seconds: float
+    transcript: str
+    tokens: tuple[int, ...]
+    token_starts: tuple[int, ...]  # frames
+    token_ends: tuple[int, ...]  # frames, exclusive
+    frames: int
+    emission: FileEntry  # numpy file, float32 [frames, labels]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model that every artifact of the package computes."""
+
+    name: str
+    source: str
+    licence: str  # of the weights
+    labels: tuple[str, ...]
+    blank: int  # index into labels
+    word_delimiter: str | None  # the label that becomes a space, where there is one
+    sample_rate: int  # Hz
+    frame_stride: int  # samples
+    receptive_field: int  # samples; a shorter waveform has no frames
+    normalize_waveform: bool  # whether the graph normalises (hosts never do)
+    emission: str  # one of EMISSIONS
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All of ``manifest.json``."""
+
+    created_by: Mapping[str, str]  # distribution name to version
+    model: ModelInfo
+    artifacts: tuple[Artifact, ...]
+    golden: tuple[GoldenClip, ...] = ()
+    files: tuple[FileEntry, ...] = ()  # everything else in the folder
+
+    def to_json(self) -> str:
+        """The text of ``manifest.json``, its own hash included; write it as UTF-8, unchanged."""
+        content = {"format": FORMAT, "version": VERSION, "sha256": _UNSIGNED, **asdict(self)}
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return text.replace(_UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
+
+    def entries(self) -> list[FileEntry]:
+        """Every file of the package but the manifest."""
+        listed: list[FileEntry] = []
+        for artifact in self.artifacts:
+            listed += [artifact, *artifact.external_data]
+        for clip in self.golden:
+            listed += [clip, clip.emission]
+        return [*listed, *self.files]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the package in `folder`; every way in which it can be wrong is an error."""
+    path = Path(folder) / FILE_NAME
+    try:
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise PackageNotFoundError(
+            f"{folder}: not a voxport package: there is no {FILE_NAME} in it; "
+            "`voxport export MODEL -o DIR` writes a package"
+        ) from None
+    except OSError as error:
+        raise PackageNotFoundError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return parse_manifest(raw)
+    except ManifestError as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def parse_manifest(raw: bytes) -> Manifest:
+    """The manifest in the bytes of a ``manifest.json``."""
+    try:
+        document = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"not JSON: {error}") from None
+    fields = Fields.of(document, "")
+    _check_version(fields)
+    manifest = _manifest(fields)
+    _check_integrity(raw, fields.sha256("sha256"))
+    _check_consistency(manifest)
+    return manifest
+
+
+def _check_version(fields: Fields) -> None:
+    if fields.data.get("format") != FORMAT:
+        raise ManifestError(f"not a voxport manifest: format is {fields.data.get('format')!r}")
+    version = fields.integer("version", least=1)
+    if version > VERSION:
+        raise LaterVersionError(
+            f"format version {version} was written by a later voxport, this one reads up to "
+            f"{VERSION}; upgrade: pip install -U voxport"
+        )
+
+
+def _check_integrity(raw: bytes, recorded: str) -> None:
+    found = hashlib.sha256(raw.replace(recorded.encode(), _UNSIGNED.encode(), 1)).hexdigest()
+    if found != recorded:
+        raise ManifestError(
+            f"changed since it was written: expected sha256 {recorded}, found {found}; "
+            "copy the package again or export it again"
+        )
+
+
+def _check_consistency(manifest: Manifest) -> None:
+    model = manifest.model
+    if model.blank >= len(model.labels):
+        raise ManifestError(f"model.blank is {model.blank} of {len(model.labels)} labels")
+    if model.word_delimiter is not None and model.word_delimiter not in model.labels:
+        raise ManifestError(f"model.word_delimiter {model.word_delimiter!r} is not a label")
+    paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
+    for path in {path for path in paths if paths.count(path) > 1}:
+        raise ManifestError(f"the file {path!r} is listed twice")
+
+
+def _manifest(fields: Fields) -> Manifest:
+    return Manifest(
+        created_by=fields.text_map("created_by"),
+        model=_model(fields.child("model")),
+        artifacts=tuple(map(_artifact, fields.children("artifacts"))),
+        golden=tuple(map(_golden, fields.children("golden"))),
+        files=tuple(map(_file, fields.children("files"))),
+    )
+
+
+def _model(fields: Fields) -> ModelInfo:
+    return ModelInfo(
+        name=fields.text("name"),
+        source=fields.text("source"),
+        licence=fields.text("licence"),
+        labels=fields.texts("labels"),
+        blank=fields.integer("blank"),
+        word_delimiter=fields.optional_text("word_delimiter"),
+        sample_rate=fields.integer("sample_rate", least=1),
+        frame_stride=fields.integer("frame_stride", least=1),
+        receptive_field=fields.integer("receptive_field", least=1),
+        normalize_waveform=fields.boolean("normalize_waveform"),
+        emission=fields.one_of("emission", EMISSIONS),
+        parameters=fields.integer("parameters"),
+    )
+
+
+def _artifact(fields: Fields) -> Artifact:
+    parity = fields.optional_child("parity")
+    return Artifact(
+        path=fields.file_name("path"),
+        kind=fields.one_of("kind", KINDS),
+        precision=fields.text("precision"),
+        bytes=fields.integer("bytes"),
+        sha256=fields.sha256("sha256"),
+        inputs=tuple(map(_tensor, fields.children("inputs"))),
+        outputs=tuple(map(_tensor, fields.children("outputs"))),
+        external_data=tuple(map(_file, fields.children("external_data"))),
+        parity=None if parity is None else _parity(parity),
+    )
+
+
+def _golden(fields: Fields) -> GoldenClip:
+    return GoldenClip(
+        path=fields.file_name("path"),
+        bytes=fields.integer("bytes"),
+        sha256=fields.sha256("sha256"),
+        seconds=fields.number("seconds"),
+        transcript=fields.text("transcript"),
+        tokens=fields.integers("tokens"),
+        token_starts=fields.integers("token_starts"),
+        token_ends=fields.integers("token_ends"),
+        frames=fields.integer("frames"),
+        emission=_file(fields.child("emission")),
+    )
+
+
+def _parity(fields: Fields) -> Parity:
+    return Parity(
+        reference=fields.text("reference"),
+        against=fields.text("against"),
+        provider=fields.text("provider"),
+        clips=fields.integer("clips"),
+        seconds=fields.number("seconds"),
+        max_emission_difference=fields.number("max_emission_difference"),
+        emission_tolerance=fields.number("emission_tolerance"),
+        equal_transcripts=fields.number("equal_transcripts"),
+        cer=fields.number("cer"),
+    )
+
+
+def _tensor(fields: Fields) -> TensorSpec:
+    return TensorSpec(fields.text("name"), fields.text("type"), fields.dimensions("shape"))
+
+
+def _file(fields: Fields) -> FileEntry:
+    return FileEntry(fields.file_name("path"), fields.integer("bytes"), fields.sha256("sha256"))
