@@ -1,0 +1,1 @@
+"""Export Wav2Vec2, HuBERT and MMS models with their CTC decoder to ONNX and TorchScript."""

@@ -1,0 +1,76 @@
+"""Greedy CTC decoding in tensors: argmax, collapse repeats, drop blanks, with times and scores.
+
+Equal to the ``GreedyCTCDecoder`` of torchaudio's tutorial on each row's valid frames. Joining
+labels into a string is left to the formats: neither tracer knows strings.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from voxport_export.graph.ramp import ramp
+
+PAD = -1  # fills tokens, starts and ends past a row's tokens
+
+
+class Path(NamedTuple):
+    """The greedy path of each row; frames are those of the emission."""
+
+    tokens: Tensor  # int64 [batch, tokens], padded with -1
+    token_lengths: Tensor  # int64 [batch]
+    token_starts: Tensor  # int64 [batch, tokens], first frame of the run, padded with -1
+    token_ends: Tensor  # int64 [batch, tokens], one past its last frame, padded with -1
+    token_scores: Tensor  # float32 [batch, tokens], mean posterior over the run, padded with 0
+
+
+class GreedyDecoder(nn.Module):
+    """Collapse an emission to tokens.
+
+    Every frame is sent to the slot of its token by a scatter; frames that belong to no token go
+    to one spare slot behind the last, which is cut off.
+    """
+
+    def __init__(self, blank: int):
+        super().__init__()
+        self.blank = blank
+
+    def forward(self, emission: Tensor, valid: Tensor) -> Path:
+        """Decode emission [batch, frames, labels], frames >= 1, where valid [batch, frames]."""
+        peak, label = emission.max(dim=-1)
+        posterior = 1.0 / torch.exp(emission - peak.unsqueeze(-1)).sum(dim=-1)
+        frame = ramp(label)
+        before = torch.cat([label[:, :1], label[:, :-1]], dim=1)
+        voiced = valid & (label != self.blank)
+        starts = voiced & ((label != before) | (frame == 0))
+        rank = starts.cumsum(dim=1)
+        spare = torch.ones_like(frame).sum()  # the number of frames, as a tensor
+        slot = (rank - 1).where(voiced, spare)
+        start_slot = (rank - 1).where(starts, spare)
+
+        empty = torch.cat([label, label[:, :1]], dim=1) * 0  # [batch, frames + 1]
+        run = empty.scatter_add(1, slot, torch.ones_like(label))
+        total = empty.to(posterior.dtype).scatter_add(1, slot, posterior)
+        first = (empty + PAD).scatter(1, start_slot, frame.expand_as(label))
+        tokens = (empty + PAD).scatter(1, start_slot, label)
+
+        token_lengths = starts.sum(dim=1)
+        used = longest(token_lengths, label)
+        run, total, first, tokens = (t.index_select(1, used) for t in (run, total, first, tokens))
+        kept = used < token_lengths.unsqueeze(1)
+        pad = torch.full_like(tokens, PAD)
+        return Path(
+            tokens=tokens.where(kept, pad),
+            token_lengths=token_lengths,
+            token_starts=first.where(kept, pad),
+            token_ends=(first + run).where(kept, pad),
+            token_scores=total / run.clamp(min=1),
+        )
+
+
+def longest(token_lengths: Tensor, label: Tensor) -> Tensor:
+    """Index the slots that some row uses: ``0 … max(token_lengths) - 1``."""
+    slot = ramp(label)
+    return (slot < token_lengths.max()).nonzero().squeeze(1)

@@ -1,0 +1,115 @@
+"""Features to hidden states: projection, positional convolution and transformer layers.
+
+The same arithmetic as torchaudio's encoder, except that padding is masked by a finite bias
+(softmax over a row with no valid key must stay finite: an infinite one would give NaN), that
+the three input projections of attention are one product, and that weight norm is folded.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchaudio.models.wav2vec2 import components
+
+# Added to the score of a key that is padding. exp() of it is exactly 0 beside any real score,
+# and unlike -inf it leaves a row without valid keys finite.
+MASKED = -1e9
+
+
+class PositionalConv(nn.Module):
+    """Grouped convolution over time with its weight norm folded, then GELU."""
+
+    def __init__(self, embedding: components.ConvolutionalPositionalEmbedding):
+        super().__init__()
+        conv = embedding.conv
+        self.conv = nn.Conv1d(
+            conv.in_channels,
+            conv.out_channels,
+            conv.kernel_size[0],
+            padding=conv.padding[0],
+            groups=conv.groups,
+        )
+        # The parametrisation computes g * v / |v| at each access: take the product.
+        self.conv.weight = nn.Parameter(conv.weight.detach().clone())
+        self.conv.bias = conv.bias
+        self.trim = embedding.num_remove
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [batch, frames, D], zero past the row's end, to the same shape."""
+        y = self.conv(x.transpose(1, 2))
+        if self.trim:
+            y = y[..., : -self.trim]
+        return F.gelu(y).transpose(1, 2)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with one input projection."""
+
+    def __init__(self, attention: components.SelfAttention):
+        super().__init__()
+        self.heads, self.width = attention.num_heads, attention.head_dim
+        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+        self.weight = nn.Parameter(torch.cat([p.weight.detach() for p in parts]))
+        self.bias = nn.Parameter(torch.cat([p.bias.detach() for p in parts]))
+        self.out = attention.out_proj
+
+    def forward(self, x: Tensor, key_bias: Tensor) -> Tensor:
+        """Map x [batch, frames, D] to the same; key_bias is [batch, 1, 1, frames]."""
+        qkv = F.linear(x, self.weight, self.bias).unflatten(-1, (3, self.heads, self.width))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [batch, heads, frames, width]
+        scores = (q * self.width**-0.5) @ k.transpose(-1, -2) + key_bias
+        y = torch.softmax(scores, dim=-1) @ v
+        return self.out(y.transpose(1, 2).flatten(2))
+
+
+class EncoderLayer(nn.Module):
+    """Attention and feed-forward, each with a residual; norms before (large) or after (base)."""
+
+    def __init__(self, layer: components.EncoderLayer):
+        super().__init__()
+        self.attention = SelfAttention(layer.attention)
+        self.layer_norm = layer.layer_norm
+        self.final_layer_norm = layer.final_layer_norm
+        self.intermediate = layer.feed_forward.intermediate_dense
+        self.output = layer.feed_forward.output_dense
+        self.layer_norm_first = layer.layer_norm_first
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """Map x [..., D] to the same shape."""
+        return self.output(F.gelu(self.intermediate(x)))
+
+    def forward(self, x: Tensor, key_bias: Tensor) -> Tensor:
+        """Map x [batch, frames, D] to the same; key_bias is [batch, 1, 1, frames]."""
+        if self.layer_norm_first:
+            x = x + self.attention(self.layer_norm(x), key_bias)
+            return x + self.feed_forward(self.final_layer_norm(x))
+        x = self.layer_norm(x + self.attention(x, key_bias))
+        return self.final_layer_norm(x + self.feed_forward(x))
+
+
+class Encoder(nn.Module):
+    """torchaudio's ``Encoder``, batch-exact."""
+
+    def __init__(self, encoder: components.Encoder):
+        super().__init__()
+        transformer = encoder.transformer
+        self.norm = encoder.feature_projection.layer_norm
+        self.projection = encoder.feature_projection.projection
+        self.positions = PositionalConv(transformer.pos_conv_embed)
+        self.layer_norm = transformer.layer_norm
+        # In torchaudio the transformer's flag is the opposite of its layers'.
+        self.norm_inputs = transformer.layer_norm_first
+        self.layers = nn.ModuleList(EncoderLayer(layer) for layer in transformer.layers)
+
+    def forward(self, features: Tensor, valid: Tensor) -> Tensor:
+        """Map features [batch, frames, C] and valid [batch, frames] to [batch, frames, D]."""
+        x = self.projection(self.norm(features))
+        x = x.where(valid.unsqueeze(-1), x.new_zeros(()))
+        x = x + self.positions(x)
+        if self.norm_inputs:
+            x = self.layer_norm(x)
+        key_bias = (~valid).to(x.dtype)[:, None, None, :] * MASKED
+        for layer in self.layers:
+            x = layer(x, key_bias)
+        return x if self.norm_inputs else self.layer_norm(x)

@@ -1,0 +1,104 @@
+"""Export the graph to ONNX through ``torch.onnx.export(dynamo=True)`` and finish it.
+
+Finishing is naming the free dimensions, dropping the exporter's debugging notes (they hold
+source paths of the machine), and appending the transcript. Works on ``onnx_ir``'s lazy model,
+so that weights over protobuf's 2 GB never pass through one message.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx_ir as ir
+import torch
+from torch import Tensor
+
+from voxport_export.graph.recognizer import Outputs, RecognizerGraph
+from voxport_export.onnx_transcript import append_transcript
+
+OPSET = 20  # the first with StringConcat and Gelu
+# A protobuf message holds less than 2 GiB; keep a margin for the graph itself.
+EXTERNAL_DATA_BYTES = 2**31 - 2**26
+
+_SHAPES: dict[str, tuple[str | int, ...]] = {
+    "waveform": ("batch", "samples"),
+    "lengths": ("batch",),
+    "emission": ("batch", "frames", "labels"),
+    "emission_lengths": ("batch",),
+    "token_lengths": ("batch",),
+} | dict.fromkeys(("tokens", "token_starts", "token_ends", "token_scores"), ("batch", "tokens"))
+
+
+def export_onnx(
+    graph: RecognizerGraph, example: tuple[Tensor, Tensor], pieces: list[str], path: Path
+) -> None:
+    """Export ``graph`` with its decoder and the text join to one ONNX file.
+
+    Weights of more than about 2 GB go to ``<name>.data`` beside it.
+
+    Args:
+        graph: in evaluation mode, on the CPU.
+        example: a waveform [batch, samples] and lengths [batch], batch at least 2.
+        pieces: what each label adds to a transcript.
+        path: the file to write.
+    """
+    batch = torch.export.Dim("batch")
+    shapes = {"waveform": {0: batch, 1: torch.export.Dim("samples")}, "lengths": {0: batch}}
+    with torch.no_grad(), _quiet_exporter():
+        program = torch.onnx.export(
+            graph,
+            example,
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=shapes,
+            input_names=list(shapes),
+            output_names=list(Outputs._fields),
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned nothing")
+    model = program.model
+    _strip_notes(model)
+    _name_dimensions(model, labels=len(pieces))
+    append_transcript(model, pieces)
+    weights = sum(value.const_value.nbytes for value in model.graph.initializers.values())
+    large = weights > EXTERNAL_DATA_BYTES
+    ir.save(model, path, external_data=f"{path.name}.data" if large else None)
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Hold back what the exporter says about its own insides; errors still show."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.filterwarnings("ignore", message=".*axis name.*", category=UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _strip_notes(model: ir.Model) -> None:
+    model.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    for node in model.graph.all_nodes():
+        node.metadata_props.clear()
+        node.doc_string = None
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
+
+
+def _name_dimensions(model: ir.Model, labels: int) -> None:
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        names = _SHAPES[str(value.name)]
+        value.shape = ir.Shape([labels if name == "labels" else name for name in names])

@@ -1,0 +1,51 @@
+"""Trace the graph to TorchScript, and give it the one thing a trace cannot hold: text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from voxport_export.graph.recognizer import RecognizerGraph
+
+
+class _WithTranscript(nn.Module):
+    """Add the transcript to a traced graph; scripted, because a trace has no strings."""
+
+    def __init__(self, graph: torch.jit.ScriptModule, pieces: list[str]):
+        super().__init__()
+        self.graph = graph
+        self.pieces = [*pieces, ""]  # token -1, the padding, finds the last
+
+    def forward(
+        self, waveform: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, list[str]]:
+        emission, frames, tokens, counts, starts, ends, scores = self.graph(waveform, lengths)
+        rows: list[list[int]] = tokens.tolist()
+        transcripts: list[str] = []
+        for row in rows:
+            transcripts.append("".join([self.pieces[token] for token in row]))
+        return emission, frames, tokens, counts, starts, ends, scores, transcripts
+
+
+def export_torchscript(
+    graph: RecognizerGraph, example: tuple[Tensor, Tensor], pieces: list[str], path: Path
+) -> None:
+    """Trace ``graph`` and save it with its decoder.
+
+    Args:
+        graph: in evaluation mode, on the CPU.
+        example: a waveform [batch, samples] and lengths [batch] to trace with; other batch
+            sizes and lengths work as well afterwards.
+        pieces: what each label adds to a transcript.
+        path: the file to write.
+
+    Raises:
+        RuntimeError: the trace holds a device, so it would run only where it was made.
+    """
+    with torch.no_grad():
+        traced = torch.jit.trace(graph, example, check_trace=False)
+    if tied := [line for line in str(traced.inlined_graph).splitlines() if '="cpu"' in line]:
+        raise RuntimeError(f"the traced graph is tied to a device: {tied[0].strip()}")
+    torch.jit.script(_WithTranscript(traced, pieces)).save(str(path))
