@@ -17,20 +17,13 @@ import onnx_ir as ir
 import torch
 from torch import Tensor
 
+from voxport_export import specs
 from voxport_export.graph.recognizer import Outputs, RecognizerGraph
 from voxport_export.onnx_transcript import append_transcript
 
 OPSET = 20  # the first with StringConcat and Gelu
 # A protobuf message holds less than 2 GiB; keep a margin for the graph itself.
 EXTERNAL_DATA_BYTES = 2**31 - 2**26
-
-_SHAPES: dict[str, tuple[str | int, ...]] = {
-    "waveform": ("batch", "samples"),
-    "lengths": ("batch",),
-    "emission": ("batch", "frames", "labels"),
-    "emission_lengths": ("batch",),
-    "token_lengths": ("batch",),
-} | dict.fromkeys(("tokens", "token_starts", "token_ends", "token_scores"), ("batch", "tokens"))
 
 
 def export_onnx(
@@ -99,6 +92,6 @@ def _strip_notes(model: ir.Model) -> None:
 
 
 def _name_dimensions(model: ir.Model, labels: int) -> None:
+    shapes = {spec.name: spec.shape for spec in (*specs.INPUTS, *specs.outputs(labels))}
     for value in (*model.graph.inputs, *model.graph.outputs):
-        names = _SHAPES[str(value.name)]
-        value.shape = ir.Shape([labels if name == "labels" else name for name in names])
+        value.shape = ir.Shape(shapes[str(value.name)])

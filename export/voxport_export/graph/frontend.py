@@ -86,8 +86,8 @@ class GroupNormConvBlock(nn.Module):
 
     There is one input channel, so channel c at frame t is w_c·p_t, with p_t the k samples under
     the frame. Over the valid frames, with mean μ and covariance Σ of p_t, its mean is w_c·μ and
-    its variance w_cᵀΣw_c. Hence the normalised channel is (γ_c / √(w_cᵀΣw_c + ε)) w_c·(p_t − μ)
-    + β_c: statistics of k numbers instead of hundreds of channels, and a bias of the convolution
+    its variance w_cᵀΣw_c. Hence the normalised channel is (gamma_c / √(w_cᵀΣw_c + ε)) w_c·(p_t - μ)
+    + beta_c: statistics of k numbers instead of hundreds of channels, and a bias of the convolution
     cancels. μ and Σ are float64: for a high-pass channel w_cᵀΣw_c is a small difference of large
     numbers (speech is mostly low frequencies), and float32 would lose its leading digits.
     """

@@ -1,0 +1,115 @@
+"""``voxport export``: found by the runtime's command through an entry point.
+
+Imports nothing heavy until it runs, so that ``voxport --help`` stays quick and works where torch
+is not installed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxport.errors import MissingDependencyError
+
+
+class Format(str, Enum):
+    """What a package can hold."""
+
+    onnx = "onnx"
+    torchscript = "torchscript"
+
+
+class Precision(str, Enum):
+    """The precisions that can be exported."""
+
+    fp32 = "fp32"
+
+
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A bundle of torchaudio.pipelines (WAV2VEC2_ASR_BASE_960H), a shipped model "
+            "(commands), a folder with config.json and weights.safetensors, or a Hugging Face "
+            "id or folder.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="The package's folder.", show_default=False
+        ),
+    ],
+    formats: Annotated[
+        list[Format],
+        typer.Option("--format", "-f", help="What to write; repeat for several."),
+    ] = [Format.onnx, Format.torchscript],  # noqa: B006
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="Precision of the weights.")
+    ] = Precision.fp32,
+    audio: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Recordings to compare on and to keep in the package as golden clips; repeat "
+            "for several. Default: the short ones that voxport brings.",
+            exists=True,
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Export a model with its decoder to one file that takes a waveform and returns text.
+
+    Every file is loaded again and compared with eager torchaudio before the package is put in
+    place; the result stands in its manifest.json. A failed comparison writes nothing.
+
+    Examples:
+
+      voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
+
+      voxport export facebook/wav2vec2-base-960h -o build/base --format onnx
+
+      voxport export ./my-model -o build/mine --audio speech.flac
+    """
+    try:
+        from voxport_export.package import Options, export_package
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'voxport export needs {error.name}: pip install "voxport[export,cpu]"'
+        ) from error
+
+    options = Options(
+        formats=tuple(dict.fromkeys(f.value for f in formats)),
+        precision=precision.value,
+        audio=tuple(audio or ()),
+    )
+    manifest = export_package(model, output, options, step=_step)
+    for artifact in manifest.artifacts:
+        parity = artifact.parity
+        if parity is not None:
+            print(
+                f"{artifact.path}: equal to {parity.reference} on {parity.clips} clips, "
+                f"emissions within {parity.max_emission_difference:.1e}",
+                file=sys.stderr,
+            )
+    print(output)
+
+
+@contextmanager
+def _step(text: str) -> Iterator[None]:
+    """Say on stderr what is being done, and how long it took."""
+    print(f"{text} … ", end="", flush=True, file=sys.stderr)
+    start = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print("failed", file=sys.stderr)
+        raise
+    print(f"{time.monotonic() - start:.1f} s", file=sys.stderr)

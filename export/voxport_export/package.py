@@ -1,0 +1,150 @@
+"""Export a model to a package: graph, artifacts, parity, golden clips, card, manifest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from voxport.hashing import file_entry
+from voxport.manifest import FILE_NAME, Artifact, Manifest, ModelInfo
+from voxport_export import specs
+from voxport_export.card import write_card
+from voxport_export.golden import read_clips, write_golden
+from voxport_export.graph.recognizer import RecognizerGraph
+from voxport_export.onnx_graph import export_onnx
+from voxport_export.parity import Answer, Clip, ask_eager, compare
+from voxport_export.reload import reload
+from voxport_export.source import Source
+from voxport_export.sources.resolve import resolve
+from voxport_export.sources.shipped import sample_recordings
+from voxport_export.staging import check_destination, staged
+from voxport_export.torchscript import export_torchscript
+
+FORMATS = {"onnx": export_onnx, "torchscript": export_torchscript}
+_FILES = {"onnx": "model.onnx", "torchscript": "model.ts"}
+_CARD = "README.md"
+_TOOLS = ("voxport", "torch", "torchaudio", "onnx", "onnxscript")
+
+Step = Callable[[str], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to export."""
+
+    formats: tuple[str, ...] = tuple(FORMATS)  # any of FORMATS, each once
+    precision: str = "fp32"
+    audio: tuple[Path, ...] = ()  # recordings to compare on and keep; default: voxport's own
+
+
+def export_package(
+    model: str,
+    output: Path,
+    options: Options = Options(),
+    step: Step = lambda _: nullcontext(),
+) -> Manifest:
+    """Export ``model`` to the folder ``output``.
+
+    Args:
+        model: a name, an id or a folder, as ``sources.resolve`` takes.
+        output: the package's folder; an earlier package there is replaced at the very end.
+        options: formats and recordings.
+        step: called with a line of text at each long step, gives the context it runs in.
+
+    Returns:
+        The manifest that was written.
+
+    Raises:
+        VoxportError: the source, the recordings or the destination are unfit, or an artifact
+            does not answer as eager torchaudio; nothing is written then.
+    """
+    check_destination(output)
+    with step(f"Loading {model}"):
+        source = resolve(model)
+        graph = RecognizerGraph(
+            source.model,
+            blank=source.blank,
+            normalize_eps=source.normalize_eps,
+            log_probs=source.log_probs,
+        )
+    with step("Asking eager torchaudio"):
+        clips = read_clips(options.audio or sample_recordings(), source.sample_rate)
+        answers = ask_eager(source, clips, graph.receptive_field)
+    with staged(output) as folder:
+        artifacts = tuple(
+            _export(source, graph, kind, folder, clips, answers, step) for kind in options.formats
+        )
+        manifest = Manifest(
+            created_by={name: importlib.metadata.version(name) for name in _TOOLS},
+            model=_describe(source, graph),
+            artifacts=artifacts,
+            golden=write_golden(folder, clips, answers, source.sample_rate),
+        )
+        return _finish(manifest, folder)
+
+
+def _export(
+    source: Source,
+    graph: RecognizerGraph,
+    kind: str,
+    folder: Path,
+    clips: Sequence[Clip],
+    answers: Sequence[Answer],
+    step: Step,
+) -> Artifact:
+    path = folder / _FILES[kind]
+    with step(f"Exporting {path.name}"):
+        FORMATS[kind](graph, _example(graph), source.pieces, path)
+    entry, data = file_entry(path), path.with_name(f"{path.name}.data")
+    with step(f"Reloading {path.name} and comparing it with eager torchaudio"):
+        parity = compare(reload(path, kind), clips, answers, source.sample_rate)
+    return Artifact(
+        path=entry.path,
+        bytes=entry.bytes,
+        sha256=entry.sha256,
+        kind=kind,
+        precision="fp32",
+        inputs=specs.INPUTS,
+        outputs=specs.outputs(len(source.labels)),
+        external_data=(file_entry(data),) if data.exists() else (),
+        parity=parity,
+    )
+
+
+def _example(graph: RecognizerGraph) -> tuple[Tensor, Tensor]:
+    """Noise to trace with: two rows of 40 receptive fields, one of them half as long."""
+    samples = 40 * graph.receptive_field
+    noise = torch.randn(2, samples, generator=torch.Generator().manual_seed(0))
+    return noise, torch.tensor([samples, samples // 2])
+
+
+def _describe(source: Source, graph: RecognizerGraph) -> ModelInfo:
+    return ModelInfo(
+        name=source.name,
+        source=source.origin,
+        licence=source.licence,
+        labels=source.labels,
+        blank=source.blank,
+        word_delimiter=source.word_delimiter,
+        sample_rate=source.sample_rate,
+        frame_stride=graph.frame_stride,
+        receptive_field=graph.receptive_field,
+        normalize_waveform=source.normalize_eps is not None,
+        emission="log_probs" if source.log_probs else "logits",
+        parameters=source.parameters,
+    )
+
+
+def _finish(manifest: Manifest, folder: Path) -> Manifest:
+    """Write the card and, last, the manifest that lists it."""
+    card = folder / _CARD
+    card.write_text(write_card(manifest), encoding="utf-8")
+    finished = replace(manifest, files=(file_entry(card),))
+    (folder / FILE_NAME).write_text(finished.to_json(), encoding="utf-8", newline="\n")
+    return finished

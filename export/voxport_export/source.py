@@ -1,0 +1,98 @@
+"""What an exporter needs to know of a model, wherever it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torchaudio.models import Wav2Vec2Model
+
+# torchaudio normalises with nn.functional.layer_norm, whose epsilon this is.
+TORCHAUDIO_EPS = 1e-5
+
+
+@dataclass(frozen=True)
+class Source:
+    """An eager CTC model with all that its transcripts depend on."""
+
+    name: str  # what the package is called
+    origin: str  # where it came from, as `voxport verify --against eager` finds it again
+    licence: str  # of the weights: an SPDX identifier, or words where there is none
+    model: Wav2Vec2Model  # with its CTC head, in evaluation mode
+    reference: nn.Module  # eager torchaudio: waveform [1, samples] -> (emission, lengths)
+    labels: tuple[str, ...]
+    blank: int  # index of the blank label
+    word_delimiter: str | None  # the label that becomes a space
+    sample_rate: int  # Hz
+    normalize_eps: float | None  # epsilon of the waveform's normalisation; None: not normalised
+    log_probs: bool = False  # the emission is log-softmaxed, not logits
+
+    def __post_init__(self) -> None:
+        """Refuse labels that do not fit the head: they would give a wrong transcript."""
+        outputs = self.model.aux.out_features if self.model.aux is not None else 0
+        if outputs != len(self.labels):
+            raise ValueError(
+                f"{self.name}: the model has {outputs} outputs, but {len(self.labels)} labels"
+            )
+
+    @property
+    def pieces(self) -> list[str]:
+        """What each label adds to a transcript: itself, or a space for the word delimiter."""
+        return [" " if label == self.word_delimiter else label for label in self.labels]
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights."""
+        return sum(p.numel() for p in self.model.parameters())
+
+
+class EagerReference(nn.Module):
+    """Eager torchaudio with the normalisation that a model expects of its caller."""
+
+    def __init__(self, model: Wav2Vec2Model, normalize_eps: float | None):
+        super().__init__()
+        self.model = model
+        self.normalize_eps = normalize_eps
+
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map waveform [1, samples] to (emission [1, frames, labels], None)."""
+        if self.normalize_eps is not None:
+            waveform = nn.functional.layer_norm(waveform, waveform.shape, eps=self.normalize_eps)
+        return self.model(waveform)
+
+
+@torch.no_grad()
+def eager_emission(source: Source, waveform: Tensor, receptive_field: int) -> Tensor:
+    """Run the reference on one waveform [samples]; return its emission [frames, labels].
+
+    A waveform shorter than the receptive field, which torchaudio refuses, has no frames.
+    """
+    if waveform.shape[-1] < receptive_field:
+        return waveform.new_zeros((0, len(source.labels)))
+    return source.reference(waveform.unsqueeze(0))[0][0]
+
+
+class Run(NamedTuple):
+    """One token of a greedy path."""
+
+    label: int
+    start: int  # first frame
+    end: int  # one past the last frame
+
+
+def reference_decode(emission: Tensor, blank: int) -> list[Run]:
+    """Decode an emission [frames, labels] as the ``GreedyCTCDecoder`` of torchaudio's tutorial.
+
+    Argmax, collapse repeats, drop blanks; written frame by frame and apart from the graph's
+    decoder, which is compared with it.
+    """
+    path = enumerate(emission.argmax(dim=-1).tolist())
+    runs = []
+    for label, frames in groupby(path, key=lambda item: item[1]):
+        if label != blank:
+            numbers = [frame for frame, _ in frames]
+            runs.append(Run(label, numbers[0], numbers[-1] + 1))
+    return runs

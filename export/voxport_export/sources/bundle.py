@@ -1,0 +1,73 @@
+"""The CTC bundles of ``torchaudio.pipelines``, found in the module itself."""
+
+from __future__ import annotations
+
+import re
+from urllib.error import URLError
+
+import torchaudio
+from torchaudio.models import Wav2Vec2Model
+from torchaudio.pipelines import Wav2Vec2ASRBundle, Wav2Vec2FABundle
+
+from voxport_export.errors import SourceError
+from voxport_export.source import TORCHAUDIO_EPS, Source
+
+PREFIX = "torchaudio:"
+DELIMITER = "|"
+
+# How torchaudio's documentation of each bundle names a licence, and what SPDX calls it.
+_LICENCES = {r"MIT License": "MIT", r"CC[ -]BY-NC[ -]4\.0": "CC-BY-NC-4.0"}
+
+
+def bundles() -> dict[str, Wav2Vec2ASRBundle]:
+    """Every bundle that has a CTC head, by name."""
+    found = vars(torchaudio.pipelines).items()
+    return {name: value for name, value in found if isinstance(value, Wav2Vec2ASRBundle)}
+
+
+def licence_of(bundle: Wav2Vec2ASRBundle) -> str:
+    """The licence of the weights, from torchaudio's documentation of the bundle."""
+    text = bundle.__doc__ or ""
+    for pattern, identifier in _LICENCES.items():
+        if re.search(rf"under \[?`?{pattern}", text):
+            return identifier
+    return "not stated: see torchaudio's documentation of the bundle"
+
+
+def load_bundle(name: str) -> Source:
+    """Load a bundle's weights, from torch's hub cache or by downloading them there.
+
+    Raises:
+        SourceError: the weights can be neither found nor downloaded, or do not fit.
+    """
+    bundle = bundles()[name]
+    options = {"weights_only": True}  # never run code from a weights file
+    aligner = isinstance(bundle, Wav2Vec2FABundle)
+    try:
+        if aligner:
+            # The star token is for alignment: its score, 0, is above every log-probability, so
+            # with it a greedy transcript would be nothing but stars.
+            reference = bundle.get_model(with_star=False, dl_kwargs=options)
+        else:
+            reference = bundle.get_model(dl_kwargs=options)
+    except URLError as error:
+        raise SourceError(
+            f"the weights of {name} are not in torch's hub cache and cannot be downloaded: "
+            f"{error.reason}; connect, or put the file there (TORCH_HOME names the cache)"
+        ) from error
+    except (OSError, RuntimeError, EOFError, KeyError) as error:
+        raise SourceError(f"the weights of {name} cannot be loaded: {error}") from error
+    labels = bundle.get_labels(star=None) if aligner else bundle.get_labels()
+    return Source(
+        name=name,
+        origin=PREFIX + name,
+        licence=licence_of(bundle),
+        model=reference if isinstance(reference, Wav2Vec2Model) else reference.model,
+        reference=reference,
+        labels=tuple(labels),
+        blank=0,
+        word_delimiter=DELIMITER if DELIMITER in labels else None,
+        sample_rate=int(bundle.sample_rate),
+        normalize_eps=TORCHAUDIO_EPS if bundle._normalize_waveform else None,
+        log_probs=aligner,
+    )

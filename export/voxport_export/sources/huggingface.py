@@ -1,0 +1,173 @@
+"""Hugging Face models: ``Wav2Vec2ForCTC`` and ``HubertForCTC``, by id or from a folder.
+
+The weights go into torchaudio's model, which has the same arithmetic; labels, blank, delimiter
+and normalisation come from the model's own tokenizer and feature extractor files. Needs the
+extra ``huggingface``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torchaudio
+from torch import nn
+from torchaudio.models import Wav2Vec2Model
+
+from voxport.errors import MissingDependencyError
+from voxport_export.errors import SourceError
+from voxport_export.source import EagerReference, Source
+
+PREFIX = "huggingface:"
+MODEL_TYPES = {"wav2vec2": "Wav2Vec2ForCTC", "hubert": "HubertForCTC"}
+
+# transformers adds this to the variance in Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm.
+_HUGGINGFACE_EPS = 1e-7
+
+# Settings that torchaudio's model has no counterpart for, and the values that need none.
+_NEEDED: dict[str, tuple[Any, ...]] = {
+    "hidden_act": ("gelu",),
+    "feat_extract_activation": ("gelu",),
+    "feat_proj_layer_norm": (True,),
+    "conv_pos_batch_norm": (False,),
+    "add_adapter": (False,),
+    "adapter_attn_dim": (None,),
+}
+
+
+def load_huggingface(model_id: str) -> Source:
+    """Load a CTC model from the Hugging Face hub, its cache, or a folder in its format.
+
+    Args:
+        model_id: ``owner/name`` or a folder.
+
+    Raises:
+        SourceError: it cannot be loaded, or has parts that torchaudio's model does not.
+        MissingDependencyError: transformers is not installed.
+    """
+    transformers = _transformers()
+    try:
+        config = transformers.AutoConfig.from_pretrained(model_id)
+        architecture = MODEL_TYPES.get(config.model_type)
+        if architecture is None:
+            raise SourceError(
+                f"{model_id}: model type {config.model_type!r} is not one of {list(MODEL_TYPES)}"
+            )
+        _check(model_id, config)
+        original = getattr(transformers, architecture).from_pretrained(model_id)
+        tokenizer = transformers.Wav2Vec2CTCTokenizer.from_pretrained(model_id)
+        extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(model_id)
+    except (OSError, ValueError) as error:
+        if isinstance(error, SourceError):
+            raise
+        raise SourceError(f"{model_id}: cannot be loaded by transformers: {error}") from error
+    model = _to_torchaudio(original.eval())
+    eps = _HUGGINGFACE_EPS if extractor.do_normalize else None
+    return Source(
+        name=Path(model_id).name,
+        origin=PREFIX + model_id,
+        licence=_licence(model_id),
+        model=model,
+        reference=EagerReference(model, eps),
+        labels=_labels(tokenizer, config.vocab_size),
+        blank=int(tokenizer.pad_token_id),
+        word_delimiter=_spelled(tokenizer, tokenizer.word_delimiter_token),
+        sample_rate=int(extractor.sampling_rate),
+        normalize_eps=eps,
+    )
+
+
+def _transformers() -> ModuleType:
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingDependencyError(
+            'a Hugging Face model needs transformers: pip install "voxport[export,huggingface]"'
+        ) from error
+    return transformers
+
+
+def _check(model_id: str, config: Any) -> None:
+    for setting, values in _NEEDED.items():
+        value = getattr(config, setting, values[0])
+        if value not in values:
+            raise SourceError(
+                f"{model_id}: {setting} = {value!r} is not supported (only {values[0]!r}): "
+                "torchaudio's model has no such part to compare with"
+            )
+
+
+def _to_torchaudio(original: Any) -> Wav2Vec2Model:
+    """Put the weights of a Hugging Face model into torchaudio's."""
+    config = original.config
+    model = torchaudio.models.wav2vec2_model(
+        extractor_mode=f"{config.feat_extract_norm}_norm",
+        extractor_conv_layer_config=list(
+            zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True)
+        ),
+        extractor_conv_bias=config.conv_bias,
+        encoder_embed_dim=config.hidden_size,
+        encoder_projection_dropout=0.0,
+        encoder_pos_conv_kernel=config.num_conv_pos_embeddings,
+        encoder_pos_conv_groups=config.num_conv_pos_embedding_groups,
+        encoder_num_layers=config.num_hidden_layers,
+        encoder_num_heads=config.num_attention_heads,
+        encoder_attention_dropout=0.0,
+        encoder_ff_interm_features=config.intermediate_size,
+        encoder_ff_interm_dropout=0.0,
+        encoder_dropout=0.0,
+        encoder_layer_norm_first=config.do_stable_layer_norm,
+        encoder_layer_drop=0.0,
+        aux_num_out=config.vocab_size,
+    ).eval()
+    backbone = getattr(original, original.base_model_prefix)
+    model.feature_extractor.load_state_dict(backbone.feature_extractor.state_dict())
+    model.encoder.feature_projection.load_state_dict(backbone.feature_projection.state_dict())
+    model.encoder.transformer.load_state_dict(backbone.encoder.state_dict())
+    model.aux.load_state_dict(original.lm_head.state_dict())
+    for module in model.encoder.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.eps = config.layer_norm_eps
+    return model
+
+
+def _spelled(tokenizer: Any, label: str | None) -> str | None:
+    return label.lower() if label and getattr(tokenizer, "do_lower_case", False) else label
+
+
+def _labels(tokenizer: Any, outputs: int) -> tuple[str, ...]:
+    """Every output's text; one that the tokenizer does not know adds nothing."""
+    by_index = {index: label for label, index in tokenizer.get_vocab().items()}
+    return tuple(_spelled(tokenizer, by_index.get(i, "")) or "" for i in range(outputs))
+
+
+def _licence(model_id: str) -> str:
+    """The licence that the model card states in its header."""
+    text = ""
+    folder = Path(model_id)
+    if folder.is_dir():
+        card = folder / "README.md"
+        text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    else:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+
+        try:
+            text = Path(hf_hub_download(model_id, "README.md")).read_text(encoding="utf-8")
+        except (EntryNotFoundError, HfHubHTTPError, OSError):
+            text = ""
+    header = text.split("---")[1] if text.startswith("---") and text.count("---") > 1 else ""
+    for line in header.splitlines():
+        if line.startswith("license:"):
+            return line.removeprefix("license:").strip().strip("\"'") or _unstated(model_id)
+    return _unstated(model_id)
+
+
+def _unstated(model_id: str) -> str:
+    return f"not stated in the model card of {model_id}"
+
+
+def is_huggingface_folder(config: dict[str, object]) -> bool:
+    """Say whether a folder's ``config.json`` is that of a transformers model."""
+    return "model_type" in config

@@ -1,0 +1,80 @@
+"""Find the source that a MODEL argument, or a manifest's ``source``, means."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from voxport.errors import UnknownModelError
+from voxport.manifest import FILE_NAME
+from voxport_export.errors import SourceError
+from voxport_export.source import Source
+from voxport_export.sources import bundle, folder, huggingface, shipped
+
+
+def resolve(model: str) -> Source:
+    """Load what ``model`` names.
+
+    Args:
+        model: a bundle of ``torchaudio.pipelines``, a shipped model, a folder (voxport's own
+            format or Hugging Face's), or a Hugging Face id, in this order; or any of these as
+            a manifest writes it, with its kind before a colon.
+
+    Raises:
+        SourceError: it is known and cannot be loaded.
+        UnknownModelError: nothing has this name; the message has the nearest ones.
+    """
+    for prefix, load in _LOADERS.items():
+        if model.startswith(prefix):
+            return load(model.removeprefix(prefix))
+    if model in bundle.bundles():
+        return bundle.load_bundle(model)
+    if model in shipped.names():
+        return shipped.load_shipped(model)
+    path = Path(model)
+    if path.is_dir():
+        return _from_folder(path)
+    if path.exists():
+        raise SourceError(f"{model}: a file; expected a folder with config.json and its weights")
+    # An owner and a name, as on the hub, and not the start of a path
+    if model.count("/") == 1 and not model.startswith((".", "/", "~")):
+        return huggingface.load_huggingface(model)
+    raise _unknown(model)
+
+
+def _from_folder(path: Path) -> Source:
+    config = folder.read_config(path)
+    if huggingface.is_huggingface_folder(config):
+        return huggingface.load_huggingface(str(path))
+    if (path / FILE_NAME).is_file():
+        raise SourceError(f"{path}: this is an exported package already, not a model to export")
+    if not config:
+        raise SourceError(
+            f"{path}: no config.json; expected it with weights.safetensors, or a Hugging Face model"
+        )
+    return folder.load_folder(path)
+
+
+def _from_folder_name(path: str) -> Source:
+    if not Path(path).is_dir():
+        raise SourceError(f"{path}: the folder that the model came from is not here")
+    return _from_folder(Path(path))
+
+
+def _unknown(model: str) -> UnknownModelError:
+    known = [*shipped.names(), *bundle.bundles()]
+    folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(model.casefold(), folded, n=3, cutoff=0.5)
+    hint = ", ".join(folded[name] for name in near) or ", ".join(known)
+    return UnknownModelError(
+        f"{model}: no such model or folder; {'nearest' if near else 'known'} names: {hint}. "
+        "A Hugging Face id is written owner/name"
+    )
+
+
+_LOADERS = {
+    bundle.PREFIX: bundle.load_bundle,
+    shipped.PREFIX: shipped.load_shipped,
+    folder.PREFIX: _from_folder_name,
+    huggingface.PREFIX: huggingface.load_huggingface,
+}

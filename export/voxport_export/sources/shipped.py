@@ -1,0 +1,42 @@
+"""The models whose weights ship with voxport, and the recordings that come with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from voxport_export.errors import SourceError
+from voxport_export.source import Source
+from voxport_export.sources.folder import load_folder
+
+PREFIX = "shipped:"
+
+_PACKAGE = Path(__file__).parents[1]
+# A wheel carries the models inside the package, a checkout beside it.
+_PLACES = (_PACKAGE / "models", _PACKAGE.parents[1] / "models")
+_SAMPLES = "commands"
+
+
+def _folders() -> dict[str, Path]:
+    found = [folder for place in _PLACES if place.is_dir() for folder in sorted(place.iterdir())]
+    return {folder.name: folder for folder in found if (folder / "config.json").is_file()}
+
+
+def names() -> list[str]:
+    """The names of the shipped models."""
+    return list(_folders())
+
+
+def load_shipped(name: str) -> Source:
+    """Load a shipped model by name."""
+    if name not in _folders():
+        raise SourceError(f"{name}: not a shipped model; there are {', '.join(names()) or 'none'}")
+    return load_folder(_folders()[name], origin=PREFIX + name)
+
+
+def sample_recordings() -> list[Path]:
+    """The recordings that every export is compared on unless it is given others."""
+    for place in _PLACES:
+        samples = place / _SAMPLES / "samples"
+        if samples.is_dir():
+            return sorted(path for path in samples.iterdir() if path.suffix != ".jsonl")
+    raise SourceError("the recordings to compare on are missing: reinstall voxport")

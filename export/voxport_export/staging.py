@@ -1,0 +1,84 @@
+"""Write a folder so that it is there whole or not at all.
+
+The files go to a hidden folder beside the destination, which is renamed into place at the end.
+A killed export leaves at most that hidden folder, which the next export removes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from voxport.manifest import FILE_NAME
+from voxport_export.errors import ExportError
+
+
+def check_destination(output: Path) -> None:
+    """Refuse, before any work is done, a destination that must not be replaced.
+
+    Raises:
+        ExportError: something other than an earlier package or an empty folder is there, or
+            the folder above cannot be written to.
+    """
+    if output.is_dir():
+        if any(output.iterdir()) and not (output / FILE_NAME).is_file():
+            raise ExportError(
+                f"{output}: the folder is not empty and not an earlier package; "
+                "it is left alone: name another"
+            )
+    elif output.exists() or output.is_symlink():
+        raise ExportError(f"{output}: there is a file of this name; it is left alone")
+    above = output.absolute().parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise ExportError(f"{output}: cannot be made: no right to write in {above}")
+
+
+@contextmanager
+def staged(output: Path) -> Iterator[Path]:
+    """Give a folder to write to that becomes ``output`` if the block ends without an error."""
+    output = output.absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(output)
+    staging = output.parent / f".{output.name}.partial-{os.getpid()}"
+    staging.mkdir()
+    try:
+        yield staging
+        _swap(staging, output)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _swap(staging: Path, output: Path) -> None:
+    """Put ``staging`` in the place of ``output``; an earlier package goes only then."""
+    earlier = output.parent / f".{output.name}.earlier-{os.getpid()}"
+    if output.exists():
+        output.rename(earlier)
+    try:
+        staging.rename(output)
+    except OSError:
+        if earlier.exists():
+            earlier.rename(output)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _remove_leftovers(output: Path) -> None:
+    for folder in output.parent.glob(f".{output.name}.partial-*"):
+        pid = folder.name.rpartition("-")[2]
+        if pid.isdecimal() and not _alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
