@@ -1,0 +1,304 @@
+"""Trains models/commands on CPU, in two stages, resumable.
+
+    python models/commands/synthesize.py                  once: speech from synthesisers
+    python models/commands/train.py --minutes 100         front end, then CTC end to end
+    python models/commands/evaluate.py --weights build/commands-training/best.safetensors
+
+Stage one (frontend.py) lets the convolutions regress log-mel bands; stage two trains everything
+with CTC under bfloat16 autocast, the learning rate falling to zero at the end of `--minutes`.
+A checkpoint is written every two minutes; the same command continues from it. `best.safetensors`
+holds an exponential moving average of the weights, the one meant for use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from batches import Batch, Composer, Feeder
+from data import SAMPLE_RATE, Clip, data_folder, encode, load_labelled, load_set, load_unlabelled
+from evaluate import HERE, Item, build_model, held_out_items, score, transcribe
+from frontend import LogMel, Regression, install, scale_filters
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchaudio.models import Wav2Vec2Model
+
+FILTER_SCALE = 30.0  # see frontend.scale_filters
+AVERAGE = 0.999  # decay of the moving average of weights
+
+
+def new_model(dropout: float) -> Wav2Vec2Model:
+    """The shipped shape; dropout holds in training only and adds no weights.
+
+    Not inside attention or the feed-forward layers: drawing those masks took 30 % of a step.
+    """
+    config = copy.deepcopy(json.loads((HERE / "config.json").read_text(encoding="utf-8")))
+    config["model"]["encoder_projection_dropout"] = dropout
+    config["model"]["encoder_dropout"] = dropout
+    config["model"]["encoder_layer_drop"] = dropout / 2
+    return build_model(config)
+
+
+def mask_features(features: Tensor, share: float) -> Tensor:
+    """Zeroes spans of up to eight frames, about `share` of them: no phone may be relied on."""
+    rows, frames, _ = features.shape
+    spans = max(1, round(frames * share / 4.5))
+    start = torch.randint(0, frames, (rows, spans, 1))
+    length = torch.randint(1, 9, (rows, spans, 1))
+    time_index = torch.arange(frames)
+    hidden = ((time_index >= start) & (time_index < start + length)).any(1)  # (rows, frames)
+    hidden &= torch.rand(rows, 1) < 0.7
+    return features.masked_fill(hidden.unsqueeze(-1), 0.0)
+
+
+def ctc_loss(model: Wav2Vec2Model, batch: Batch, mask: float) -> Tensor:
+    """CTC in nats a letter, with a share of the frames hidden."""
+    waveform = torch.from_numpy(batch.waveform)
+    with torch.autocast("cpu", torch.bfloat16):
+        features, _ = model.feature_extractor(waveform, None)
+        if mask > 0:
+            features = mask_features(features, mask)
+        emission = model.aux(model.encoder(features, None))  # (rows, frames, labels)
+    scores = emission.float().log_softmax(-1).transpose(0, 1)
+    targets = [torch.tensor(encode(text), dtype=torch.long) for text in batch.transcripts]
+    target_lengths = torch.tensor([len(target) for target in targets])
+    frames = torch.full((len(targets),), scores.shape[0])
+    losses = F.ctc_loss(
+        scores, torch.cat(targets), frames, target_lengths, reduction="none", zero_infinity=True
+    )
+    return losses.sum() / (target_lengths + 1).sum()  # nats a letter
+
+
+def parameter_groups(model: Wav2Vec2Model, rate: float) -> list[dict]:
+    """Decay for matrices only; the scaled first filters move by their own scale."""
+    first = model.feature_extractor.conv_layers[0].conv.weight
+    matrices = [p for p in model.parameters() if p.ndim > 1 and p is not first]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    return [
+        {"params": matrices, "lr": rate, "base": rate, "weight_decay": 0.03},
+        {"params": vectors, "lr": rate, "base": rate, "weight_decay": 0.0},
+        {
+            "params": [first],
+            "lr": rate * FILTER_SCALE,
+            "base": rate * FILTER_SCALE,
+            "weight_decay": 0.0,
+        },
+    ]
+
+
+class Log:
+    """Lines to standard output and to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.start = time.time()
+
+    def __call__(self, **values: object) -> None:
+        """One JSON line."""
+        line = json.dumps({"minutes": round((time.time() - self.start) / 60, 2), **values})
+        print(line, flush=True)
+        with self.path.open("a", encoding="utf-8") as out:
+            out.write(line + "\n")
+
+
+def train_front_end(model: Wav2Vec2Model, feeder: Feeder, minutes: float, log: Log) -> None:
+    """Stage one; leaves the convolutions and the feature projection trained."""
+    teacher, student = LogMel(), Regression(model)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=2e-3, weight_decay=1e-4)
+    start, step, audio = time.time(), 0, 0.0
+    while (elapsed := (time.time() - start) / 60) < minutes:
+        waveform = torch.from_numpy(feeder.next().waveform)
+        waveform = waveform[waveform.std(1) > 1e-3]  # digital silence has no spectrum to learn
+        if len(waveform) == 0:
+            continue
+        rate = 2e-3 * min(1, step / 50) * max(0.02, 1 - elapsed / minutes)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        target = teacher(waveform)
+        with torch.autocast("cpu", torch.bfloat16):
+            guess = student(waveform)
+        loss = F.mse_loss(guess.float(), target)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimizer.step()
+        step, audio = step + 1, audio + waveform.numel() / SAMPLE_RATE
+        if step % 50 == 0:
+            unexplained = (loss / target.var()).item()
+            log(
+                stage="front end",
+                step=step,
+                audio_h=round(audio / 3600, 2),
+                left=round(unexplained, 4),
+            )
+    scale_filters(model, FILTER_SCALE)
+    install(model, student.head)
+
+
+class Trainer:
+    """Stage two: model, average, optimiser, and the clock they share."""
+
+    def __init__(self, options: argparse.Namespace, log: Log) -> None:
+        self.options, self.log = options, log
+        self.model = new_model(options.dropout)
+        self.average = new_model(0.0).eval()
+        self.optimizer: torch.optim.Optimizer | None = None
+        self.step, self.audio_s, self.spent_s = 0, 0.0, 0.0
+
+    def begin(self) -> None:
+        """A fresh optimiser; the average starts at the model."""
+        self.optimizer = torch.optim.AdamW(
+            parameter_groups(self.model, self.options.rate), betas=(0.9, 0.98)
+        )
+        self.average.load_state_dict(self.model.state_dict())
+
+    def save(self, path: Path) -> None:
+        """Everything needed to go on, and the average alone as `best.safetensors`."""
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": (self.step, self.audio_s, self.spent_s),
+        }
+        torch.save(state, path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+        weights = {k: v.contiguous() for k, v in self.average.state_dict().items()}
+        save_file(weights, path.with_name("best.safetensors"))
+
+    def resume(self, path: Path) -> None:
+        """Goes on from a checkpoint."""
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.begin()
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.audio_s, self.spent_s = state["progress"]
+
+    def rate(self) -> float:
+        """Warm-up, then a cosine down to nothing at the end of the time given."""
+        done = min(1.0, self.spent_s / (60 * self.options.minutes))
+        return min(1.0, (self.step + 1) / 300) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-3
+
+    def update(self, batch: Batch) -> float:
+        """One step; its loss."""
+        factor = self.rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base"] * factor
+        loss = ctc_loss(self.model, batch, self.options.mask)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
+        self.optimizer.step()
+        with torch.no_grad():
+            decay = min(AVERAGE, (1 + self.step) / (10 + self.step))
+            pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
+            for average, current in pairs:
+                average.lerp_(current, 1 - decay)
+        self.step += 1
+        self.audio_s += batch.waveform.size / SAMPLE_RATE
+        return loss.item()
+
+    def run(self, feeder: Feeder, items: list[Item]) -> None:
+        """Trains until the time is spent, measuring and saving on the way."""
+        model, options = self.model.train(), self.options
+        checkpoint = options.work / "checkpoint.pt"
+        losses: list[float] = []
+        saved = shown = time.time()
+        evaluated = self.spent_s
+        while self.spent_s < 60 * options.minutes:
+            begun = time.time()
+            feeder.longest.value = 1.5 if self.step < options.short_steps else 14.0
+            losses.append(self.update(feeder.next()))
+            self.spent_s += time.time() - begun
+            if time.time() - shown > 20:
+                shown = time.time()
+                self.report(losses)
+                losses = []
+            if time.time() - saved > 120:
+                saved = time.time()
+                self.save(checkpoint)
+            if self.spent_s - evaluated > 60 * options.evaluate_minutes:
+                evaluated = self.spent_s
+                self.measure(items)
+                model.train()
+        self.save(checkpoint)
+        self.measure(items)
+
+    def report(self, losses: list[float]) -> None:
+        """Where training stands."""
+        self.log(
+            stage="ctc",
+            step=self.step,
+            audio_h=round(self.audio_s / 3600, 2),
+            spent_min=round(self.spent_s / 60, 2),
+            loss=round(sum(losses) / len(losses), 4),
+            rate=round(self.rate(), 4),
+        )
+
+    def measure(self, items: list[Item]) -> None:
+        """Error rates of the average on what is held out."""
+        table = score(items, transcribe(self.average, items))
+        self.log(stage="held out", step=self.step, **{k: v["error_rate"] for k, v in table.items()})
+
+
+def training_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip]]:
+    """Clips to train on, and all labelled clips."""
+    labelled = load_labelled(options.data)
+    clips = [clip for clip in labelled if options.every_speaker or not clip.held_out]
+    synthesis = options.work / "synthesis"
+    if synthesis.is_dir():
+        clips += load_set(synthesis, "synthesis")
+    return clips, labelled
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=data_folder())
+    parser.add_argument("--work", type=Path, default=Path("build/commands-training"))
+    parser.add_argument("--minutes", type=float, default=100, help="stage two, spent in steps")
+    parser.add_argument("--front-end-minutes", type=float, default=4)
+    parser.add_argument("--evaluate-minutes", type=float, default=8)
+    parser.add_argument("--seconds", type=float, default=48, help="audio a step")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--mask", type=float, default=0.12, help="share of frames hidden")
+    parser.add_argument("--short-steps", type=int, default=1500, help="steps on short rows first")
+    parser.add_argument("--weights", type=Path, help="start stage two from these weights")
+    parser.add_argument("--every-speaker", action="store_true", help="hold nobody out")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    log = Log(options.work / "log.jsonl")
+    clips, labelled = training_clips(options)
+    log(stage="data", clips=len(clips), **{k: str(v) for k, v in vars(options).items()})
+    composer = Composer(clips, load_unlabelled(options.data), options.seed)
+    trainer = Trainer(options, log)
+    checkpoint = options.work / "checkpoint.pt"
+    feeder = Feeder(composer, options.seconds, int(time.time()))
+    torch.set_num_threads(options.threads)
+    if checkpoint.exists():
+        trainer.resume(checkpoint)
+    else:
+        if options.weights:
+            trainer.model.load_state_dict(load_file(options.weights))
+        else:
+            train_front_end(trainer.model, feeder, options.front_end_minutes, log)
+        trainer.begin()
+        trainer.save(checkpoint)
+    trainer.run(feeder, held_out_items(labelled))
+    feeder.close()
+
+
+if __name__ == "__main__":
+    main()
