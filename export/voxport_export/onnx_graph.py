@@ -7,10 +7,6 @@ so that weights over protobuf's 2 GB never pass through one message.
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import onnx_ir as ir
@@ -20,6 +16,7 @@ from torch import Tensor
 from voxport_export import specs
 from voxport_export.graph.recognizer import Outputs, RecognizerGraph
 from voxport_export.onnx_transcript import append_transcript
+from voxport_export.quiet import quiet_onnx_exporter
 
 OPSET = 20  # the first with StringConcat and Gelu
 # A protobuf message holds less than 2 GiB; keep a margin for the graph itself.
@@ -41,7 +38,7 @@ def export_onnx(
     """
     batch = torch.export.Dim("batch")
     shapes = {"waveform": {0: batch, 1: torch.export.Dim("samples")}, "lengths": {0: batch}}
-    with torch.no_grad(), _quiet_exporter():
+    with torch.no_grad(), quiet_onnx_exporter():
         program = torch.onnx.export(
             graph,
             example,
@@ -61,22 +58,6 @@ def export_onnx(
     weights = sum(value.const_value.nbytes for value in model.graph.initializers.values())
     large = weights > EXTERNAL_DATA_BYTES
     ir.save(model, path, external_data=f"{path.name}.data" if large else None)
-
-
-@contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """Hold back what the exporter says about its own insides; errors still show."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.filterwarnings("ignore", message=".*axis name.*", category=UserWarning)
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _strip_notes(model: ir.Model) -> None:

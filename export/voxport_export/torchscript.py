@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from voxport_export.graph.recognizer import RecognizerGraph
+from voxport_export.quiet import quiet_torchscript
 
 
 class _WithTranscript(nn.Module):
@@ -44,8 +45,9 @@ def export_torchscript(
     Raises:
         RuntimeError: the trace holds a device, so it would run only where it was made.
     """
-    with torch.no_grad():
+    with torch.no_grad(), quiet_torchscript():
         traced = torch.jit.trace(graph, example, check_trace=False)
     if tied := [line for line in str(traced.inlined_graph).splitlines() if '="cpu"' in line]:
         raise RuntimeError(f"the traced graph is tied to a device: {tied[0].strip()}")
-    torch.jit.script(_WithTranscript(traced, pieces)).save(str(path))
+    with quiet_torchscript():
+        torch.jit.script(_WithTranscript(traced, pieces)).save(str(path))

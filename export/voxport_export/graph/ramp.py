@@ -6,19 +6,27 @@ kept as it is written, device lookup included. ``torch.export`` has no such prob
 see into scripted functions.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
 import torch
 from torch import Tensor
+
+from voxport_export.quiet import quiet_torchscript
 
 
 def _ramp(like: Tensor) -> Tensor:
     return torch.arange(like.shape[-1], device=like.device)
 
 
-@torch.jit.script
-def _scripted_ramp(like: Tensor) -> Tensor:
-    return torch.arange(like.shape[-1], device=like.device)
+@cache
+def _scripted_ramp() -> Callable[[Tensor], Tensor]:
+    with quiet_torchscript():
+        return torch.jit.script(_ramp)
 
 
 def ramp(like: Tensor) -> Tensor:
     """Return ``0, 1, … n-1`` (int64 [n]) on the device of ``like`` [..., n]."""
-    return _scripted_ramp(like) if torch.jit.is_tracing() else _ramp(like)
+    return _scripted_ramp()(like) if torch.jit.is_tracing() else _ramp(like)

@@ -1,0 +1,117 @@
+"""The graph against eager torchaudio, and its independence from padding and neighbours."""
+
+import pytest
+import torch
+import torchaudio
+
+from voxport_export.graph.recognizer import RecognizerGraph, geometry
+
+LAYERS = [(24, 10, 5), *[(24, 3, 2)] * 4, *[(24, 2, 2)] * 2]
+EDGES = [0, 1, 399, 400, 401, 5_000, 160_000]
+
+
+def make_model(mode="group_norm", first=False, bias=False, layers=LAYERS, kernel=128):
+    torch.manual_seed(3)
+    model = torchaudio.models.wav2vec2_model(
+        mode, layers, bias, 32, 0.0, kernel, 4, 2, 4, 0.0, 64, 0.0, 0.0, first, 0.0, 11
+    ).eval()
+    model.aux.weight.data.mul_(20)
+    return model
+
+
+def make_row(samples, seed=0):
+    """Noise with a tilt and a mean, as speech has more than white noise."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(samples, generator=generator).cumsum(0) * 0.01 + 0.1
+
+
+FAMILIES = {
+    "base": {"mode": "group_norm", "first": False, "bias": False},
+    "large-lv60k": {"mode": "layer_norm", "first": True, "bias": True},
+    "bias under group norm": {"mode": "group_norm", "first": True, "bias": True},
+    "odd positional kernel": {"kernel": 31},
+    "other strides": {"layers": [(16, 8, 4), (16, 5, 3), (16, 1, 1), (16, 4, 2)]},
+}
+
+
+@pytest.mark.parametrize("normalize_eps", [None, 1e-5], ids=["plain", "normalised"])
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+@torch.no_grad()
+def test_equals_torchaudio(family, normalize_eps):
+    model = make_model(**family)
+    graph = RecognizerGraph(model, blank=0, normalize_eps=normalize_eps)
+    for samples in (graph.receptive_field, 5_000, 16_001):
+        waveform = make_row(samples)[None]
+        output = graph(waveform, torch.tensor([samples]))
+        if normalize_eps:
+            waveform = torch.nn.functional.layer_norm(waveform, waveform.shape, eps=normalize_eps)
+        emission, lengths = model(waveform, torch.tensor([samples]))
+        assert output.emission.shape == emission.shape
+        assert output.emission_lengths.tolist() == lengths.tolist()
+        bound = 1e-4 * max(1.0, float(emission.abs().max()))
+        assert float((output.emission - emission).abs().max()) <= bound
+
+
+@pytest.mark.parametrize("padding", [float("nan"), float("inf"), 3.0])
+@torch.no_grad()
+def test_padding_and_neighbours_do_not_matter(padding):
+    graph = RecognizerGraph(make_model(), blank=0, normalize_eps=1e-5)
+    waveform = torch.full((len(EDGES), max(EDGES)), padding)
+    for row, samples in enumerate(EDGES):
+        waveform[row, :samples] = make_row(samples, seed=row)
+    together = graph(waveform, torch.tensor(EDGES))
+    for row, samples in enumerate(EDGES):
+        alone = graph(waveform[row : row + 1, :samples], torch.tensor([samples]))
+        frames = int(alone.emission_lengths)
+        assert frames == int(together.emission_lengths[row]) == alone.emission.shape[1]
+        assert torch.allclose(alone.emission[0], together.emission[row, :frames], atol=1e-4)
+        assert not together.emission[row, frames:].any()
+        count = int(alone.token_lengths)
+        assert count == int(together.token_lengths[row])
+        for name in ("tokens", "token_starts", "token_ends"):
+            one, many = getattr(alone, name)[0], getattr(together, name)[row]
+            assert one.tolist() == many[:count].tolist()
+
+
+@torch.no_grad()
+def test_length_beyond_the_samples_is_all_of_them():
+    graph = RecognizerGraph(make_model(), blank=0)
+    waveform = make_row(3_000)[None]
+    whole = graph(waveform, torch.tensor([3_000]))
+    beyond = graph(waveform, torch.tensor([9_999]))
+    assert torch.equal(whole.emission, beyond.emission)
+    assert whole.emission_lengths.tolist() == beyond.emission_lengths.tolist()
+
+
+@torch.no_grad()
+def test_high_pass_channels_of_low_frequency_speech():
+    """The folded first layer: a channel's variance is a small difference of large numbers."""
+    model = make_model()
+    kernel = model.feature_extractor.conv_layers[0].conv.weight
+    kernel[:] = torch.randn_like(kernel).diff(n=3, dim=-1, prepend=torch.zeros(24, 1, 3))
+    graph = RecognizerGraph(model, blank=0)
+    time = torch.arange(20_000) / 16_000
+    waveform = (torch.sin(2 * torch.pi * 60 * time) + 1e-4 * make_row(20_000))[None]
+    expected = model(waveform)[0]
+    found = graph(waveform, torch.tensor([20_000])).emission
+    assert torch.allclose(found, expected, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_weights_are_not_changed():
+    model = make_model(mode="layer_norm", first=True, bias=True)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    RecognizerGraph(model, blank=0)
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_geometry_of_the_standard_layers():
+    assert geometry([(k, s) for _, k, s in LAYERS]) == (320, 400)
+
+
+def test_a_model_without_a_head_is_refused():
+    model = make_model()
+    model.aux = None
+    with pytest.raises(ValueError, match="no CTC head"):
+        RecognizerGraph(model, blank=0)
