@@ -31,11 +31,17 @@ class Source:
     log_probs: bool = False  # the emission is log-softmaxed, not logits
 
     def __post_init__(self) -> None:
-        """Refuse labels that do not fit the head: they would give a wrong transcript."""
+        """Refuse labels that do not fit: they would give a wrong transcript."""
         outputs = self.model.aux.out_features if self.model.aux is not None else 0
         if outputs != len(self.labels):
             raise ValueError(
                 f"{self.name}: the model has {outputs} outputs, but {len(self.labels)} labels"
+            )
+        if not 0 <= self.blank < outputs:
+            raise ValueError(f"{self.name}: blank is {self.blank}, of {outputs} labels")
+        if self.word_delimiter is not None and self.word_delimiter not in self.labels:
+            raise ValueError(
+                f"{self.name}: word_delimiter {self.word_delimiter!r} is not one of the labels"
             )
 
     @property

@@ -55,7 +55,7 @@ def load_bundle(name: str) -> Source:
             f"the weights of {name} are not in torch's hub cache and cannot be downloaded: "
             f"{error.reason}; connect, or put the file there (TORCH_HOME names the cache)"
         ) from error
-    except (OSError, RuntimeError, EOFError, KeyError) as error:
+    except Exception as error:  # a damaged or hostile file can fail in any way
         raise SourceError(f"the weights of {name} cannot be loaded: {error}") from error
     labels = bundle.get_labels(star=None) if aligner else bundle.get_labels()
     return Source(

@@ -1,0 +1,234 @@
+"""Reading models: bundles from torch's hub cache, Hugging Face folders, voxport's own folders."""
+
+import json
+import pickle
+
+import pytest
+import torch
+import torchaudio
+from safetensors.torch import save_file
+from support import seeded
+
+from voxport.errors import UnknownModelError, VoxportError
+from voxport_export.errors import SourceError
+from voxport_export.source import eager_emission
+from voxport_export.sources import bundle, folder, huggingface, resolve
+
+CC_BY_NC = {f"VOXPOPULI_ASR_BASE_10K_{x}" for x in ("DE", "EN", "ES", "FR", "IT")} | {"MMS_FA"}
+
+
+@pytest.fixture
+def torch_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    return tmp_path
+
+
+def place(monkeypatch, torch_home, name):
+    """Put a narrow copy of a bundle in its place, with weights in the cache."""
+    narrow = seeded.narrow(bundle.bundles()[name])
+    monkeypatch.setattr(torchaudio.pipelines, name, narrow)
+    seeded.put_weights(narrow, torch_home)
+    return narrow
+
+
+def test_every_ctc_bundle_is_found_with_its_licence():
+    found = bundle.bundles()
+    assert len(found) == 17
+    licences = {name: bundle.licence_of(value) for name, value in found.items()}
+    assert {name for name, licence in licences.items() if licence == "CC-BY-NC-4.0"} == CC_BY_NC
+    assert set(licences.values()) == {"MIT", "CC-BY-NC-4.0"}
+
+
+def test_aligner_bundle_gives_log_probabilities_without_a_star(monkeypatch, torch_home):
+    narrow = place(monkeypatch, torch_home, "MMS_FA")
+    source = bundle.load_bundle("MMS_FA")
+    assert source.log_probs
+    assert source.word_delimiter is None
+    assert source.labels == narrow.get_labels(star=None)
+    emission = eager_emission(source, torch.randn(4_000), 400)
+    assert torch.allclose(emission.exp().sum(dim=-1), torch.ones(len(emission)), atol=1e-5)
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("code from a weights file ran",)
+
+
+def test_weights_that_hold_code_are_refused(monkeypatch, torch_home, capsys):
+    place(monkeypatch, torch_home, "WAV2VEC2_ASR_BASE_960H")
+    (weights,) = (torch_home / "hub" / "checkpoints").iterdir()
+    torch.save({"aux.weight": Evil()}, weights)
+    with pytest.raises(SourceError, match="WAV2VEC2_ASR_BASE_960H cannot be loaded"):
+        bundle.load_bundle("WAV2VEC2_ASR_BASE_960H")
+    assert "ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", pickle.dumps({"a": 1}, 2)])
+def test_weights_that_are_not_weights_are_refused(monkeypatch, torch_home, content):
+    place(monkeypatch, torch_home, "HUBERT_ASR_LARGE")
+    (weights,) = (torch_home / "hub" / "checkpoints").iterdir()
+    weights.write_bytes(content)
+    with pytest.raises(SourceError, match="HUBERT_ASR_LARGE cannot be loaded"):
+        bundle.load_bundle("HUBERT_ASR_LARGE")
+
+
+def test_weights_that_are_nowhere_are_an_error(torch_home, monkeypatch):
+    from urllib.error import URLError
+
+    def refuse(*_, **__):
+        raise URLError("no network in this test")
+
+    monkeypatch.setattr("torch.hub.urlopen", refuse)
+    with pytest.raises(SourceError, match="TORCH_HOME"):
+        bundle.load_bundle("WAV2VEC2_ASR_BASE_960H")
+
+
+def test_an_unknown_name_gives_the_nearest():
+    with pytest.raises(UnknownModelError, match="WAV2VEC2_ASR_BASE_960H"):
+        resolve.resolve("wav2vec2_asr_base_960")
+
+
+# Hugging Face ------------------------------------------------------------------------------
+
+VOCABULARY = {"[PAD]": 3, "|": 0, "A": 1, "B": 2, "'": 4, "<unk>": 5}
+SMALL = {
+    "vocab_size": len(VOCABULARY),
+    "pad_token_id": 3,
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 96,
+    "conv_dim": (32,) * 7,
+    "num_conv_pos_embedding_groups": 4,
+}
+LARGE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+
+
+@pytest.fixture(
+    params=[("Wav2Vec2", {}), ("Wav2Vec2", LARGE), ("Hubert", {}), ("Hubert", LARGE)],
+    ids=["wav2vec2", "wav2vec2-large", "hubert", "hubert-large"],
+)
+def hf_folder(request, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    kind, extra = request.param
+    torch.manual_seed(5)
+    config = getattr(transformers, f"{kind}Config")(**SMALL, **extra)
+    model = getattr(transformers, f"{kind}ForCTC")(config).eval()
+    model.lm_head.weight.data.mul_(20)
+    model.save_pretrained(tmp_path)
+    (tmp_path / "vocab.json").write_text(json.dumps(VOCABULARY))
+    transformers.Wav2Vec2CTCTokenizer(
+        str(tmp_path / "vocab.json"), pad_token="[PAD]", unk_token="<unk>"
+    ).save_pretrained(tmp_path)
+    transformers.Wav2Vec2FeatureExtractor(do_normalize=bool(extra)).save_pretrained(tmp_path)
+    (tmp_path / "README.md").write_text("---\nlanguage: en\nlicense: apache-2.0\n---\n# A model\n")
+    return tmp_path
+
+
+def test_hugging_face_equals_transformers(hf_folder):
+    transformers = pytest.importorskip("transformers")
+    source = resolve.resolve(str(hf_folder))
+    assert source.licence == "apache-2.0"
+    assert source.blank == 3
+    assert source.labels[:5] == ("|", "A", "B", "[PAD]", "'")
+    assert source.word_delimiter == "|"
+    waveform = torch.randn(9_000).cumsum(0) * 0.01
+    extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(hf_folder)
+    values = extractor(waveform.numpy(), sampling_rate=16_000, return_tensors="pt").input_values
+    with torch.no_grad():
+        expected = transformers.AutoModelForCTC.from_pretrained(hf_folder)(values).logits[0]
+    found = eager_emission(source, waveform, 400)
+    bound = 1e-4 * max(1.0, float(expected.abs().max()))
+    assert float((found - expected).abs().max()) <= bound
+
+
+def test_parts_that_torchaudio_lacks_are_refused(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    transformers.Wav2Vec2Config(**SMALL, adapter_attn_dim=16).save_pretrained(tmp_path)
+    with pytest.raises(SourceError, match="adapter_attn_dim = 16 is not supported"):
+        resolve.resolve(str(tmp_path))
+
+
+def test_other_architectures_are_refused(tmp_path):
+    pytest.importorskip("transformers").BertConfig().save_pretrained(tmp_path)
+    with pytest.raises(SourceError, match="'bert' is not one of"):
+        huggingface.load_huggingface(str(tmp_path))
+
+
+# voxport's own folders ---------------------------------------------------------------------
+
+
+def make_folder(path, **changes):
+    arguments = seeded.narrow(bundle.bundles()["WAV2VEC2_ASR_BASE_960H"])._params
+    arguments = {**arguments, "aux_num_out": 3}
+    model = torchaudio.models.wav2vec2_model(**arguments)
+    save_file(model.state_dict(), path / "weights.safetensors")
+    config = {
+        "format": "voxport-weights",
+        "version": 1,
+        "name": "mine",
+        "labels": ["-", "|", "A"],
+        "blank": 0,
+        "word_delimiter": "|",
+        "sample_rate": 16000,
+        "normalize_waveform": True,
+        "licence": "MIT",
+        "model": arguments,
+    } | changes
+    (path / "config.json").write_text(json.dumps(config))
+    return path
+
+
+def test_own_folder(tmp_path):
+    source = resolve.resolve(str(make_folder(tmp_path)))
+    assert (source.name, source.licence, source.blank) == ("mine", "MIT", 0)
+    assert source.pieces == ["-", " ", "A"]
+    assert source.normalize_eps == 1e-5
+    assert resolve.resolve(source.origin).name == "mine"
+
+
+WRONG = {
+    "version": ({"version": 2}, "expected version 1, found 2"),
+    "format": ({"format": "other"}, '"format": "voxport-weights"'),
+    "labels": ({"labels": ["-", "|"]}, "3 outputs, but 2 labels"),
+    "argument": ({"model": {"depth": 3}}, "unexpected keyword argument 'depth'"),
+    "delimiter": ({"word_delimiter": "_"}, "word_delimiter '_' is not one of the labels"),
+    "blank": ({"blank": 7}, "blank is 7"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), WRONG.values(), ids=WRONG)
+def test_own_folder_with_a_wrong_config(tmp_path, changes, message):
+    make_folder(tmp_path, **changes)
+    with pytest.raises(SourceError, match=message):
+        folder.load_folder(tmp_path)
+
+
+def test_own_folder_without_weights(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "weights.safetensors").unlink()
+    with pytest.raises(SourceError, match=r"weights\.safetensors: no such file"):
+        resolve.resolve(str(tmp_path))
+
+
+def test_own_folder_with_broken_weights(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "weights.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0 broken")
+    with pytest.raises(SourceError, match="not a safetensors file"):
+        resolve.resolve(str(tmp_path))
+
+
+def test_own_folder_with_a_missing_field(tmp_path):
+    make_folder(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["licence"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(SourceError, match="the field 'licence' is missing"):
+        resolve.resolve(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "config.json"])
+def test_folders_that_are_no_models(tmp_path, name):
+    (tmp_path / name).write_text("{}" if name == "manifest.json" else "no json")
+    with pytest.raises(VoxportError, match="already|not readable as JSON"):
+        resolve.resolve(str(tmp_path))
