@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from voxport.audio import read_audio
 
+from voxport.audio import read_audio
 from voxport.hashing import file_entry
 from voxport.manifest import GoldenClip
+from voxport.resample import resample
 from voxport_export.parity import Answer, Clip
 
 _FULL_SCALE = 32768  # 16-bit samples are multiples of 1 / 32768
@@ -54,6 +55,7 @@ def write_golden(
 
 
 def _read(path: Path, sample_rate: int) -> Clip:
-    waveform = read_audio(path, sample_rate)
+    audio = read_audio(path, str(path))
+    waveform = resample(audio.waveform, audio.sample_rate, sample_rate)
     samples = np.clip(np.round(waveform * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
     return Clip(path.name, (samples / _FULL_SCALE).astype(np.float32))

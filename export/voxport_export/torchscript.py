@@ -47,7 +47,8 @@ def export_torchscript(
     """
     with torch.no_grad(), quiet_torchscript():
         traced = torch.jit.trace(graph, example, check_trace=False)
-    if tied := [line for line in str(traced.inlined_graph).splitlines() if '="cpu"' in line]:
+    lines = str(traced.inlined_graph).splitlines()
+    if tied := [line for line in lines if '="cpu"' in line or "<Tensor>" in line]:
         raise RuntimeError(f"the traced graph is tied to a device: {tied[0].strip()}")
     with quiet_torchscript():
         torch.jit.script(_WithTranscript(traced, pieces)).save(str(path))

@@ -7,8 +7,8 @@ import pytest
 import torch
 import torchaudio
 from safetensors.torch import save_file
-from support import seeded
 
+from support import seeded
 from voxport.errors import UnknownModelError, VoxportError
 from voxport_export.errors import SourceError
 from voxport_export.source import eager_emission

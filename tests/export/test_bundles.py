@@ -1,0 +1,109 @@
+"""Every CTC bundle, exported and loaded again, against its own unmodified ``get_model()``.
+
+Narrow copies of each in both formats by default; real size for the base models' shape, and for
+all the others under ``-m slow``. All on real speech where there is some.
+"""
+
+import dataclasses
+import gc
+
+import numpy as np
+import pytest
+import torch
+import torchaudio
+
+import voxport
+from support import data, seeded
+from voxport_export.package import Options, export_package
+from voxport_export.sources import bundle
+
+NAMES = sorted(bundle.bundles())
+BASE = "WAV2VEC2_ASR_BASE_960H"
+LARGE = [name for name in NAMES if name != BASE]
+
+
+def clips():
+    return data.real_speech() if data.DATA.is_dir() else sorted(data.SAMPLES.glob("*.flac"))
+
+
+def read(path):
+    waveform, rate = voxport.audio.read_audio(path, str(path)), 16_000
+    audio = torch.from_numpy(waveform.waveform)
+    return torchaudio.functional.resample(audio, waveform.sample_rate, rate)
+
+
+def eager(name):
+    """The bundle as its users load it; MMS_FA without its star, as greedy decoding wants it."""
+    found = getattr(torchaudio.pipelines, name)
+    model = found.get_model(with_star=False) if name == "MMS_FA" else found.get_model()
+    labels = found.get_labels(star=None) if name == "MMS_FA" else found.get_labels()
+    return model, labels
+
+
+def decode(emission, labels):
+    indices = torch.unique_consecutive(emission.argmax(dim=-1))
+    return "".join(labels[i] for i in indices if i != 0).replace("|", " ")
+
+
+@torch.no_grad()
+def check(name, package, recordings):
+    """Compare each artifact, loaded by the runtime, with eager torchaudio."""
+    model, labels = eager(name)
+    waveforms = [read(path) for path in recordings]
+    expected = [model(waveform[None])[0][0] for waveform in waveforms]
+    del model
+    gc.collect()
+    spoken = [decode(emission, labels) for emission in expected]
+    assert all(len(set(text)) > 1 for text in spoken), "the weights decide nothing"
+    for artifact in ("onnx", "torchscript"):
+        recognizer = voxport.load(package, provider="cpu", artifact=artifact)
+        texts = recognizer.transcribe([w.numpy() for w in waveforms], sample_rate=16_000)
+        assert [t.text for t in texts] == spoken
+        for waveform, emission in zip(waveforms, expected, strict=True):
+            found = recognizer.emission(waveform.numpy(), sample_rate=16_000)
+            bound = 1e-4 * max(1.0, float(emission.abs().max()))
+            assert found.shape == emission.shape
+            assert float(np.abs(found - emission.numpy()).max()) <= bound
+        del recognizer
+        gc.collect()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_narrow(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    narrow = seeded.narrow(bundle.bundles()[name])
+    monkeypatch.setattr(torchaudio.pipelines, name, narrow)
+    seeded.put_weights(narrow, tmp_path, seed=NAMES.index(name))
+    recordings = clips()
+    manifest = export_package(name, tmp_path / "package", Options(audio=tuple(recordings)))
+    assert manifest.model.licence == bundle.licence_of(narrow)
+    assert {a.kind for a in manifest.artifacts} == {"onnx", "torchscript"}
+    check(name, tmp_path / "package", recordings)
+
+
+def real_size(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    found = bundle.bundles()[name]
+    seeded.put_weights(found, tmp_path)
+    gc.collect()
+    recordings = clips()[1:4]
+    export_package(name, tmp_path / "package", Options(audio=tuple(recordings)))
+    gc.collect()
+    check(name, tmp_path / "package", recordings)
+
+
+def test_real_size_base(tmp_path, monkeypatch):
+    real_size(BASE, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_real_size(name, tmp_path, monkeypatch):
+    real_size(name, tmp_path, monkeypatch)
+
+
+def test_a_bundle_is_not_changed():
+    """The names that are patched here are put back: 17 bundles at their own sizes."""
+    sizes = {b._params["encoder_embed_dim"] for b in bundle.bundles().values()}
+    assert sizes == {768, 1024, 1280}
+    assert all(dataclasses.is_dataclass(b) for b in bundle.bundles().values())

@@ -1,0 +1,99 @@
+"""A package is there whole or not at all."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from voxport_export.errors import ExportError
+from voxport_export.staging import check_destination, staged
+
+
+def test_written_whole(tmp_path):
+    with staged(tmp_path / "new") as folder:
+        (folder / "manifest.json").write_text("{}")
+        assert not (tmp_path / "new").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    output = tmp_path / "package"
+    output.mkdir()
+    (output / "manifest.json").write_text("earlier")
+
+    def fail():
+        with staged(output) as folder:
+            (folder / "manifest.json").write_text("later")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    assert [p.name for p in tmp_path.iterdir()] == ["package"]
+    assert (output / "manifest.json").read_text() == "earlier"
+
+
+def test_an_earlier_package_is_replaced(tmp_path):
+    output = tmp_path / "package"
+    for text in ("earlier", "later"):
+        with staged(output) as folder:
+            (folder / "manifest.json").write_text(text)
+    assert (output / "manifest.json").read_text() == "later"
+    assert [p.name for p in tmp_path.iterdir()] == ["package"]
+
+
+KILLED = """
+import pathlib, sys, time
+from voxport_export.staging import staged
+with staged(pathlib.Path(sys.argv[1])) as folder:
+    (folder / "manifest.json").write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_export_leaves_no_package(tmp_path):
+    output = tmp_path / "package"
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(output)], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout.readline() == "writing\n"
+        process.kill()
+    assert not output.exists()
+    assert all(p.name.startswith(".package.partial-") for p in tmp_path.iterdir())
+    with staged(output) as folder:
+        (folder / "manifest.json").write_text("whole")
+    assert [p.name for p in tmp_path.iterdir()] == ["package"]
+
+
+def test_a_running_export_is_left_alone(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        other = tmp_path / f".package.partial-{process.pid}"
+        other.mkdir()
+        with staged(tmp_path / "package"):
+            pass
+        assert other.is_dir()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_file_is_left_alone(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(ExportError, match="there is a file of this name"):
+        check_destination(tmp_path / "notes")
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ExportError, match="not empty and not an earlier package"):
+        check_destination(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_rights(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ExportError, match="no right to write"):
+        check_destination(tmp_path / "package")

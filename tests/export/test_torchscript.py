@@ -1,0 +1,63 @@
+"""A TorchScript artifact reloaded from disk: any batch, any length, any device, and text."""
+
+import pytest
+import torch
+
+from export.test_graph import EDGES, make_model, make_row
+from voxport_export.graph.recognizer import RecognizerGraph
+from voxport_export.quiet import quiet_torchscript
+from voxport_export.torchscript import export_torchscript
+
+PIECES = ["-", " ", *"ABCDEFGHI"]
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return RecognizerGraph(make_model(), blank=0, normalize_eps=1e-5)
+
+
+@pytest.fixture(scope="module")
+def path(graph, tmp_path_factory):
+    path = tmp_path_factory.mktemp("torchscript") / "model.ts"
+    export_torchscript(graph, (torch.randn(2, 9_000), torch.tensor([9_000, 700])), PIECES, path)
+    return path
+
+
+def load(path, **options):
+    with quiet_torchscript():
+        return torch.jit.load(path, **options)
+
+
+@torch.no_grad()
+def test_reloaded_equals_the_graph(graph, path):
+    loaded = load(path)
+    waveform = torch.full((len(EDGES), max(EDGES)), float("nan"))
+    for row, samples in enumerate(EDGES):
+        waveform[row, :samples] = make_row(samples)
+    *tensors, transcripts = loaded(waveform, torch.tensor(EDGES))
+    for found, expected in zip(tensors, graph(waveform, torch.tensor(EDGES)), strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    for row, count in enumerate(tensors[3].tolist()):
+        assert transcripts[row] == "".join(PIECES[t] for t in tensors[2][row, :count])
+    assert transcripts[:3] == ["", "", ""]
+
+
+def test_nothing_is_tied_to_a_device(path):
+    """Devices are looked up from the input, and no tensor is baked in: constants stay behind."""
+    graph = str(load(path).inlined_graph)
+    assert "prim::device" in graph
+    for mark in ('="cpu"', '="cuda', "<Tensor>"):
+        assert mark not in graph
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+@torch.no_grad()
+def test_cuda_equals_the_graph(graph, path):
+    loaded = load(path, map_location="cuda")
+    waveform = make_row(16_000)[None].repeat(3, 1)
+    lengths = torch.tensor([16_000, 900, 0])
+    found = loaded(waveform.cuda(), lengths.cuda())
+    expected = graph(waveform, lengths)
+    torch.testing.assert_close(found[0].cpu(), expected.emission, atol=1e-3, rtol=0)
+    assert found[2].cpu().equal(expected.tokens)

@@ -1,0 +1,26 @@
+"""Real speech: lies beside the repository, or where $VOXPORT_DATA says; never part of it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("VOXPORT_DATA", ROOT.parent / "shared" / "data"))
+SAMPLES = ROOT / "models" / "commands" / "samples"
+
+needs_data = pytest.mark.skipif(
+    not DATA.is_dir(), reason="no real speech here: set VOXPORT_DATA to a folder that has it"
+)
+
+
+def real_speech() -> list[Path]:
+    """A few short recordings of different speakers, rates and channel counts."""
+    names = (
+        "speech/vctk-autovc/p225_003.wav",
+        "speech/uberi-speech_recognition/audio-mono-16-bit-44100Hz.aiff",
+        "digits/recordings/0_george_10.wav",
+        "commands/yes/*.flac",
+        "commands/_silence_/1024.flac",
+    )
+    return [sorted(DATA.glob(name))[0] for name in names]
