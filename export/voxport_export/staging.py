@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,23 @@ from voxport_export.errors import ExportError
 
 
 def check_destination(output: Path) -> None:
-    """Refuse, before any work is done, a destination that must not be replaced.
+    """Refuse, before any work is done, a destination that must not or cannot be written.
 
     Raises:
         ExportError: something other than an earlier package or an empty folder is there, or
-            the folder above cannot be written to.
+            no folder can be made in the one above.
     """
+    try:
+        _check_what_is_there(output)
+        above = output.absolute().parent
+        while not above.exists():
+            above = above.parent
+        Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=above)).rmdir()
+    except OSError as error:
+        raise ExportError(f"{output}: cannot be made: {error.strerror}") from error
+
+
+def _check_what_is_there(output: Path) -> None:
     if output.is_dir():
         if any(output.iterdir()) and not (output / FILE_NAME).is_file():
             raise ExportError(
@@ -31,11 +43,6 @@ def check_destination(output: Path) -> None:
             )
     elif output.exists() or output.is_symlink():
         raise ExportError(f"{output}: there is a file of this name; it is left alone")
-    above = output.absolute().parent
-    while not above.exists():
-        above = above.parent
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise ExportError(f"{output}: cannot be made: no right to write in {above}")
 
 
 @contextmanager

@@ -230,5 +230,5 @@ def test_own_folder_with_a_missing_field(tmp_path):
 @pytest.mark.parametrize("name", ["manifest.json", "config.json"])
 def test_folders_that_are_no_models(tmp_path, name):
     (tmp_path / name).write_text("{}" if name == "manifest.json" else "no json")
-    with pytest.raises(VoxportError, match="already|not readable as JSON"):
+    with pytest.raises(VoxportError, match=r"already|not readable as JSON"):
         resolve.resolve(str(tmp_path))
