@@ -1,0 +1,22 @@
+"""Which clips run together.
+
+A batch costs what its longest row costs, times its rows, so clips of like length go together and a
+limit holds padded samples, not clips. The answer for a clip does not depend on its batch: that is
+the graph's promise, so this is only about speed and memory. Knows lengths, nothing else.
+"""
+
+from collections.abc import Sequence
+
+
+def batches(lengths: Sequence[int], limit: int) -> list[list[int]]:
+    """Indices into `lengths`, every one in one batch, each batch of at most `limit` padded samples.
+
+    A clip that is longer than the limit runs alone.
+    """
+    result: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        room = limit // max(1, lengths[index])  # rows of this length, the longest so far
+        if not result or len(result[-1]) >= room:
+            result.append([])
+        result[-1].append(index)
+    return result

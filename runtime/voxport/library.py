@@ -1,0 +1,49 @@
+"""Where a package is: a folder, or the name of a model that ships inside voxport.
+
+Knows folders and names; reads no manifest.
+"""
+
+import difflib
+import os
+from pathlib import Path
+
+from voxport.errors import PackageNotFoundError, UnknownModelError
+from voxport.manifest import FILE_NAME
+
+SHIPPED = Path(__file__).parent / "packages"
+
+
+def shipped() -> list[str]:
+    """The names of the models that are installed with voxport."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{FILE_NAME}"))
+
+
+def find(package: str | os.PathLike[str]) -> Path:
+    """The folder of a package.
+
+    A plain word that names a shipped model always means that model; write ``./commands`` for a
+    folder of the same name.
+    """
+    if isinstance(package, str) and package in shipped():
+        return SHIPPED / package
+    path = Path(package)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise PackageNotFoundError(f"{package}: a package is a folder, and this is a file")
+    if isinstance(package, str) and path.name == package:
+        raise UnknownModelError(_unknown(package))
+    raise PackageNotFoundError(
+        f"{package}: there is no such folder; `voxport export MODEL -o DIR` writes a package"
+    )
+
+
+def _unknown(name: str) -> str:
+    names = shipped()
+    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    listed = ", ".join(names) or "none"
+    return (
+        f"{name!r} is neither a folder nor a shipped model: {hint}shipped models: {listed}; "
+        "other models: `voxport export MODEL -o DIR`, then give DIR"
+    )

@@ -1,0 +1,78 @@
+"""From a package to something that runs: find it, choose an artifact, check its hash, open it.
+
+The order matters: neither onnxruntime nor torch sees a file before its hash is the manifest's.
+"""
+
+import os
+from pathlib import Path
+
+from voxport import hashing, library
+from voxport.errors import ArtifactUnavailableError, InputError
+from voxport.graph import Backend
+from voxport.manifest import KINDS, Artifact, Manifest, read_manifest
+from voxport.recognizer import BATCH_SECONDS, Recognizer
+
+
+def load(
+    package: str | os.PathLike[str],
+    provider: str = "auto",
+    artifact: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    *,
+    batch_seconds: float = BATCH_SECONDS,
+) -> Recognizer:
+    """A recognizer for a package.
+
+    `package`: a folder, or the name of a shipped model. `provider`: "auto" (CUDA where onnxruntime
+    has it and a GPU is there, else the CPU), "cpu", "cuda", ... `artifact`: "onnx" or
+    "torchscript"; without it ONNX if the package has it. `precision`: "fp32", ...; without it fp32
+    if the package has it. `threads`: for one operator on the CPU; without it the backend's own
+    choice. `batch_seconds`: the most seconds of audio, padding included, that run at once.
+    """
+    if threads is not None and threads < 1:
+        raise InputError(f"threads must be at least 1, got {threads}")
+    if not batch_seconds > 0:
+        raise InputError(f"batch_seconds must be more than 0, got {batch_seconds}")
+    folder = library.find(package)
+    manifest = read_manifest(folder)
+    chosen = choose_artifact(folder, manifest, artifact, precision)
+    backend = open_artifact(folder, chosen, provider, threads)
+    return Recognizer(manifest, chosen, backend, batch_seconds=batch_seconds)
+
+
+def choose_artifact(
+    folder: Path, manifest: Manifest, kind: str | None = None, precision: str | None = None
+) -> Artifact:
+    """The artifact that is meant; where the request leaves several, ONNX and fp32 come first."""
+    if kind is not None and kind not in KINDS:
+        raise InputError(f"unknown artifact {kind!r}: expected {' or '.join(KINDS)}")
+    fitting = [
+        item
+        for item in manifest.artifacts
+        if kind in (None, item.kind) and precision in (None, item.precision)
+    ]
+    if not fitting:
+        wanted = " ".join(part for part in (precision, kind) if part) or "any"
+        listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
+        raise ArtifactUnavailableError(
+            f"{folder}: holds no {wanted} artifact, only: {listed or 'none'}; "
+            "`voxport export` writes others"
+        )
+    return min(fitting, key=lambda item: (KINDS.index(item.kind), item.precision != "fp32"))
+
+
+def open_artifact(
+    folder: Path, artifact: Artifact, provider: str = "auto", threads: int | None = None
+) -> Backend:
+    """The backend that runs `artifact`, its files checked first."""
+    path = hashing.check(folder, artifact)
+    for entry in artifact.external_data:
+        hashing.check(folder, entry)
+    if artifact.kind == "torchscript":
+        from voxport.torchscript_backend import TorchScriptBackend
+
+        return TorchScriptBackend(path, provider, threads)
+    from voxport.onnx_backend import OnnxBackend
+
+    return OnnxBackend(path, provider, threads)

@@ -1,0 +1,75 @@
+"""Execution providers: their names, which one a request means, and how to get one that is missing.
+
+Works on the list that onnxruntime gives, so that it can be tested on any machine; imports neither
+onnxruntime nor torch.
+"""
+
+from collections.abc import Sequence
+
+from voxport import cuda
+from voxport.errors import InputError, ProviderUnavailableError
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+
+# What a user writes, and onnxruntime's name for it.
+NAMES = {
+    "cpu": CPU,
+    "cuda": CUDA,
+    "tensorrt": TENSORRT,
+    "openvino": "OpenVINOExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+    "xnnpack": "XnnpackExecutionProvider",
+}
+INSTALL_GPU = 'pip uninstall onnxruntime, then pip install "voxport[gpu]"'
+_INSTALL = {
+    CUDA: INSTALL_GPU,
+    TENSORRT: f"{INSTALL_GPU}, and pip install tensorrt",
+    "OpenVINOExecutionProvider": "pip uninstall onnxruntime, then pip install onnxruntime-openvino",
+    "DmlExecutionProvider": "pip uninstall onnxruntime, then pip install onnxruntime-directml",
+}
+_ON_CUDA = (CUDA, TENSORRT)
+
+
+def full_name(requested: str) -> str:
+    """onnxruntime's name for what a user wrote; "auto" stays."""
+    wanted = requested.lower()
+    if wanted == "auto":
+        return wanted
+    for short, name in NAMES.items():
+        if wanted in (short, name.lower()):
+            return name
+    raise InputError(f"unknown provider {requested!r}: expected auto, {', '.join(NAMES)}")
+
+
+def choose(requested: str, available: Sequence[str]) -> str:
+    """The provider to run on, of those that onnxruntime says it was built with.
+
+    "auto" is CUDA where onnxruntime has it and a GPU is there, else the CPU. Anything else is what
+    was asked for, or an error: never a quiet fall back to the CPU.
+    """
+    name = full_name(requested)
+    if name == "auto":
+        return CUDA if CUDA in available and cuda.problem() is None else CPU
+    reason = why_not(name, available)
+    if reason:
+        raise ProviderUnavailableError(f"{requested} was asked for and cannot run here: {reason}")
+    return name
+
+
+def why_not(name: str, available: Sequence[str]) -> str | None:
+    """Why the provider cannot run here and what to do, as far as can be known without trying."""
+    if name in _ON_CUDA and (reason := cuda.problem()):
+        return f"{reason}; use provider cpu or auto"
+    if name not in available:
+        hint = _INSTALL.get(name, "it needs an onnxruntime that was built with it")
+        return f"this onnxruntime was built without {name}: {hint}"
+    return None
+
+
+def with_fallbacks(name: str) -> list[str]:
+    """The provider, and those that take the operators it has not (string operators, for one)."""
+    return list(dict.fromkeys([name, *([CUDA] if name == TENSORRT else []), CPU]))

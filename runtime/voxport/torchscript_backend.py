@@ -1,0 +1,93 @@
+"""Runs a TorchScript artifact with torch; the only module of the runtime that may import it.
+
+It is imported when such an artifact is asked for, and where torch is not installed the error says
+so. Knows the graph's order of outputs. Knows nothing of packages, audio or labels.
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport import cuda, providers
+from voxport.errors import InferenceError, MissingDependencyError, ProviderUnavailableError
+from voxport.graph import OUTPUTS, GraphOutput
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TorchScriptBackend:
+    """An artifact as a torch module. Several threads may call ``run`` at once.
+
+    `threads` sets torch's number for the whole process: torch has no other.
+    """
+
+    def __init__(self, path: Path, provider: str = "auto", threads: int | None = None) -> None:
+        torch = _torch()
+        self._device = _device(torch, provider)
+        self._path = path
+        self.provider = self._device
+        if threads:
+            torch.set_num_threads(threads)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as a whole
+            try:
+                self._module: Any = torch.jit.load(str(path), map_location=self._device).eval()
+            except RuntimeError as error:
+                raise InferenceError(
+                    f"{path}: torch {torch.__version__} cannot load it: {error}"
+                ) from error
+
+    def run(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        outputs: Sequence[str] = OUTPUTS,
+    ) -> GraphOutput:
+        """Only the outputs that are named are copied back to the host."""
+        torch = _torch()
+        inputs = (torch.from_numpy(array).to(self._device) for array in (waveform, lengths))
+        try:
+            with torch.inference_mode():
+                values: dict[str, Any] = dict(zip(OUTPUTS, self._module(*inputs), strict=True))
+            return GraphOutput(**{name: _on_host(values[name]) for name in outputs})
+        except RuntimeError as error:
+            raise InferenceError(
+                f"{self._path.name}: torch failed on {waveform.shape[0]} x {waveform.shape[1]} "
+                f"samples on {self._device}: {error} "
+                "(memory grows with the square of a recording's length: cut a long one)"
+            ) from error
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the TorchScript artifact needs torch ({error}): pip install torch, "
+            "or use artifact='onnx' (--artifact onnx), which does not"
+        ) from error
+    return torch
+
+
+def _device(torch: Any, provider: str) -> str:
+    name = providers.full_name(provider)
+    usable = bool(torch.cuda.is_available()) if name in ("auto", providers.CUDA) else False
+    if name == providers.CPU or (name == "auto" and not usable):
+        return "cpu"
+    if usable:
+        return "cuda"
+    if name == providers.CUDA:
+        reason = cuda.problem() or f"torch {torch.__version__} is built without CUDA for it"
+        raise ProviderUnavailableError(f"cuda was asked for and cannot run here: {reason}")
+    raise ProviderUnavailableError(
+        f"a TorchScript artifact runs on cpu or cuda, not on {provider}; use artifact='onnx'"
+    )
+
+
+def _on_host(value: "torch.Tensor | list[str]") -> Any:
+    return value if isinstance(value, list) else value.cpu().numpy()

@@ -1,0 +1,118 @@
+"""The answer for one recording, and how a row of the graph's output becomes one.
+
+Times. Frame t of a model with a stride of s samples at r Hz stands for the s samples from t * s
+on, so a token on the frames start..end-1 lasts from start * s / r to end * s / r seconds, clipped
+to the recording. (What the model hears for frame t is wider: its receptive field.) CTC models put
+a token on few frames, often one, where they are sure of it: its end is early rather than late.
+
+Scores. A token's score is the mean posterior of its label over its run of frames, from the graph;
+a word's is the mean of its tokens', each weighted by its frames. They rank, they are not
+calibrated.
+"""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from numpy.typing import NDArray
+
+from voxport.graph import GraphOutput
+from voxport.manifest import ModelInfo
+
+
+@dataclass(frozen=True)
+class Token:
+    """A label and where it was heard."""
+
+    text: str  # the label; the word delimiter is a space
+    start: float  # seconds
+    end: float  # seconds
+    score: float  # 0 to 1
+
+
+@dataclass(frozen=True)
+class Word:
+    """A run of tokens between two word delimiters; all tokens where the model has no delimiter."""
+
+    text: str
+    start: float  # seconds, of its first token
+    end: float  # seconds, of its last token
+    score: float  # 0 to 1
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said in a recording."""
+
+    text: str  # exactly as the graph decoded it; a delimiter at either end is a space
+    duration: float  # seconds
+    words: tuple[Word, ...] = ()
+    tokens: tuple[Token, ...] = ()  # their texts joined are `text`
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of the graph's output without its padding: N items each."""
+
+    tokens: list[int]  # indices into the labels
+    starts: list[int]  # frames
+    ends: list[int]  # frames, exclusive
+    scores: list[float]
+
+
+def transcripts(output: GraphOutput, seconds: list[float], model: ModelInfo) -> list[Transcript]:
+    """One transcript a row; `seconds` holds each row's duration."""
+    texts = output.transcript
+    if texts is None:
+        raise TypeError("transcripts() needs every decoded output of the graph")
+    return [
+        _transcript(texts[row], _row(output, row), duration, model)
+        for row, duration in enumerate(seconds)
+    ]
+
+
+def _row(output: GraphOutput, row: int) -> _Row:
+    lengths, tokens, scores = output.token_lengths, output.tokens, output.token_scores
+    starts, ends = output.token_starts, output.token_ends
+    if lengths is None or tokens is None or scores is None or starts is None or ends is None:
+        raise TypeError("transcripts() needs every decoded output of the graph")
+    columns = (tokens, starts, ends, scores)
+    return _Row(*(_items(column[row, : int(lengths[row])]) for column in columns))
+
+
+def _items(column: NDArray[Any]) -> list[Any]:
+    return column.tolist()
+
+
+def _transcript(text: str, row: _Row, duration: float, model: ModelInfo) -> Transcript:
+    second = model.frame_stride / model.sample_rate  # seconds a frame
+    delimiter = model.word_delimiter
+    labels = [model.labels[token] for token in row.tokens]
+    tokens = tuple(
+        Token(
+            text=" " if label == delimiter else label,
+            start=min(start * second, duration),
+            end=min(end * second, duration),
+            score=score,
+        )
+        for label, start, end, score in zip(labels, row.starts, row.ends, row.scores, strict=True)
+    )
+    frames = [end - start for start, end in zip(row.starts, row.ends, strict=True)]
+    runs = groupby(
+        range(len(labels)), key=lambda i: delimiter is not None and labels[i] == delimiter
+    )
+    words = tuple(
+        _word([(tokens[i], frames[i]) for i in run]) for is_gap, run in runs if not is_gap
+    )
+    return Transcript(text, duration, words, tokens)
+
+
+def _word(run: list[tuple[Token, int]]) -> Word:
+    tokens = [token for token, _ in run]
+    frames = sum(count for _, count in run)
+    return Word(
+        text="".join(token.text for token in tokens),
+        start=tokens[0].start,
+        end=tokens[-1].end,
+        score=sum(token.score * count for token, count in run) / max(1, frames),
+    )
