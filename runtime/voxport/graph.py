@@ -44,6 +44,7 @@ class Backend(Protocol):
     """Something that runs an artifact. Safe to call from several threads."""
 
     provider: str  # what it runs on, as the backend itself names it
+    runtime: str  # what runs it: "onnxruntime 1.31.1"
 
     def run(
         self,

@@ -36,6 +36,7 @@ class OnnxBackend:
         runtime = onnxruntime()
         chosen = providers.choose(provider, runtime.get_available_providers())
         self._path = path
+        self.runtime = f"onnxruntime {runtime.__version__}"
         self._session = open_session(str(path), chosen, threads)
         self.provider = str(self._session.get_providers()[0])
         if self.provider != chosen and provider.lower() != "auto":

@@ -30,6 +30,7 @@ class TorchScriptBackend:
         torch = _torch()
         self._device = _device(torch, provider)
         self._path = path
+        self.runtime = f"torch {torch.__version__}"
         self.provider = self._device
         if threads:
             torch.set_num_threads(threads)
