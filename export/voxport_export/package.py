@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from voxport_export.golden import read_clips, write_golden
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
 from voxport_export.parity import Answer, Clip, ask_eager, compare
-from voxport_export.reload import reload
+from voxport_export.reload import reload, version
 from voxport_export.source import Source
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
@@ -81,7 +80,7 @@ def export_package(
             _export(source, graph, kind, folder, clips, answers, step) for kind in options.formats
         )
         manifest = Manifest(
-            created_by={name: importlib.metadata.version(name) for name in _TOOLS},
+            created_by={name: version(name) for name in _TOOLS},
             model=_describe(source, graph),
             artifacts=artifacts,
             golden=write_golden(folder, clips, answers, source.sample_rate),

@@ -29,7 +29,9 @@ def narrow(bundle: Wav2Vec2ASRBundle) -> Wav2Vec2ASRBundle:
         "encoder_ff_interm_features": 96,
         "encoder_pos_conv_groups": 4,
     }
-    return dataclasses.replace(bundle, _params=params)
+    copy = dataclasses.replace(bundle, _params=params)
+    copy.__doc__ = bundle.__doc__  # states the licence
+    return copy
 
 
 def put_weights(bundle: Wav2Vec2ASRBundle, torch_home: Path, seed: int = 0) -> None:
