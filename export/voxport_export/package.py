@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from voxport.hashing import file_entry
+from voxport.loading import open_artifact
 from voxport.manifest import FILE_NAME, Artifact, Manifest, ModelInfo
 from voxport_export import specs
 from voxport_export.card import write_card
@@ -18,7 +20,6 @@ from voxport_export.golden import read_clips, write_golden
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
 from voxport_export.parity import Answer, Clip, ask_eager, compare
-from voxport_export.reload import reload, version
 from voxport_export.source import Source
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
@@ -75,45 +76,48 @@ def export_package(
     with step("Asking eager torchaudio"):
         clips = read_clips(options.audio or sample_recordings(), source.sample_rate)
         answers = ask_eager(source, clips, graph.receptive_field)
+    job = _Job(source, graph, clips, answers, options, step)
     with staged(output) as folder:
-        artifacts = tuple(
-            _export(source, graph, kind, folder, clips, answers, step) for kind in options.formats
-        )
         manifest = Manifest(
-            created_by={name: version(name) for name in _TOOLS},
+            created_by={name: _version(name) for name in _TOOLS},
             model=_describe(source, graph),
-            artifacts=artifacts,
+            artifacts=tuple(job.export(kind, folder) for kind in options.formats),
             golden=write_golden(folder, clips, answers, source.sample_rate),
         )
         return _finish(manifest, folder)
 
 
-def _export(
-    source: Source,
-    graph: RecognizerGraph,
-    kind: str,
-    folder: Path,
-    clips: Sequence[Clip],
-    answers: Sequence[Answer],
-    step: Step,
-) -> Artifact:
-    path = folder / _FILES[kind]
-    with step(f"Exporting {path.name}"):
-        FORMATS[kind](graph, _example(graph), source.pieces, path)
-    entry, data = file_entry(path), path.with_name(f"{path.name}.data")
-    with step(f"Reloading {path.name} and comparing it with eager torchaudio"):
-        parity = compare(reload(path, kind), clips, answers, source.sample_rate)
-    return Artifact(
-        path=entry.path,
-        bytes=entry.bytes,
-        sha256=entry.sha256,
-        kind=kind,
-        precision="fp32",
-        inputs=specs.INPUTS,
-        outputs=specs.outputs(len(source.labels)),
-        external_data=(file_entry(data),) if data.exists() else (),
-        parity=parity,
-    )
+@dataclass(frozen=True)
+class _Job:
+    """What every artifact of a package is made of and compared with."""
+
+    source: Source
+    graph: RecognizerGraph
+    clips: Sequence[Clip]
+    answers: Sequence[Answer]
+    options: Options
+    step: Step
+
+    def export(self, kind: str, folder: Path) -> Artifact:
+        """Write one artifact into ``folder``, open it again and compare it with eager."""
+        path = folder / _FILES[kind]
+        with self.step(f"Exporting {path.name}"):
+            FORMATS[kind](self.graph, _example(self.graph), self.source.pieces, path)
+        entry, data = file_entry(path), path.with_name(f"{path.name}.data")
+        artifact = Artifact(
+            path=entry.path,
+            bytes=entry.bytes,
+            sha256=entry.sha256,
+            kind=kind,
+            precision=self.options.precision,
+            inputs=specs.INPUTS,
+            outputs=specs.outputs(len(self.source.labels)),
+            external_data=(file_entry(data),) if data.exists() else (),
+        )
+        with self.step(f"Reloading {path.name} and comparing it with eager torchaudio"):
+            backend = open_artifact(folder, artifact, provider="cpu")
+            parity = compare(backend, self.clips, self.answers, self.source.sample_rate)
+        return replace(artifact, parity=parity)
 
 
 def _example(graph: RecognizerGraph) -> tuple[Tensor, Tensor]:
@@ -147,3 +151,8 @@ def _finish(manifest: Manifest, folder: Path) -> Manifest:
     finished = replace(manifest, files=(file_entry(card),))
     (folder / FILE_NAME).write_text(finished.to_json(), encoding="utf-8", newline="\n")
     return finished
+
+
+def _version(distribution: str) -> str:
+    """The installed version, without the label of the build ("+cu130")."""
+    return importlib.metadata.version(distribution).partition("+")[0]

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from voxport.graph import OUTPUTS, Backend, GraphOutput
 from voxport.manifest import Parity
 from voxport_export.errors import ParityError
-from voxport_export.reload import Reloaded, version
 from voxport_export.source import Run, Source, eager_emission, reference_decode
 
 # The largest difference of emissions that is rounding, as a share of the largest emission
@@ -69,14 +68,13 @@ def ask_eager(source: Source, clips: Sequence[Clip], receptive_field: int) -> li
 
 
 def compare(
-    reloaded: Reloaded, clips: Sequence[Clip], answers: Sequence[Answer], sample_rate: int
+    backend: Backend, clips: Sequence[Clip], answers: Sequence[Answer], sample_rate: int
 ) -> Parity:
     """Run an artifact on the clips, alone and as one batch, and compare with eager's answers.
 
     Raises:
         ParityError: an emission, a token or a transcript differs; the message says where.
     """
-    backend = reloaded.backend
     rows = [_rows(backend, [clip])[0] for clip in clips] + _rows(backend, clips)
     expected = [*answers, *answers]
     worst = max(
@@ -88,8 +86,8 @@ def compare(
     ]
     errors = sum(torchaudio.functional.edit_distance(*pair) for pair in pairs)
     return Parity(
-        reference=f"eager torchaudio {version('torchaudio')}",
-        against=reloaded.against,
+        reference=f"eager torchaudio {torchaudio.__version__.partition('+')[0]}",
+        against=backend.runtime,
         provider=backend.provider,
         clips=len(clips),
         seconds=round(sum(len(clip.waveform) for clip in clips) / sample_rate, 3),
