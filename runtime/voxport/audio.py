@@ -48,6 +48,18 @@ def read_audio(source: Path | bytes, name: str) -> Audio:
         raise AudioFileError(f"{name}: raw samples without a header; write a wav file") from None
 
 
+def libsndfile_version() -> str:
+    """The version of the library behind soundfile."""
+    return str(_soundfile().__libsndfile_version__)
+
+
+def audio_files(path: Path) -> list[Path]:
+    """`path` itself, or the audio files in a folder and its folders, by name, sorted."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
+
+
 def _readable(source: Path | bytes, name: str) -> Path | bytes:
     """`source`, as bytes if it is a pipe, once it is known to be there and not empty."""
     if isinstance(source, Path):
@@ -140,7 +152,7 @@ def _slice(source: Path | bytes, start: int) -> bytes:
 
 
 def _unreadable(source: Path | bytes, reason: str) -> str:
-    version = _soundfile().__libsndfile_version__
+    version = libsndfile_version()
     if isinstance(source, Path) and source.suffix.lower() in {".m4a", ".aac", ".mp4", ".webm"}:
         return f"libsndfile {version} does not read {source.suffix}; convert it to wav or flac"
     if "regular file" in reason:  # what it says of an MP3 in which no frame is found

@@ -17,7 +17,7 @@ from voxport.audio import read_audio
 from voxport.errors import AudioError, InputError
 from voxport.resample import resample
 
-AudioInput: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]"
+AudioInput: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]
 
 # A rate outside these is a damaged header or samples taken for hertz; telephones have 8 kHz, and
 # recorders of ultrasound up to 500 kHz.
@@ -75,7 +75,7 @@ def _from_array(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MOST_CHANNELS):
         raise AudioError(
             f"{name}: expected an array of [samples] or [samples, channels], "
-            f"got the shape {list(array.shape)}"
+            f"got the shape {list(array.shape)} (transpose [channels, samples])"
         )
     samples = _scaled(array, name)
     if not np.isfinite(samples).all():

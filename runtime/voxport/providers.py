@@ -25,6 +25,10 @@ NAMES = {
     "xnnpack": "XnnpackExecutionProvider",
 }
 INSTALL_GPU = 'pip uninstall onnxruntime, then pip install "voxport[gpu]"'
+NEEDS_GPU = (
+    'CUDA needs an NVIDIA GPU, its driver, and pip install "voxport[gpu]" in place of '
+    '"voxport[cpu]"; provider cpu runs here'
+)
 _INSTALL = {
     CUDA: INSTALL_GPU,
     TENSORRT: f"{INSTALL_GPU}, and pip install tensorrt",
@@ -63,11 +67,15 @@ def choose(requested: str, available: Sequence[str]) -> str:
 def why_not(name: str, available: Sequence[str]) -> str | None:
     """Why the provider cannot run here and what to do, as far as can be known without trying."""
     if name in _ON_CUDA and (reason := cuda.problem()):
-        return f"{reason}; use provider cpu or auto"
+        return f"{reason}; {NEEDS_GPU}"
     if name not in available:
-        hint = _INSTALL.get(name, "it needs an onnxruntime that was built with it")
-        return f"this onnxruntime was built without {name}: {hint}"
+        return f"this onnxruntime was built without {name}: {install(name)}"
     return None
+
+
+def install(name: str) -> str:
+    """How to get a provider that is missing."""
+    return _INSTALL.get(name, "it needs an onnxruntime that was built with it")
 
 
 def with_fallbacks(name: str) -> list[str]:

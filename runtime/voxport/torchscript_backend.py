@@ -83,8 +83,11 @@ def _device(torch: Any, provider: str) -> str:
     if usable:
         return "cuda"
     if name == providers.CUDA:
-        reason = cuda.problem() or f"torch {torch.__version__} is built without CUDA for it"
-        raise ProviderUnavailableError(f"cuda was asked for and cannot run here: {reason}")
+        reason = cuda.problem() or f"torch {torch.__version__} is built without CUDA for this GPU"
+        raise ProviderUnavailableError(
+            f"cuda was asked for and cannot run here: {reason}; CUDA needs an NVIDIA GPU, its "
+            "driver and a torch that is built for both; provider cpu runs here"
+        )
     raise ProviderUnavailableError(
         f"a TorchScript artifact runs on cpu or cuda, not on {provider}; use artifact='onnx'"
     )

@@ -85,14 +85,13 @@ def _items(column: NDArray[Any]) -> list[Any]:
 
 
 def _transcript(text: str, row: _Row, duration: float, model: ModelInfo) -> Transcript:
-    second = model.frame_stride / model.sample_rate  # seconds a frame
     delimiter = model.word_delimiter
     labels = [model.labels[token] for token in row.tokens]
     tokens = tuple(
         Token(
             text=" " if label == delimiter else label,
-            start=min(start * second, duration),
-            end=min(end * second, duration),
+            start=min(start * model.frame_stride / model.sample_rate, duration),
+            end=min(end * model.frame_stride / model.sample_rate, duration),
             score=score,
         )
         for label, start, end, score in zip(labels, row.starts, row.ends, row.scores, strict=True)

@@ -1,0 +1,46 @@
+"""``voxport doctor``: the report of ``voxport.doctor`` as a table or as JSON."""
+
+import json
+from dataclasses import asdict
+from textwrap import fill
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from voxport.doctor import Report
+
+_NOTE = " " * 19  # under the second column
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what works on this machine, and how to get more.
+
+    Each execution provider runs a tiny model; one that cannot is listed with the reason and what
+    to install. The exit code is 1 if none can.
+    """
+    from voxport.doctor import examine
+
+    report = examine()
+    if as_json:
+        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
+    else:
+        _print(report)
+    if not any(provider.works for provider in report.providers):
+        raise typer.Exit(1)
+
+
+def _print(report: "Report") -> None:
+    typer.echo("versions")
+    for name, version in report.versions.items():
+        typer.echo(f"  {name:16} {version or 'not installed'}")
+    typer.echo(f"\nGPU\n  {report.gpu}")
+    typer.echo("\nproviders")
+    for provider in report.providers:
+        typer.echo(f"  {provider.name:16} {'works' if provider.works else 'does not work'}")
+        if provider.reason:
+            typer.echo(fill(provider.reason, 79, initial_indent=_NOTE, subsequent_indent=_NOTE))
+    typer.echo("\nshipped models")
+    typer.echo(f"  {', '.join(report.models) or 'none'}")

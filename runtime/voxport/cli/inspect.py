@@ -1,0 +1,88 @@
+"""``voxport inspect``: a package's manifest for people, or as it is for programs."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voxport.cli.options import Package
+
+if TYPE_CHECKING:
+    from voxport.manifest import Artifact, Manifest, ModelInfo
+
+
+def inspect(
+    package: Package,
+    as_json: Annotated[bool, typer.Option("--json", help="Print manifest.json as it is.")] = False,
+) -> None:
+    """Show what a package holds and what was measured.
+
+    Reads the manifest only; `voxport verify` checks the files.
+
+    \b
+    Examples:
+      voxport inspect commands
+      voxport inspect build/base960h --json | jq .model.labels
+    """
+    from voxport import library
+    from voxport.manifest import FILE_NAME, read_manifest
+
+    folder = library.find(package)
+    manifest = read_manifest(folder)
+    if as_json:
+        typer.echo((folder / FILE_NAME).read_text(encoding="utf-8"), nl=False)
+        return
+    typer.echo(f"{folder}\n")
+    _print_model(manifest.model)
+    for artifact in manifest.artifacts:
+        _print_artifact(artifact)
+    _print_rest(manifest)
+
+
+def _print_model(model: "ModelInfo") -> None:
+    rate = model.sample_rate
+    delimiter = "none" if model.word_delimiter is None else repr(model.word_delimiter)
+    rows = {
+        "model": model.name,
+        "source": model.source,
+        "licence": model.licence,
+        "parameters": f"{model.parameters:,}",
+        "labels": f"{len(model.labels)}: {' '.join(model.labels)}",
+        "blank": repr(model.labels[model.blank]),
+        "word delimiter": delimiter,
+        "sample rate": f"{rate} Hz",
+        "frame stride": f"{model.frame_stride} samples ({1000 * model.frame_stride / rate:g} ms)",
+        "receptive field": f"{model.receptive_field} samples "
+        f"({1000 * model.receptive_field / rate:g} ms)",
+        "waveform": "normalised by the graph" if model.normalize_waveform else "as it is",
+        "emission": model.emission,
+    }
+    for name, value in rows.items():
+        typer.echo(f"{name:16} {value}")
+
+
+def _print_artifact(artifact: "Artifact") -> None:
+    size = artifact.bytes + sum(entry.bytes for entry in artifact.external_data)
+    typer.echo(f"\n{artifact.path}  {artifact.kind} {artifact.precision}, {_size(size)}")
+    parity = artifact.parity
+    if parity is None:
+        typer.echo("  parity: not measured")
+        return
+    typer.echo(
+        f"  parity: {parity.against} ({parity.provider}) against {parity.reference}\n"
+        f"          {parity.equal_transcripts:.1%} of {parity.clips} transcripts equal "
+        f"({parity.seconds:.0f} s), CER {parity.cer:.2%}\n"
+        f"          emissions within {parity.max_emission_difference:.1e} "
+        f"(limit {parity.emission_tolerance:.1e})"
+    )
+
+
+def _print_rest(manifest: "Manifest") -> None:
+    seconds = sum(clip.seconds for clip in manifest.golden)
+    versions = ", ".join(f"{name} {version}" for name, version in manifest.created_by.items())
+    typer.echo(f"\n{'golden clips':16} {len(manifest.golden)} ({seconds:.1f} s)")
+    typer.echo(f"{'other files':16} {', '.join(entry.path for entry in manifest.files) or 'none'}")
+    typer.echo(f"{'written by':16} {versions}")
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

@@ -1,0 +1,96 @@
+"""``voxport verify``: the report of ``voxport.verify`` as a table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voxport.cli.options import Package, Provider
+
+if TYPE_CHECKING:
+    from voxport.comparison import Check
+    from voxport.verify import Report
+
+
+def verify(
+    package: Package,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compare with a reference instead of the recorded answers: eager runs the model "
+            'in torchaudio (pip install "voxport[export]").',
+            show_default=False,
+        ),
+    ] = None,
+    audio: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE_OR_DIR",
+            help="With --against: recordings to compare on, instead of the package's golden "
+            "clips; folders are searched. Repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
+    provider: Provider = "cpu",
+) -> None:
+    """Check that a package is whole and answers as it should.
+
+    Every file is hashed again. Then the golden clips in the package go through each artifact that
+    can run here: transcripts, tokens and their frames must be the recorded ones, and emissions may
+    differ by rounding only. Any difference ends in exit code 1.
+
+    \b
+    Examples:
+      voxport verify commands
+      voxport verify build/base960h --against eager --audio recordings/
+    """
+    if audio and against is None:
+        raise typer.BadParameter("--audio needs --against, which knows the right answer for it")
+    from voxport import library
+    from voxport.verify import verify as run
+
+    report = run(library.find(package), against, _recordings(audio or []), provider)
+    _print(report)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _recordings(audio: list[Path]) -> list[Path]:
+    from voxport.audio import audio_files
+
+    found = [file for path in audio for file in audio_files(path)]
+    if audio and not found:
+        raise typer.BadParameter(f"no audio files in {', '.join(map(str, audio))}")
+    return found
+
+
+def _print(report: "Report") -> None:
+    for message in report.damaged:
+        typer.echo(message, err=True)
+    for name in report.unlisted:
+        typer.echo(f"warning: {name} is not listed in the manifest", err=True)
+    whole = report.files - len(report.damaged)
+    typer.echo(f"files: {whole} of {report.files} are as the manifest records")
+    for artifact in dict.fromkeys(check.artifact for check in report.checks):
+        _print_artifact(artifact, [item for item in report.checks if item.artifact == artifact])
+    for skipped in report.skipped:
+        typer.echo(f"{skipped.artifact}: skipped: {skipped.reason}")
+    if report.ok:
+        typer.echo("verified")
+    else:
+        typer.echo("voxport: error: the package does not verify", err=True)
+
+
+def _print_artifact(artifact: str, checks: "list[Check]") -> None:
+    equal = sum(check.ok for check in checks)
+    typer.echo(f"{artifact}: {equal} of {len(checks)} recordings equal")
+    width = min(40, max(len(check.recording) for check in checks))
+    for check in checks:
+        verdict = "equal" if check.ok else "DIFFERENT"
+        typer.echo(
+            f"  {check.recording[-width:]:{width}}  {verdict:9}  emission within "
+            f"{check.difference:.1e} (limit {check.tolerance:.1e})"
+        )
+        if check.problem:
+            typer.echo(f"{artifact}: {check.recording}: {check.problem}", err=True)

@@ -1,0 +1,91 @@
+"""Whether an artifact answers as it should: emissions within rounding, all else exactly.
+
+Knows what was expected and a backend to ask; does not know where the expectation came from, nor
+prints it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.graph import Backend, GraphOutput
+
+# Rounding, as a share of the largest emission (of 1 at least): sums in another order, in float32.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The right answer for a recording."""
+
+    name: str
+    waveform: NDArray[np.float32]  # (S,) at the model's rate
+    emission: NDArray[np.float32]  # (frames, labels)
+    transcript: str
+    tokens: tuple[int, ...] | None = None  # None: not known, as for the two below
+    starts: tuple[int, ...] | None = None  # frames
+    ends: tuple[int, ...] | None = None  # frames, exclusive
+
+
+@dataclass(frozen=True)
+class Check:
+    """One artifact's answer to one recording, compared."""
+
+    artifact: str
+    recording: str
+    samples: int
+    difference: float  # largest, of emissions
+    tolerance: float
+    problem: str | None = None  # None: equal
+
+    @property
+    def ok(self) -> bool:
+        """Whether the answer is the expected one."""
+        return self.problem is None
+
+
+def compare(artifact: str, backend: Backend, expected: Expected, least: int) -> Check:
+    """Ask `backend`; `least` is the model's receptive field, the shortest waveform it is given."""
+    samples = len(expected.waveform)
+    waveform = np.zeros((1, max(samples, least)), np.float32)
+    waveform[0, :samples] = expected.waveform
+    output = backend.run(waveform, np.array([samples], np.int64))
+    emission = _row(output.emission, output.emission_lengths)
+    tolerance = TOLERANCE * max(1.0, float(np.abs(expected.emission).max(initial=0.0)))
+    difference = float("inf")
+    if emission.shape == expected.emission.shape:
+        difference = float(np.abs(emission - expected.emission).max(initial=0.0))
+    problem = _problem(output, emission.shape, expected)
+    if problem is None and not difference <= tolerance:  # so that NaN is a problem too
+        problem = f"emissions differ by {difference:.1e}, more than {tolerance:.1e}"
+    return Check(artifact, expected.name, samples, difference, tolerance, problem)
+
+
+def _problem(output: GraphOutput, shape: tuple[int, ...], expected: Expected) -> str | None:
+    """The first thing that is not exactly as expected."""
+    transcript = (output.transcript or [""])[0]
+    found: list[tuple[str, object, object]] = [
+        ("the emission's shape", shape, expected.emission.shape),
+        ("the transcript", transcript, expected.transcript),
+    ]
+    for what, given, wanted in (
+        ("tokens", output.tokens, expected.tokens),
+        ("token starts", output.token_starts, expected.starts),
+        ("token ends", output.token_ends, expected.ends),
+    ):
+        if wanted is not None:
+            found.append((what, tuple(_row(given, output.token_lengths).tolist()), wanted))
+    for what, given, wanted in found:
+        if given != wanted:
+            return f"{what}: expected {wanted!r}, got {given!r}"
+    return None
+
+
+def _row(
+    values: NDArray[np.float32] | NDArray[np.int64] | None, lengths: NDArray[np.int64] | None
+) -> NDArray[np.float32] | NDArray[np.int64]:
+    """The only row of a batch of one, without its padding."""
+    if values is None or lengths is None:
+        raise TypeError("compare() needs every output of the graph")
+    return values[0, : int(lengths[0])]

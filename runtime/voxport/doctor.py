@@ -1,0 +1,112 @@
+"""``voxport doctor``: what works on this machine, and what to install where it does not.
+
+A provider works if a model really runs on it, so each is tried on the smallest one there is.
+Versions are read from the installed distributions: torch is not imported for its version.
+"""
+
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from voxport import cuda, library, providers
+from voxport.errors import VoxportError
+
+# y = x + x on two floats: opset 13, IR version 8. Written with onnx.helper, kept as bytes because
+# the runtime has no onnx.
+_MODEL = bytes.fromhex(
+    "08083a350a0e0a01780a017812017922034164641201675a0f0a0178120a0a08080112040a020802"
+    "620f0a0179120a0a08080112040a02080242040a00100d"
+)
+_DISTRIBUTIONS = (
+    "voxport",
+    "numpy",
+    "soundfile",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "typer",
+    "torch",
+    "torchaudio",
+    "onnx",
+)
+_EVERYWHERE = ("cpu", "cuda", "tensorrt", "openvino")  # tried even where onnxruntime has them not
+
+
+@dataclass(frozen=True)
+class ProviderReport:
+    """An execution provider."""
+
+    name: str  # what --provider takes
+    works: bool
+    reason: str = ""  # why not, and what to do
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that doctor knows."""
+
+    versions: dict[str, str | None]  # None: not installed
+    gpu: str  # what the NVIDIA driver says
+    providers: tuple[ProviderReport, ...]
+    models: tuple[str, ...] = field(default=())  # that are installed with voxport
+
+
+def examine() -> Report:
+    """Try everything."""
+    return Report(
+        versions=_versions(),
+        gpu=cuda.problem() or "an NVIDIA GPU is usable",
+        providers=tuple(_providers()),
+        models=tuple(library.shipped()),
+    )
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    found["libsndfile"] = _libsndfile()
+    return found
+
+
+def _libsndfile() -> str | None:
+    from voxport import audio
+
+    try:
+        return audio.libsndfile_version()
+    except VoxportError:
+        return None
+
+
+def _providers() -> list[ProviderReport]:
+    from voxport.onnx_backend import onnxruntime
+
+    try:
+        available: list[str] = onnxruntime().get_available_providers()
+    except VoxportError as error:
+        return [ProviderReport(name, works=False, reason=str(error)) for name in _EVERYWHERE]
+    short = {full: name for name, full in providers.NAMES.items()}
+    names = [*_EVERYWHERE, *(short.get(full, full) for full in available)]
+    return [_try(name, available) for name in dict.fromkeys(names)]
+
+
+def _try(name: str, available: list[str]) -> ProviderReport:
+    """One provider: created, asked whether it is really there, and run."""
+    from voxport.onnx_backend import library_problem, open_session
+
+    full = providers.NAMES.get(name, name)
+    reason = providers.why_not(full, available)
+    if reason is None:
+        try:
+            session = open_session(_MODEL, full)
+            if session.get_providers()[0] == full:
+                session.run(None, {"x": np.ones(2, np.float32)})
+                return ProviderReport(name, works=True)
+            reason = f"{library_problem(full) or 'it did not start'}; {providers.install(full)}"
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            reason = str(error)
+    return ProviderReport(name, works=False, reason=reason)

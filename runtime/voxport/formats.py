@@ -1,0 +1,83 @@
+"""A transcript as text: plain, JSON, and the three subtitle-like formats that whisper writes.
+
+Every function takes the file's name and its transcript and returns a whole document that ends in a
+line feed. Knows nothing of where it is written to.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+
+from voxport.cues import Cue, cues
+from voxport.transcript import Transcript
+
+
+def txt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
+    """The text on one line."""
+    return f"{transcript.text}\n"
+
+
+def json_line(file: str, transcript: Transcript) -> str:
+    """One object on one line: file, text, duration, words and tokens."""
+    return json.dumps({"file": file, **asdict(transcript)}, ensure_ascii=False) + "\n"
+
+
+def json_error(file: str, reason: str) -> str:
+    """The line of a file that failed."""
+    return json.dumps({"file": file, "error": reason}, ensure_ascii=False) + "\n"
+
+
+def srt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
+    """SubRip: numbered cues."""
+    return "\n".join(
+        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_text(cue)}\n"
+        for number, cue in enumerate(cues(transcript.words), 1)
+    )
+
+
+def vtt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
+    """WebVTT."""
+    parts = [
+        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_escaped(_text(cue))}\n"
+        for cue in cues(transcript.words)
+    ]
+    return "\n".join(["WEBVTT\n", *parts])
+
+
+def tsv(file: str, transcript: Transcript) -> str:  # noqa: ARG001
+    """A table of cues: start and end in milliseconds, text."""
+    rows = [
+        f"{_milliseconds(cue.start)}\t{_milliseconds(cue.end)}\t{' '.join(cue.lines)}\n"
+        for cue in cues(transcript.words)
+    ]
+    return "".join(["start\tend\ttext\n", *rows])
+
+
+FORMATS: dict[str, Callable[[str, Transcript], str]] = {
+    "txt": txt,
+    "json": json_line,
+    "srt": srt,
+    "vtt": vtt,
+    "tsv": tsv,
+}
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _clock(seconds: float, point: str) -> str:
+    """00:01:02.345, with `point` before the milliseconds."""
+    whole, milliseconds = divmod(_milliseconds(seconds), 1000)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours:02}:{minute:02}:{second:02}{point}{milliseconds:03}"
+
+
+def _text(cue: Cue) -> str:
+    return "\n".join(cue.lines)
+
+
+def _escaped(text: str) -> str:
+    """WebVTT's text may hold none of these as they are."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,137 @@
+"""``voxport verify``: is this package whole, and does it answer here as it did where it was made?
+
+First every file is hashed again, then the golden clips (or other recordings, against a reference)
+go through every artifact that can run on this machine. Needs no torch unless an artifact or the
+reference does. Knows nothing of how the report is shown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from voxport import hashing
+from voxport.audio import read_audio
+from voxport.comparison import Check, Expected, compare
+from voxport.errors import MissingDependencyError, PackageError, VerificationError
+from voxport.inputs import read_clip
+from voxport.loading import open_artifact
+from voxport.manifest import FILE_NAME, Artifact, GoldenClip, Manifest, read_manifest
+from voxport.references import Recording, reference
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An artifact that cannot run here."""
+
+    artifact: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found."""
+
+    files: int  # that were hashed
+    damaged: tuple[str, ...] = ()  # a message each; with any, nothing was run
+    unlisted: tuple[str, ...] = ()  # files that the manifest does not know: a warning
+    checks: tuple[Check, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is as it should be, and something was run at all."""
+        return not self.damaged and bool(self.checks) and all(check.ok for check in self.checks)
+
+
+def verify(
+    folder: Path, against: str | None = None, audio: Sequence[Path] = (), provider: str = "cpu"
+) -> Report:
+    """The report on the package in `folder`.
+
+    Without `against`, golden clips are compared with the answers that the package records; with
+    it, with the answers of that reference, on `audio` if given. `audio` alone has no answers.
+    """
+    if audio and against is None:
+        raise VerificationError("only a reference knows the right answer for other recordings")
+    manifest = read_manifest(folder)
+    damaged = tuple(_damaged(folder, manifest))
+    unlisted = tuple(_unlisted(folder, manifest))
+    files = 1 + len(manifest.entries())
+    if damaged:
+        return Report(files, damaged, unlisted)
+    expected = _expected(folder, manifest, against, audio)
+    checks: list[Check] = []
+    skipped: list[Skipped] = []
+    for artifact in manifest.artifacts:
+        try:
+            checks += _run(folder, manifest, artifact, expected, provider)
+        except MissingDependencyError as error:
+            skipped.append(Skipped(artifact.path, str(error)))
+    return Report(files, (), unlisted, tuple(checks), tuple(skipped))
+
+
+def _damaged(folder: Path, manifest: Manifest) -> list[str]:
+    problems: list[str] = []
+    for entry in manifest.entries():
+        try:
+            hashing.check(folder, entry)
+        except PackageError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _unlisted(folder: Path, manifest: Manifest) -> list[str]:
+    listed = {FILE_NAME, *(entry.path for entry in manifest.entries())}
+    return sorted(path.name for path in folder.iterdir() if path.name not in listed)
+
+
+def _run(
+    folder: Path,
+    manifest: Manifest,
+    artifact: Artifact,
+    expected: Sequence[Expected],
+    provider: str,
+) -> list[Check]:
+    backend = open_artifact(folder, artifact, provider)
+    least = manifest.model.receptive_field
+    return [compare(artifact.path, backend, item, least) for item in expected]
+
+
+def _expected(
+    folder: Path, manifest: Manifest, against: str | None, audio: Sequence[Path]
+) -> list[Expected]:
+    golden = [] if audio else [_golden(folder, clip) for clip in manifest.golden]
+    if not golden and not audio:
+        raise VerificationError(
+            f"{folder}: holds no golden clips: give recordings and a reference "
+            "(--against eager --audio FILE_OR_DIR)"
+        )
+    if against is None:
+        return golden
+    rate = manifest.model.sample_rate
+    clips = [read_clip(path, str(path), None, rate) for path in audio]
+    recordings = [Recording(item.name, item.waveform) for item in (clips or golden)]
+    answers = list(reference(against)(manifest, recordings))
+    if len(answers) != len(recordings):
+        raise VerificationError(
+            f"the reference {against!r} gave {len(answers)} answers "
+            f"for {len(recordings)} recordings"
+        )
+    return [
+        Expected(recording.name, recording.waveform, answer.emission, answer.transcript)
+        for recording, answer in zip(recordings, answers, strict=True)
+    ]
+
+
+def _golden(folder: Path, clip: GoldenClip) -> Expected:
+    return Expected(
+        name=clip.path,
+        waveform=read_audio(folder / clip.path, clip.path).waveform,
+        emission=np.load(folder / clip.emission.path, allow_pickle=False),
+        transcript=clip.transcript,
+        tokens=clip.tokens,
+        starts=clip.token_starts,
+        ends=clip.token_ends,
+    )
