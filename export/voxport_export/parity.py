@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from voxport.graph import OUTPUTS, Backend, GraphOutput
 from voxport.manifest import Parity
+from voxport_export.eager import Run, eager_emission, reference_decode
 from voxport_export.errors import ParityError
-from voxport_export.source import Run, Source, eager_emission, reference_decode
+from voxport_export.source import Source
 
 # The largest difference of emissions that is rounding, as a share of the largest emission
 # (but of 1 at least).

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
-from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torchaudio.models import Wav2Vec2Model
 
@@ -68,37 +65,3 @@ class EagerReference(nn.Module):
         if self.normalize_eps is not None:
             waveform = nn.functional.layer_norm(waveform, waveform.shape, eps=self.normalize_eps)
         return self.model(waveform)
-
-
-@torch.no_grad()
-def eager_emission(source: Source, waveform: Tensor, receptive_field: int) -> Tensor:
-    """Run the reference on one waveform [samples]; return its emission [frames, labels].
-
-    A waveform shorter than the receptive field, which torchaudio refuses, has no frames.
-    """
-    if waveform.shape[-1] < receptive_field:
-        return waveform.new_zeros((0, len(source.labels)))
-    return source.reference(waveform.unsqueeze(0))[0][0]
-
-
-class Run(NamedTuple):
-    """One token of a greedy path."""
-
-    label: int
-    start: int  # first frame
-    end: int  # one past the last frame
-
-
-def reference_decode(emission: Tensor, blank: int) -> list[Run]:
-    """Decode an emission [frames, labels] as the ``GreedyCTCDecoder`` of torchaudio's tutorial.
-
-    Argmax, collapse repeats, drop blanks; written frame by frame and apart from the graph's
-    decoder, which is compared with it.
-    """
-    path = enumerate(emission.argmax(dim=-1).tolist())
-    runs = []
-    for label, frames in groupby(path, key=lambda item: item[1]):
-        if label != blank:
-            numbers = [frame for frame, _ in frames]
-            runs.append(Run(label, numbers[0], numbers[-1] + 1))
-    return runs

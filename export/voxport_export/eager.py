@@ -1,0 +1,72 @@
+"""Eager torchaudio and the tutorial's decoder: what every artifact is compared with.
+
+Also the reference ``eager`` of ``voxport verify --against eager``, which builds the model again
+from the source that a manifest names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from voxport.manifest import Manifest
+from voxport.references import Answer, Recording
+from voxport_export.errors import SourceError
+from voxport_export.source import Source
+from voxport_export.sources.resolve import resolve
+
+
+@torch.no_grad()
+def eager_emission(source: Source, waveform: Tensor, receptive_field: int) -> Tensor:
+    """Run the reference on one waveform [samples]; return its emission [frames, labels].
+
+    A waveform shorter than the receptive field, which torchaudio refuses, has no frames.
+    """
+    if waveform.shape[-1] < receptive_field:
+        return waveform.new_zeros((0, len(source.labels)))
+    return source.reference(waveform.unsqueeze(0))[0][0]
+
+
+class Run(NamedTuple):
+    """One token of a greedy path."""
+
+    label: int
+    start: int  # first frame
+    end: int  # one past the last frame
+
+
+def reference_decode(emission: Tensor, blank: int) -> list[Run]:
+    """Decode an emission [frames, labels] as the ``GreedyCTCDecoder`` of torchaudio's tutorial.
+
+    Argmax, collapse repeats, drop blanks; written frame by frame and apart from the graph's
+    decoder, which is compared with it.
+    """
+    path = enumerate(emission.argmax(dim=-1).tolist())
+    runs = []
+    for label, frames in groupby(path, key=lambda item: item[1]):
+        if label != blank:
+            numbers = [frame for frame, _ in frames]
+            runs.append(Run(label, numbers[0], numbers[-1] + 1))
+    return runs
+
+
+def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Answer]:
+    """Answer as the model that the manifest's package was made from.
+
+    Raises:
+        SourceError: the source is not here, or is not the model it was.
+    """
+    model = manifest.model
+    source = resolve(model.source)
+    if (source.labels, source.blank) != (model.labels, model.blank):
+        raise SourceError(f"{model.source}: its labels are not those of the package any more")
+    for recording in recordings:
+        waveform = torch.from_numpy(recording.waveform)
+        emission = eager_emission(source, waveform, model.receptive_field)
+        runs = reference_decode(emission, source.blank)
+        transcript = "".join(source.pieces[run.label] for run in runs)
+        yield Answer(emission.numpy(), transcript)
