@@ -13,8 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from voxport.comparison import Expected
 from voxport.manifest import Manifest
-from voxport.references import Answer, Recording
+from voxport.references import Recording
 from voxport_export.errors import SourceError
 from voxport_export.source import Source
 from voxport_export.sources.resolve import resolve
@@ -54,7 +55,22 @@ def reference_decode(emission: Tensor, blank: int) -> list[Run]:
     return runs
 
 
-def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Answer]:
+def ask(source: Source, recording: Recording, receptive_field: int) -> Expected:
+    """Answer as eager torchaudio and the reference decoder do."""
+    emission = eager_emission(source, torch.from_numpy(recording.waveform), receptive_field)
+    runs = reference_decode(emission, source.blank)
+    return Expected(
+        name=recording.name,
+        waveform=recording.waveform,
+        emission=emission.numpy(),
+        transcript="".join(source.pieces[run.label] for run in runs),
+        tokens=tuple(run.label for run in runs),
+        starts=tuple(run.start for run in runs),
+        ends=tuple(run.end for run in runs),
+    )
+
+
+def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Expected]:
     """Answer as the model that the manifest's package was made from.
 
     Raises:
@@ -65,8 +81,4 @@ def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Answ
     if (source.labels, source.blank) != (model.labels, model.blank):
         raise SourceError(f"{model.source}: its labels are not those of the package any more")
     for recording in recordings:
-        waveform = torch.from_numpy(recording.waveform)
-        emission = eager_emission(source, waveform, model.receptive_field)
-        runs = reference_decode(emission, source.blank)
-        transcript = "".join(source.pieces[run.label] for run in runs)
-        yield Answer(emission.numpy(), transcript)
+        yield ask(source, recording, model.receptive_field)

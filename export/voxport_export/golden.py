@@ -13,29 +13,30 @@ import numpy as np
 import soundfile
 
 from voxport.audio import read_audio
+from voxport.comparison import Expected
 from voxport.hashing import file_entry
 from voxport.manifest import GoldenClip
+from voxport.references import Recording
 from voxport.resample import resample
-from voxport_export.parity import Answer, Clip
 
 _FULL_SCALE = 32768  # 16-bit samples are multiples of 1 / 32768
 
 
-def read_clips(paths: Sequence[Path], sample_rate: int) -> list[Clip]:
+def read_recordings(paths: Sequence[Path], sample_rate: int) -> list[Recording]:
     """Read recordings as 16-bit samples at the model's rate."""
     return [_read(path, sample_rate) for path in paths]
 
 
 def write_golden(
-    folder: Path, clips: Sequence[Clip], answers: Sequence[Answer], sample_rate: int
+    folder: Path, expected: Sequence[Expected], sample_rate: int
 ) -> tuple[GoldenClip, ...]:
     """Write each clip as wav and its emission as npy into ``folder``."""
     entries = []
-    for index, (clip, answer) in enumerate(zip(clips, answers, strict=True)):
+    for index, one in enumerate(expected):
         wav, emission = folder / f"golden-{index}.wav", folder / f"golden-{index}.npy"
-        samples = (clip.waveform * _FULL_SCALE).astype(np.int16)
+        samples = (one.waveform * _FULL_SCALE).astype(np.int16)
         soundfile.write(wav, samples, sample_rate, subtype="PCM_16")
-        np.save(emission, answer.emission, allow_pickle=False)
+        np.save(emission, one.emission, allow_pickle=False)
         entry = file_entry(wav)
         entries.append(
             GoldenClip(
@@ -43,19 +44,19 @@ def write_golden(
                 bytes=entry.bytes,
                 sha256=entry.sha256,
                 seconds=len(samples) / sample_rate,
-                transcript=answer.transcript,
-                tokens=tuple(run.label for run in answer.runs),
-                token_starts=tuple(run.start for run in answer.runs),
-                token_ends=tuple(run.end for run in answer.runs),
-                frames=len(answer.emission),
+                transcript=one.transcript,
+                tokens=one.tokens or (),
+                token_starts=one.starts or (),
+                token_ends=one.ends or (),
+                frames=len(one.emission),
                 emission=file_entry(emission),
             )
         )
     return tuple(entries)
 
 
-def _read(path: Path, sample_rate: int) -> Clip:
+def _read(path: Path, sample_rate: int) -> Recording:
     audio = read_audio(path, str(path))
     waveform = resample(audio.waveform, audio.sample_rate, sample_rate)
     samples = np.clip(np.round(waveform * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
-    return Clip(path.name, (samples / _FULL_SCALE).astype(np.float32))
+    return Recording(path.name, (samples / _FULL_SCALE).astype(np.float32))

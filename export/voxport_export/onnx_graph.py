@@ -55,7 +55,8 @@ def export_onnx(
     _strip_notes(model)
     _name_dimensions(model, labels=len(pieces))
     append_transcript(model, pieces)
-    weights = sum(value.const_value.nbytes for value in model.graph.initializers.values())
+    values = (value.const_value for value in model.graph.initializers.values())
+    weights = sum(value.nbytes for value in values if value is not None)
     large = weights > EXTERNAL_DATA_BYTES
     ir.save(model, path, external_data=f"{path.name}.data" if large else None)
 

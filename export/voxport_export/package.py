@@ -11,15 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from voxport.comparison import Expected
 from voxport.hashing import file_entry
 from voxport.loading import open_artifact
 from voxport.manifest import FILE_NAME, Artifact, Manifest, ModelInfo
 from voxport_export import specs
 from voxport_export.card import write_card
-from voxport_export.golden import read_clips, write_golden
+from voxport_export.eager import ask
+from voxport_export.golden import read_recordings, write_golden
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
-from voxport_export.parity import Answer, Clip, ask_eager, compare
+from voxport_export.parity import measure
 from voxport_export.source import Source
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
@@ -74,15 +76,15 @@ def export_package(
             log_probs=source.log_probs,
         )
     with step("Asking eager torchaudio"):
-        clips = read_clips(options.audio or sample_recordings(), source.sample_rate)
-        answers = ask_eager(source, clips, graph.receptive_field)
-    job = _Job(source, graph, clips, answers, options, step)
+        recordings = read_recordings(options.audio or sample_recordings(), source.sample_rate)
+        expected = [ask(source, one, graph.receptive_field) for one in recordings]
+    job = _Job(source, graph, expected, options, step)
     with staged(output) as folder:
         manifest = Manifest(
             created_by={name: _version(name) for name in _TOOLS},
             model=_describe(source, graph),
             artifacts=tuple(job.export(kind, folder) for kind in options.formats),
-            golden=write_golden(folder, clips, answers, source.sample_rate),
+            golden=write_golden(folder, expected, source.sample_rate),
         )
         return _finish(manifest, folder)
 
@@ -93,8 +95,7 @@ class _Job:
 
     source: Source
     graph: RecognizerGraph
-    clips: Sequence[Clip]
-    answers: Sequence[Answer]
+    expected: Sequence[Expected]
     options: Options
     step: Step
 
@@ -116,7 +117,7 @@ class _Job:
         )
         with self.step(f"Reloading {path.name} and comparing it with eager torchaudio"):
             backend = open_artifact(folder, artifact, provider="cpu")
-            parity = compare(backend, self.clips, self.answers, self.source.sample_rate)
+            parity = measure(path.name, backend, self.expected, self.source.sample_rate)
         return replace(artifact, parity=parity)
 
 

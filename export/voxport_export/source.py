@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor, nn
 from torchaudio.models import Wav2Vec2Model
@@ -29,7 +30,8 @@ class Source:
 
     def __post_init__(self) -> None:
         """Refuse labels that do not fit: they would give a wrong transcript."""
-        outputs = self.model.aux.out_features if self.model.aux is not None else 0
+        head = cast("nn.Linear | None", self.model.aux)
+        outputs = 0 if head is None else head.out_features
         if outputs != len(self.labels):
             raise ValueError(
                 f"{self.name}: the model has {outputs} outputs, but {len(self.labels)} labels"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,7 @@ def export_torchscript(
         RuntimeError: the trace holds a device, so it would run only where it was made.
     """
     with torch.no_grad(), quiet_torchscript():
-        traced = torch.jit.trace(graph, example, check_trace=False)
+        traced = cast("torch.jit.ScriptModule", torch.jit.trace(graph, example, check_trace=False))
     lines = str(traced.inlined_graph).splitlines()
     if tied := [line for line in lines if '="cpu"' in line or "<Tensor>" in line]:
         raise RuntimeError(f"the traced graph is tied to a device: {tied[0].strip()}")

@@ -4,6 +4,7 @@ Knows what was expected and a backend to ask; does not know where the expectatio
 prints it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,7 @@ class Check:
     samples: int
     difference: float  # largest, of emissions
     tolerance: float
+    transcript: str  # the artifact's
     problem: str | None = None  # None: equal
 
     @property
@@ -45,26 +47,37 @@ class Check:
         return self.problem is None
 
 
-def compare(artifact: str, backend: Backend, expected: Expected, least: int) -> Check:
-    """Ask `backend`; `least` is the model's receptive field, the shortest waveform it is given."""
-    samples = len(expected.waveform)
-    waveform = np.zeros((1, max(samples, least)), np.float32)
-    waveform[0, :samples] = expected.waveform
-    output = backend.run(waveform, np.array([samples], np.int64))
-    emission = _row(output.emission, output.emission_lengths)
+def compare(
+    artifact: str, backend: Backend, expected: Sequence[Expected], padding: float = 0.0
+) -> list[Check]:
+    """Ask `backend` about all of `expected` in one batch, padded with `padding`, and compare."""
+    lengths = np.array([len(item.waveform) for item in expected], np.int64)
+    waveform = np.full((len(expected), lengths.max()), padding, np.float32)
+    for row, item in zip(waveform, expected, strict=True):
+        row[: len(item.waveform)] = item.waveform
+    output = backend.run(waveform, lengths)
+    return [_check(artifact, output, row, item) for row, item in enumerate(expected)]
+
+
+def _check(artifact: str, output: GraphOutput, row: int, expected: Expected) -> Check:
+    emission = _row(output.emission, output.emission_lengths, row)
     tolerance = TOLERANCE * max(1.0, float(np.abs(expected.emission).max(initial=0.0)))
     difference = float("inf")
     if emission.shape == expected.emission.shape:
         difference = float(np.abs(emission - expected.emission).max(initial=0.0))
-    problem = _problem(output, emission.shape, expected)
+    problem = _problem(output, row, emission.shape, expected)
     if problem is None and not difference <= tolerance:  # so that NaN is a problem too
         problem = f"emissions differ by {difference:.1e}, more than {tolerance:.1e}"
-    return Check(artifact, expected.name, samples, difference, tolerance, problem)
+    transcript = "" if output.transcript is None else str(output.transcript[row])
+    samples = len(expected.waveform)
+    return Check(artifact, expected.name, samples, difference, tolerance, transcript, problem)
 
 
-def _problem(output: GraphOutput, shape: tuple[int, ...], expected: Expected) -> str | None:
+def _problem(
+    output: GraphOutput, row: int, shape: tuple[int, ...], expected: Expected
+) -> str | None:
     """The first thing that is not exactly as expected."""
-    transcript = (output.transcript or [""])[0]
+    transcript = None if output.transcript is None else str(output.transcript[row])
     found: list[tuple[str, object, object]] = [
         ("the emission's shape", shape, expected.emission.shape),
         ("the transcript", transcript, expected.transcript),
@@ -75,7 +88,7 @@ def _problem(output: GraphOutput, shape: tuple[int, ...], expected: Expected) ->
         ("token ends", output.token_ends, expected.ends),
     ):
         if wanted is not None:
-            found.append((what, tuple(_row(given, output.token_lengths).tolist()), wanted))
+            found.append((what, tuple(_row(given, output.token_lengths, row).tolist()), wanted))
     for what, given, wanted in found:
         if given != wanted:
             return f"{what}: expected {wanted!r}, got {given!r}"
@@ -83,9 +96,11 @@ def _problem(output: GraphOutput, shape: tuple[int, ...], expected: Expected) ->
 
 
 def _row(
-    values: NDArray[np.float32] | NDArray[np.int64] | None, lengths: NDArray[np.int64] | None
+    values: NDArray[np.float32] | NDArray[np.int64] | None,
+    lengths: NDArray[np.int64] | None,
+    row: int,
 ) -> NDArray[np.float32] | NDArray[np.int64]:
-    """The only row of a batch of one, without its padding."""
+    """One row of a batch, without its padding."""
     if values is None or lengths is None:
         raise TypeError("compare() needs every output of the graph")
-    return values[0, : int(lengths[0])]
+    return values[row, : int(lengths[row])]

@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.comparison import Expected
 from voxport.errors import MissingDependencyError, VerificationError
 from voxport.manifest import Manifest
 
@@ -27,18 +28,12 @@ class Recording:
     waveform: NDArray[np.float32]  # (S,) mono, at the model's rate
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a reference makes of a recording."""
-
-    emission: NDArray[np.float32]  # (frames, labels)
-    transcript: str
-
-
 class Reference(Protocol):
     """Builds the manifest's model from its own source and runs it on each recording alone."""
 
-    def __call__(self, manifest: Manifest, recordings: Sequence[Recording], /) -> Iterable[Answer]:
+    def __call__(
+        self, manifest: Manifest, recordings: Sequence[Recording], /
+    ) -> Iterable[Expected]:
         """One answer a recording, in order."""
         ...
 

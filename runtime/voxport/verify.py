@@ -66,7 +66,7 @@ def verify(
     skipped: list[Skipped] = []
     for artifact in manifest.artifacts:
         try:
-            checks += _run(folder, manifest, artifact, expected, provider)
+            checks += _run(folder, artifact, expected, provider)
         except MissingDependencyError as error:
             skipped.append(Skipped(artifact.path, str(error)))
     return Report(files, (), unlisted, tuple(checks), tuple(skipped))
@@ -88,15 +88,10 @@ def _unlisted(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _run(
-    folder: Path,
-    manifest: Manifest,
-    artifact: Artifact,
-    expected: Sequence[Expected],
-    provider: str,
+    folder: Path, artifact: Artifact, expected: Sequence[Expected], provider: str
 ) -> list[Check]:
     backend = open_artifact(folder, artifact, provider)
-    least = manifest.model.receptive_field
-    return [compare(artifact.path, backend, item, least) for item in expected]
+    return [check for item in expected for check in compare(artifact.path, backend, [item])]
 
 
 def _expected(
@@ -119,10 +114,7 @@ def _expected(
             f"the reference {against!r} gave {len(answers)} answers "
             f"for {len(recordings)} recordings"
         )
-    return [
-        Expected(recording.name, recording.waveform, answer.emission, answer.transcript)
-        for recording, answer in zip(recordings, answers, strict=True)
-    ]
+    return answers
 
 
 def _golden(folder: Path, clip: GoldenClip) -> Expected:

@@ -7,6 +7,9 @@ the three input projections of attention are one product, and that weight norm i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,12 +25,12 @@ class PositionalConv(nn.Module):
 
     def __init__(self, embedding: components.ConvolutionalPositionalEmbedding):
         super().__init__()
-        conv = embedding.conv
+        conv = cast("nn.Conv1d", embedding.conv)
         self.conv = nn.Conv1d(
             conv.in_channels,
             conv.out_channels,
             conv.kernel_size[0],
-            padding=conv.padding[0],
+            padding=embedding.kernel_size // 2,
             groups=conv.groups,
         )
         # The parametrisation computes g * v / |v| at each access: take the product.
@@ -68,11 +71,12 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, layer: components.EncoderLayer):
         super().__init__()
-        self.attention = SelfAttention(layer.attention)
+        feed_forward = cast("components.FeedForward", layer.feed_forward)
+        self.attention = SelfAttention(cast("components.SelfAttention", layer.attention))
         self.layer_norm = layer.layer_norm
         self.final_layer_norm = layer.final_layer_norm
-        self.intermediate = layer.feed_forward.intermediate_dense
-        self.output = layer.feed_forward.output_dense
+        self.intermediate = feed_forward.intermediate_dense
+        self.output = feed_forward.output_dense
         self.layer_norm_first = layer.layer_norm_first
 
     def feed_forward(self, x: Tensor) -> Tensor:
@@ -93,14 +97,18 @@ class Encoder(nn.Module):
 
     def __init__(self, encoder: components.Encoder):
         super().__init__()
-        transformer = encoder.transformer
-        self.norm = encoder.feature_projection.layer_norm
-        self.projection = encoder.feature_projection.projection
-        self.positions = PositionalConv(transformer.pos_conv_embed)
+        projection = cast("components.FeatureProjection", encoder.feature_projection)
+        transformer = cast("components.Transformer", encoder.transformer)
+        self.norm = projection.layer_norm
+        self.projection = projection.projection
+        self.positions = PositionalConv(
+            cast("components.ConvolutionalPositionalEmbedding", transformer.pos_conv_embed)
+        )
         self.layer_norm = transformer.layer_norm
         # In torchaudio the transformer's flag is the opposite of its layers'.
         self.norm_inputs = transformer.layer_norm_first
-        self.layers = nn.ModuleList(EncoderLayer(layer) for layer in transformer.layers)
+        layers = cast("Iterable[components.EncoderLayer]", transformer.layers)
+        self.layers = nn.ModuleList(EncoderLayer(layer) for layer in layers)
 
     def forward(self, features: Tensor, valid: Tensor) -> Tensor:
         """Map features [batch, frames, C] and valid [batch, frames] to [batch, frames, D]."""

@@ -133,7 +133,7 @@ class FeatureExtractor(nn.Module):
 
     def __init__(self, conv_layers: nn.ModuleList):
         super().__init__()
-        blocks: list[nn.Module] = []
+        blocks: list[ConvBlock | GroupNormConvBlock] = []
         for layer in conv_layers:
             conv, norm = cast("nn.Conv1d", layer.conv), layer.layer_norm
             if isinstance(norm, nn.GroupNorm):

@@ -29,4 +29,4 @@ def _scripted_ramp() -> Callable[[Tensor], Tensor]:
 
 def ramp(like: Tensor) -> Tensor:
     """Return ``0, 1, … n-1`` (int64 [n]) on the device of ``like`` [..., n]."""
-    return _scripted_ramp()(like) if torch.jit.is_tracing() else _ramp(like)
+    return _scripted_ramp()(like) if torch._C._get_tracing_state() else _ramp(like)

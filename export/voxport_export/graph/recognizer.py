@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchaudio.models import Wav2Vec2Model
+from torchaudio.models.wav2vec2 import components
 
 from voxport_export.graph.decoder import GreedyDecoder
 from voxport_export.graph.encoder import Encoder
@@ -50,8 +51,10 @@ class RecognizerGraph(nn.Module):
         if model.aux is None:
             raise ValueError("the model has no CTC head (aux); only models fine-tuned for ASR fit")
         self.normalize = None if normalize_eps is None else NormalizeWaveform(normalize_eps)
-        self.extractor = FeatureExtractor(model.feature_extractor.conv_layers)
-        self.encoder = Encoder(model.encoder)
+        self.extractor = FeatureExtractor(
+            cast("nn.ModuleList", model.feature_extractor.conv_layers)
+        )
+        self.encoder = Encoder(cast("components.Encoder", model.encoder))
         self.head = model.aux
         self.decoder = GreedyDecoder(blank)
         self.log_probs = log_probs

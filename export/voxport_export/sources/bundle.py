@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 from urllib.error import URLError
 
 import torchaudio
@@ -62,7 +63,7 @@ def load_bundle(name: str) -> Source:
         name=name,
         origin=PREFIX + name,
         licence=licence_of(bundle),
-        model=reference if isinstance(reference, Wav2Vec2Model) else reference.model,
+        model=cast("Wav2Vec2Model", getattr(reference, "model", reference)),
         reference=reference,
         labels=tuple(labels),
         blank=0,

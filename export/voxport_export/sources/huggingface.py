@@ -122,10 +122,13 @@ def _to_torchaudio(original: Any) -> Wav2Vec2Model:
         aux_num_out=config.vocab_size,
     ).eval()
     backbone = getattr(original, original.base_model_prefix)
-    model.feature_extractor.load_state_dict(backbone.feature_extractor.state_dict())
-    model.encoder.feature_projection.load_state_dict(backbone.feature_projection.state_dict())
-    model.encoder.transformer.load_state_dict(backbone.encoder.state_dict())
-    model.aux.load_state_dict(original.lm_head.state_dict())
+    for name, part in {
+        "feature_extractor": backbone.feature_extractor,
+        "encoder.feature_projection": backbone.feature_projection,
+        "encoder.transformer": backbone.encoder,
+        "aux": original.lm_head,
+    }.items():
+        model.get_submodule(name).load_state_dict(part.state_dict())
     for module in model.encoder.modules():
         if isinstance(module, nn.LayerNorm):
             module.eps = config.layer_norm_eps
