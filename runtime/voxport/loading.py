@@ -53,10 +53,10 @@ def choose_artifact(
         if kind in (None, item.kind) and precision in (None, item.precision)
     ]
     if not fitting:
-        wanted = " ".join(part for part in (precision, kind) if part) or "any"
+        wanted = " ".join(part for part in (precision, kind, "artifact") if part)
         listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
         raise ArtifactUnavailableError(
-            f"{folder}: holds no {wanted} artifact, only: {listed or 'none'}; "
+            f"{folder}: holds no {wanted}, only: {listed or 'none'}; "
             "`voxport export` writes others"
         )
     return min(fitting, key=lambda item: (KINDS.index(item.kind), item.precision != "fp32"))

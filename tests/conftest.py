@@ -1,0 +1,83 @@
+"""Fixtures that tests of the runtime and of the exporter share."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support import data
+
+_CONFIG = {
+    "format": "voxport-weights",
+    "version": 1,
+    "name": "narrow",
+    "labels": list("-|ETAOINSHR"),
+    "blank": 0,
+    "word_delimiter": "|",
+    "sample_rate": 16000,
+    "normalize_waveform": False,
+    "licence": "CC0-1.0",
+    "model": {
+        "extractor_mode": "group_norm",
+        "extractor_conv_layer_config": [[24, 10, 5], *[[24, 3, 2]] * 4, *[[24, 2, 2]] * 2],
+        "extractor_conv_bias": False,
+        "encoder_embed_dim": 32,
+        "encoder_projection_dropout": 0.0,
+        "encoder_pos_conv_kernel": 16,
+        "encoder_pos_conv_groups": 4,
+        "encoder_num_layers": 2,
+        "encoder_num_heads": 4,
+        "encoder_attention_dropout": 0.0,
+        "encoder_ff_interm_features": 64,
+        "encoder_ff_interm_dropout": 0.0,
+        "encoder_dropout": 0.0,
+        "encoder_layer_norm_first": True,
+        "encoder_layer_drop": 0.0,
+        "aux_num_out": 11,
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def narrow_model(tmp_path_factory) -> Path:
+    """A model folder with seeded weights: a few channels wide, its words are gibberish."""
+    torch = pytest.importorskip("torch")
+    torchaudio = pytest.importorskip("torchaudio")
+    safetensors = pytest.importorskip("safetensors.torch")
+    folder = tmp_path_factory.mktemp("model") / "narrow"
+    folder.mkdir()
+    torch.manual_seed(0)
+    state = torchaudio.models.wav2vec2_model(**_CONFIG["model"]).state_dict()
+    for name in ("aux.weight", "aux.bias"):  # so that more than rounding decides the greedy path
+        state[name] *= 20
+    safetensors.save_file(state, folder / "weights.safetensors")
+    (folder / "config.json").write_text(json.dumps(_CONFIG), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(narrow_model, tmp_path_factory) -> Path:
+    """The package of that model, with both artifacts. Read it, never write to it."""
+    package = pytest.importorskip("voxport_export.package")
+    folder = tmp_path_factory.mktemp("package") / "narrow"
+    audio = (data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav")
+    package.export_package(str(narrow_model), folder, package.Options(audio=audio))
+    return folder
+
+
+@pytest.fixture
+def package(exported, tmp_path) -> Path:
+    """A copy of that package to spoil."""
+    return Path(shutil.copytree(exported, tmp_path / "package"))
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Make imports fail as they do where a distribution is not installed."""
+
+    def hide(*names: str) -> None:
+        for name in names:
+            monkeypatch.setitem(__import__("sys").modules, name, None)
+
+    return hide

@@ -1,0 +1,194 @@
+"""Every kind of file that libsndfile reads, and every way in which one can be bad."""
+
+import io
+import os
+import struct
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from voxport.audio import audio_files, read_audio
+from voxport.errors import AudioFileError, AudioNotFoundError, MissingDependencyError
+
+RATE = 16000
+TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
+
+# format, subtype, tolerance: what coding loses of a pure tone
+LOSSLESS = [
+    ("WAV", "PCM_U8", 1e-2),
+    ("WAV", "PCM_16", 1e-4),
+    ("WAV", "PCM_24", 1e-6),
+    ("WAV", "PCM_32", 1e-6),
+    ("WAV", "FLOAT", 0),
+    ("WAV", "DOUBLE", 0),
+    ("WAVEX", "PCM_16", 1e-4),
+    ("RF64", "PCM_16", 1e-4),
+    ("W64", "PCM_16", 1e-4),
+    ("AIFF", "PCM_16", 1e-4),
+    ("AU", "PCM_16", 1e-4),
+    ("CAF", "PCM_16", 1e-4),
+    ("FLAC", "PCM_16", 1e-4),
+    ("FLAC", "PCM_24", 1e-6),
+]
+LOSSY = [
+    ("WAV", "ULAW", 5e-2),
+    ("WAV", "IMA_ADPCM", 5e-2),
+    ("OGG", "VORBIS", 5e-2),
+    ("OGG", "OPUS", 5e-2),
+    ("MP3", "MPEG_LAYER_III", 5e-2),
+]
+FORMATS = [*LOSSLESS, *LOSSY]
+
+
+def encoded(form="WAV", subtype="PCM_16", samples=TONE, rate=RATE) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=form, subtype=subtype)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content: bytes, name: str = "a.bin"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(("form", "subtype", "tolerance"), FORMATS)
+def test_formats(write, form, subtype, tolerance):
+    content = encoded(form, subtype)
+    for source in (write(content), content):  # a path, and the bytes themselves
+        audio = read_audio(source, "a")
+        assert audio.sample_rate == RATE
+        assert audio.waveform.dtype == np.float32
+        assert abs(len(audio.waveform) - len(TONE)) <= 1152  # block codecs pad
+        middle = slice(2000, 14000)
+        assert np.abs(audio.waveform[middle] - TONE[middle]).max() <= tolerance
+
+
+@pytest.mark.parametrize(("form", "subtype", "tolerance"), FORMATS)
+def test_truncated(write, form, subtype, tolerance):
+    content = encoded(form, subtype)
+    with pytest.raises(AudioFileError, match=r"^cut: (truncated|damaged|not audio)"):
+        read_audio(write(content[: len(content) // 2]), "cut")
+
+
+def test_channels_are_averaged(write):
+    stereo = np.stack([TONE, np.zeros_like(TONE)], axis=1)
+    audio = read_audio(write(encoded("WAV", "FLOAT", stereo)), "a")
+    assert np.abs(audio.waveform - TONE / 2).max() < 1e-7
+
+
+def test_longer_than_a_block(write):
+    samples = np.random.default_rng(0).uniform(-1, 1, 200_000).astype(np.float32)
+    assert (read_audio(write(encoded("WAV", "FLOAT", samples)), "a").waveform == samples).all()
+
+
+def test_silence_is_audio(write):
+    assert not read_audio(write(encoded(samples=np.zeros(100))), "a").waveform.any()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"the file is empty \(0 bytes\)"),
+        (b"this is a letter, not a recording\n" * 50, "not audio that libsndfile"),
+        (bytes(range(256)) * 20, "not audio that libsndfile"),
+        (b"RIFF\0\0\0\0WAVE", "not audio that libsndfile"),
+        (b"fLaC", "not audio that libsndfile"),
+        (encoded(samples=np.zeros(0)), r"holds no audio \(0 samples\)"),
+        (encoded("OGG", "VORBIS", np.zeros(0)), r"holds no audio \(0 samples\)"),
+        (encoded("WAV", "FLOAT", np.full(10, np.nan)), r"not numbers \(NaN or infinite\)"),
+        (encoded("WAV", "FLOAT", np.array([0, np.inf])), r"not numbers \(NaN or infinite\)"),
+    ],
+)
+def test_bad_content(write, content, message):
+    path = write(content)
+    with pytest.raises(AudioFileError, match=f"^{path}: .*{message}"):
+        read_audio(path, str(path))
+
+
+def test_a_video_says_what_to_do(write):
+    with pytest.raises(AudioFileError, match=r"does not read \.m4a; convert it to wav"):
+        read_audio(write(b"\0\0\0\x18ftypM4A " * 20, "a.m4a"), "a.m4a")
+
+
+def test_raw_samples(write):
+    with pytest.raises(AudioFileError, match="without a header"):
+        read_audio(write(TONE.tobytes(), "a.raw"), "a.raw")
+
+
+def test_missing(tmp_path):
+    with pytest.raises(AudioNotFoundError, match=r"^x\.wav: there is no such file"):
+        read_audio(tmp_path / "x.wav", "x.wav")
+    with pytest.raises(AudioFileError, match="cannot be read"):
+        read_audio(tmp_path / "x\0.wav", "x")
+
+
+def test_folder(tmp_path):
+    with pytest.raises(AudioFileError, match="is a folder"):
+        read_audio(tmp_path, "recordings")
+
+
+def test_device():
+    with pytest.raises(AudioFileError, match="not a regular file"):
+        read_audio(Path(os.devnull), "null")
+
+
+def test_no_permission(write, monkeypatch):
+    path = write(encoded())
+    path.chmod(0)
+    if os.geteuid() == 0:  # root may read everything: the system's answer has to be played
+
+        def refuse(self, *_, **__):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(AudioFileError, match="cannot be read: Permission denied"):
+        read_audio(path, "a")
+
+
+def test_pipe(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(encoded(),))
+    writer.start()
+    assert len(read_audio(path, "pipe").waveform) == len(TONE)
+    writer.join()
+
+
+def test_flac_of_unknown_length(write):
+    """What `flac -` and ffmpeg write to a pipe: no count of samples in the header."""
+    content = bytearray(encoded("FLAC"))
+    content[21] &= 0xF0  # the count is 36 bits, from the middle of byte 21 on
+    content[22:26] = bytes(4)
+    assert len(read_audio(write(bytes(content)), "a").waveform) == len(TONE)
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF])
+def test_wav_of_unknown_length(write, size):
+    """What ffmpeg and sox write to a pipe: a length that cannot be is not a truncated file."""
+    content = bytearray(encoded())
+    content[4:8] = content[40:44] = struct.pack("<I", size)
+    assert content[36:40] == b"data"
+    assert len(read_audio(write(bytes(content)), "a").waveform) == len(TONE)
+
+
+def test_without_soundfile(write, without):
+    without("soundfile")
+    with pytest.raises(MissingDependencyError, match="pip install soundfile"):
+        read_audio(write(encoded()), "a")
+
+
+def test_audio_files(tmp_path):
+    for name in ("b.wav", "a/c.FLAC", "a/d.txt", "a/b/e.opus"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    names = [str(path.relative_to(tmp_path)) for path in audio_files(tmp_path)]
+    assert names == ["a/b/e.opus", "a/c.FLAC", "b.wav"]
+    assert audio_files(tmp_path / "a/d.txt") == [tmp_path / "a/d.txt"]  # asked for by name

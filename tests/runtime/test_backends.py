@@ -1,0 +1,116 @@
+"""Both backends on the exported graph: providers, what is not installed, bad files, bad runs."""
+
+import numpy as np
+import pytest
+
+from voxport import cuda, onnx_backend, providers
+from voxport.errors import (
+    InferenceError,
+    InputError,
+    MissingDependencyError,
+    ProviderUnavailableError,
+)
+from voxport.graph import EMISSION, OUTPUTS
+from voxport.onnx_backend import OnnxBackend
+from voxport.torchscript_backend import TorchScriptBackend
+
+BACKENDS = [(OnnxBackend, "model.onnx"), (TorchScriptBackend, "model.ts")]
+no_gpu = pytest.mark.skipif(cuda.problem() is None, reason="there is a GPU here")
+
+
+@pytest.fixture(params=BACKENDS, ids=["onnx", "torchscript"])
+def opened(request, exported):
+    kind, path = request.param
+    return kind(exported / path, provider="cpu", threads=2)
+
+
+def test_only_what_is_asked_for(opened):
+    waveform, lengths = np.zeros((2, 1000), np.float32), np.array([1000, 0], np.int64)
+    output = opened.run(waveform, lengths, EMISSION)
+    assert output.emission.shape[0] == 2
+    assert output.tokens is output.transcript is None
+    everything = opened.run(waveform, lengths)
+    assert all(getattr(everything, name) is not None for name in OUTPUTS)
+    assert isinstance(str(everything.transcript[0]), str)
+
+
+def test_what_runs_it(opened):
+    assert opened.provider in ("CPUExecutionProvider", "cpu")
+    assert opened.runtime.split()[0] in ("onnxruntime", "torch")
+
+
+def test_a_run_that_fails_says_what_to_do(opened):
+    with pytest.raises(InferenceError, match=r"model\.(onnx|ts): .*1 x 1000 samples"):
+        opened.run(np.zeros((1, 1000), np.float32), np.array([[1000]], np.int64))
+
+
+@pytest.mark.parametrize(("kind", "path"), BACKENDS)
+def test_a_file_that_is_no_graph(tmp_path, kind, path):
+    (tmp_path / path).write_bytes(b"nonsense")
+    with pytest.raises(InferenceError, match=f"{path}.*cannot load it"):
+        kind(tmp_path / path, provider="cpu")
+
+
+@no_gpu
+@pytest.mark.parametrize(("kind", "path"), BACKENDS)
+def test_cuda_where_there_is_none(exported, kind, path):
+    with pytest.raises(ProviderUnavailableError, match=r"cuda was asked for.*CUDA needs.*GPU"):
+        kind(exported / path, provider="cuda")
+
+
+@no_gpu
+@pytest.mark.parametrize(("kind", "path"), BACKENDS)
+def test_auto_is_quietly_the_cpu(exported, kind, path, capfd):
+    assert kind(exported / path).provider.lower().startswith("cpu")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("kind", "path"), BACKENDS)
+def test_unknown_provider(exported, kind, path):
+    with pytest.raises(InputError, match="unknown provider 'gpu'"):
+        kind(exported / path, provider="gpu")
+
+
+def test_a_provider_that_onnxruntime_quietly_drops(exported, monkeypatch):
+    """A GPU is there and its libraries are not: onnxruntime goes on with the CPU; we do not."""
+    monkeypatch.setattr(cuda, "problem", lambda: None)
+    runtime = onnx_backend.onnxruntime()
+    monkeypatch.setattr(runtime, "get_available_providers", lambda: [providers.CUDA, providers.CPU])
+    opened = runtime.InferenceSession(
+        str(exported / "model.onnx"), providers=["CPUExecutionProvider"]
+    )
+    monkeypatch.setattr(onnx_backend, "open_session", lambda *_: opened)
+    monkeypatch.setattr(onnx_backend, "library_problem", lambda _: "libcudnn.so.9: not found")
+    with pytest.raises(ProviderUnavailableError, match=r"libcudnn\.so\.9: not found.*doctor"):
+        OnnxBackend(exported / "model.onnx", provider="cuda")
+    assert OnnxBackend(exported / "model.onnx").provider == providers.CPU
+
+
+def test_torchscript_is_for_cpu_and_cuda(exported):
+    with pytest.raises(ProviderUnavailableError, match="cpu or cuda, not on openvino"):
+        TorchScriptBackend(exported / "model.ts", provider="openvino")
+
+
+def test_without_onnxruntime(exported, without):
+    without("onnxruntime")
+    with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[cpu\]"'):
+        OnnxBackend(exported / "model.onnx")
+
+
+def test_without_torch(exported, without):
+    without("torch")
+    with pytest.raises(MissingDependencyError, match=r"needs torch.*artifact='onnx'"):
+        TorchScriptBackend(exported / "model.ts")
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(("kind", "path"), BACKENDS)
+def test_cuda_answers_as_the_cpu(exported, kind, path):
+    on_cpu, on_cuda = (kind(exported / path, provider=name) for name in ("cpu", "cuda"))
+    assert on_cuda.provider in (providers.CUDA, "cuda")
+    noise = np.random.default_rng(0).uniform(-1, 1, (3, 20_000)).astype(np.float32)
+    lengths = np.array([20_000, 7_000, 0], np.int64)
+    first, second = (backend.run(noise, lengths) for backend in (on_cpu, on_cuda))
+    limit = 1e-4 * max(1, np.abs(first.emission).max())
+    assert np.abs(first.emission - second.emission).max() <= limit
+    assert list(map(str, first.transcript)) == list(map(str, second.transcript))

@@ -1,0 +1,36 @@
+import sys
+
+from voxport import cuda, doctor
+
+
+def works(report):
+    return {provider.name: provider.works for provider in report.providers}
+
+
+def test_the_cpu_works_and_every_refusal_has_a_reason():
+    report = doctor.examine()
+    assert works(report)["cpu"] is True
+    for provider in report.providers:
+        assert provider.works == (provider.reason == "")
+    assert report.versions["python"] == sys.version.split()[0]
+    assert report.versions["libsndfile"]
+
+
+def test_no_gpu(monkeypatch):
+    monkeypatch.setattr(cuda, "problem", lambda: "there is no NVIDIA driver")
+    found = {provider.name: provider for provider in doctor.examine().providers}
+    assert not found["cuda"].works
+    assert "no NVIDIA driver" in found["cuda"].reason
+    assert 'pip install "voxport[gpu]"' in found["cuda"].reason
+
+
+def test_without_onnxruntime(without):
+    without("onnxruntime")
+    report = doctor.examine()
+    assert not any(works(report).values())
+    assert 'pip install "voxport[cpu]"' in report.providers[0].reason
+
+
+def test_without_libsndfile(without):
+    without("soundfile")
+    assert doctor.examine().versions["libsndfile"] is None

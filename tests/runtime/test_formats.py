@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from voxport.formats import FORMATS, json_error
+from voxport.transcript import Token, Transcript, Word
+
+SAID = Transcript(
+    text="YES <NO>",
+    duration=3725.5,
+    words=(Word("YES", 0.5, 1.25, 0.5), Word("<NO>", 3723.0, 3725.004, 1.0)),
+    tokens=(Token("Y", 0.5, 0.52, 0.25),),
+)
+NOTHING = Transcript(text="", duration=1.0)
+
+
+@pytest.mark.parametrize(
+    ("form", "said", "nothing"),
+    [
+        ("txt", "YES <NO>\n", "\n"),
+        (
+            "srt",
+            "1\n00:00:00,500 --> 00:00:01,250\nYES\n\n2\n01:02:03,000 --> 01:02:05,004\n<NO>\n",
+            "",
+        ),
+        (
+            "vtt",
+            "WEBVTT\n\n00:00:00.500 --> 00:00:01.250\nYES\n\n"
+            "01:02:03.000 --> 01:02:05.004\n&lt;NO&gt;\n",
+            "WEBVTT\n",
+        ),
+        ("tsv", "start\tend\ttext\n500\t1250\tYES\n3723000\t3725004\t<NO>\n", "start\tend\ttext\n"),
+    ],
+)
+def test_documents(form, said, nothing):
+    assert FORMATS[form]("a.wav", SAID) == said
+    assert FORMATS[form]("a.wav", NOTHING) == nothing
+
+
+def test_json():
+    line = FORMATS["json"]("é.wav", SAID)
+    assert line.count("\n") == 1
+    assert json.loads(line) == {
+        "file": "é.wav",
+        "text": "YES <NO>",
+        "duration": 3725.5,
+        "words": [
+            {"text": "YES", "start": 0.5, "end": 1.25, "score": 0.5},
+            {"text": "<NO>", "start": 3723.0, "end": 3725.004, "score": 1.0},
+        ],
+        "tokens": [{"text": "Y", "start": 0.5, "end": 0.52, "score": 0.25}],
+    }
+    assert json.loads(json_error("a.wav", "there is none")) == {
+        "file": "a.wav",
+        "error": "there is none",
+    }

@@ -1,0 +1,36 @@
+import pytest
+
+from voxport.errors import IntegrityError, PackageNotFoundError
+from voxport.hashing import check, file_entry, sha256_file
+
+ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
+
+
+@pytest.fixture
+def entry(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"abc")
+    return file_entry(tmp_path / "a.txt")
+
+
+def test_known_answer(tmp_path, entry):
+    assert (entry.path, entry.bytes, entry.sha256) == ("a.txt", 3, ABC)
+    assert sha256_file(tmp_path / "a.txt") == ABC
+    assert check(tmp_path, entry) == tmp_path / "a.txt"
+
+
+def test_changed_byte(tmp_path, entry):
+    (tmp_path / "a.txt").write_bytes(b"abd")
+    with pytest.raises(IntegrityError, match=rf"a\.txt.*expected sha256 {ABC}, found sha256 a52d"):
+        check(tmp_path, entry)
+
+
+def test_changed_size(tmp_path, entry):
+    (tmp_path / "a.txt").write_bytes(b"abcd")
+    with pytest.raises(IntegrityError, match=r"a\.txt.*expected 3 bytes, found 4 bytes"):
+        check(tmp_path, entry)
+
+
+def test_missing(tmp_path, entry):
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(PackageNotFoundError, match=r"a\.txt.*is missing"):
+        check(tmp_path, entry)

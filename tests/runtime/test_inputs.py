@@ -1,0 +1,115 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from voxport.errors import AudioError, InputError
+from voxport.inputs import read_clip
+
+RATE = 16000
+RAMP = np.linspace(-1, 1, 5, dtype=np.float32)
+
+
+def read(x, sample_rate=None, rate=RATE):
+    return read_clip(x, "the input", sample_rate, rate)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        RAMP,
+        RAMP.astype(np.float64),
+        RAMP.astype(np.float16),
+        np.stack([RAMP, RAMP], axis=1),
+        RAMP[:, None],
+        np.array([-(2**15), -(2**14), 0, 2**14, 2**15 - 1], np.int16),
+        np.array([-(2**31), -(2**30), 0, 2**30, 2**31 - 1], np.int32),
+        np.array([-128, -64, 0, 64, 127], np.int8),
+        np.array([0, 64, 128, 192, 255], np.uint8),
+        RAMP.astype(">f4"),
+        RAMP[::-1][::-1],
+    ],
+    ids=lambda array: f"{array.dtype}{list(array.shape)}",
+)
+def test_arrays(array):
+    before = array.copy()
+    clip = read(array)
+    assert clip.waveform.dtype == np.float32
+    assert np.abs(clip.waveform - RAMP).max() <= 1 / 127
+    assert (array == before).all()
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((1, 16000)), r"shape \[1, 16000\].*transpose"),
+        (np.zeros((2, 2, 2)), r"\[samples\] or \[samples, channels\]"),
+        (np.zeros((5, 0)), "shape"),
+        (np.float32(1), r"shape \[\]"),
+        (np.array([0.0, np.nan]), "NaN"),
+        (np.array([0.0, -np.inf]), "infinite"),
+        (np.array([1, 2]), "got int64"),
+        (np.array([True]), "got bool"),
+        (np.array(["a"]), "got <U1"),
+        (np.array([1j]), "got complex128"),
+    ],
+)
+def test_bad_arrays(array, message):
+    with pytest.raises(AudioError, match=f"^the input: .*{message}"):
+        read(array)
+
+
+def test_rate_of_an_array():
+    waveform = np.zeros(8000, np.float32)
+    assert len(read(waveform).waveform) == 8000  # the model's, if it is not given
+    clip = read(waveform, 8000)
+    assert (len(clip.waveform), clip.seconds) == (16000, 1.0)
+    assert len(read(waveform, np.int64(8000)).waveform) == 16000
+    assert len(read(waveform, 8000.0).waveform) == 16000
+
+
+@pytest.mark.parametrize("rate", [0, -16000, 10, 10**7, 8000.5, "8000 Hz", float("nan")])
+def test_bad_rates(rate):
+    with pytest.raises(InputError, match=r"sample.rate"):
+        read(RAMP, rate)
+
+
+@pytest.mark.parametrize("x", [3, None, [1.0, 2.0], object()])
+def test_other_things(x):
+    with pytest.raises(InputError, match="expected a path, a numpy array"):
+        read(x)
+
+
+def test_one_file_given_in_every_way(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, RAMP, 8000, subtype="FLOAT")
+    with path.open("rb") as file:
+        ways = [path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), file]
+        clips = [read(way) for way in ways]
+    for clip in clips:
+        assert (clip.waveform == clips[0].waveform).all()
+        assert clip.seconds == 5 / 8000
+    assert clips[0].name == clips[4].name == str(path)
+
+
+def test_an_array_of_torch():
+    torch = pytest.importorskip("torch")
+    assert (read(torch.from_numpy(RAMP)).waveform == RAMP).all()
+
+
+def test_a_file_opened_as_text(tmp_path):
+    (tmp_path / "a.txt").write_text("hello")
+    with (tmp_path / "a.txt").open() as file, pytest.raises(InputError, match="binary mode"):
+        read(file)
+
+
+def test_no_samples_are_no_error_in_an_array():
+    clip = read(np.zeros(0, np.float32), 8000)
+    assert (len(clip.waveform), clip.seconds) == (0, 0.0)
+
+
+def test_the_name_is_the_path_as_given():
+    with pytest.raises(AudioError, match=r"^no/such\.wav: "):
+        read(Path("no/such.wav"))

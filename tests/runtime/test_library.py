@@ -1,0 +1,62 @@
+import pytest
+
+from voxport import library
+from voxport.errors import PackageNotFoundError, UnknownModelError
+
+
+@pytest.fixture
+def ships(monkeypatch, tmp_path):
+    """Two shipped models, in place of the real ones, and an empty working folder."""
+    for name in ("commands", "digits"):
+        (tmp_path / "packages" / name).mkdir(parents=True)
+        (tmp_path / "packages" / name / "manifest.json").touch()
+    (tmp_path / "packages" / "unfinished").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.setattr(library, "SHIPPED", tmp_path / "packages")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "packages"
+
+
+def test_shipped(ships):
+    assert library.shipped() == ["commands", "digits"]
+    assert library.find("commands") == ships / "commands"
+
+
+def test_a_folder(ships, tmp_path):
+    assert library.find(tmp_path) == tmp_path
+    assert library.find(str(tmp_path)) == tmp_path
+
+
+def test_a_plain_word_means_the_shipped_model(ships, tmp_path):
+    (tmp_path / "here" / "commands").mkdir()
+    assert library.find("commands") == ships / "commands"
+    assert library.find("./commands").samefile(tmp_path / "here" / "commands")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("comands", r"did you mean commands\? shipped models: commands, digits;"),
+        ("Digits", r"did you mean digits\?"),
+        ("whisper", r"neither a folder nor a shipped model: shipped models: commands, digits"),
+    ],
+)
+def test_an_unknown_name(ships, name, message):
+    with pytest.raises(UnknownModelError, match=message):
+        library.find(name)
+
+
+def test_none_shipped(ships, monkeypatch, tmp_path):
+    monkeypatch.setattr(library, "SHIPPED", tmp_path / "nothing")
+    with pytest.raises(UnknownModelError, match="shipped models: none"):
+        library.find("commands")
+
+
+def test_no_such_folder(ships):
+    with pytest.raises(PackageNotFoundError, match=r"build/x: there is no such folder"):
+        library.find("build/x")
+
+
+def test_a_file_is_no_package(ships):
+    with pytest.raises(PackageNotFoundError, match="a package is a folder"):
+        library.find(ships / "commands" / "manifest.json")

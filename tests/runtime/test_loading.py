@@ -1,0 +1,127 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+import voxport
+from support import fakes
+from voxport import loading
+from voxport.errors import (
+    ArtifactUnavailableError,
+    InputError,
+    IntegrityError,
+    MissingDependencyError,
+    PackageNotFoundError,
+    UnknownModelError,
+)
+
+INT8 = fakes.artifact(path="model.int8.onnx", precision="int8")
+SCRIPT = fakes.artifact(path="model.ts", kind="torchscript")
+FP32 = fakes.artifact()
+
+
+def choose(artifacts, kind=None, precision=None):
+    manifest = dataclasses.replace(fakes.manifest(), artifacts=tuple(artifacts))
+    return loading.choose_artifact(Path("package"), manifest, kind, precision)
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "kind", "precision", "chosen"),
+    [
+        ([INT8, SCRIPT, FP32], None, None, FP32),
+        ([INT8, SCRIPT], None, None, INT8),
+        ([SCRIPT], None, None, SCRIPT),
+        ([INT8, SCRIPT, FP32], "torchscript", None, SCRIPT),
+        ([INT8, SCRIPT, FP32], None, "int8", INT8),
+        ([INT8, SCRIPT, FP32], "onnx", "fp32", FP32),
+    ],
+)
+def test_which_artifact(artifacts, kind, precision, chosen):
+    assert choose(artifacts, kind, precision) is chosen
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "kind", "precision", "message"),
+    [
+        ([FP32], "torchscript", None, "no torchscript artifact, only: fp32 onnx;"),
+        ([FP32, SCRIPT], None, "int8", "no int8 artifact, only: fp32 onnx, fp32 torchscript;"),
+        ([], None, None, "no artifact, only: none"),
+    ],
+)
+def test_an_artifact_that_is_not_there(artifacts, kind, precision, message):
+    with pytest.raises(ArtifactUnavailableError, match=f"^package: holds {message}"):
+        choose(artifacts, kind, precision)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"artifact": "tflite"}, "unknown artifact 'tflite': expected onnx or torchscript"),
+        ({"threads": 0}, "threads must be at least 1"),
+        ({"batch_seconds": 0}, "batch_seconds must be more than 0"),
+        ({"provider": "gpu"}, "unknown provider"),
+    ],
+)
+def test_options_that_make_no_sense(exported, options, message):
+    with pytest.raises(InputError, match=message):
+        voxport.load(exported, **options)
+
+
+FILES = ["model.onnx", "model.ts"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_file_is_refused_before_it_is_opened(package, name, monkeypatch, without):
+    """With neither onnxruntime nor torch to open it, the message is still the hash's."""
+    without("onnxruntime", "torch")
+    content = bytearray((package / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (package / name).write_bytes(content)
+    kind = "onnx" if name.endswith("onnx") else "torchscript"
+    with pytest.raises(IntegrityError, match=rf"{name}: .*expected sha256 \w+, found sha256 \w+"):
+        voxport.load(package, artifact=kind)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file(package, name):
+    (package / name).unlink()
+    kind = "onnx" if name.endswith("onnx") else "torchscript"
+    with pytest.raises(PackageNotFoundError, match=f"{name}: .*is missing"):
+        voxport.load(package, artifact=kind)
+
+
+def test_every_byte_of_the_manifest_counts(package):
+    path = package / "manifest.json"
+    content = path.read_bytes()
+    for place in range(0, len(content), len(content) // 200):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(voxport.PackageError, match=r"manifest\.json"):
+            voxport.load(package, provider="cpu")
+
+
+def test_external_data_is_checked_too(exported, tmp_path):
+    (tmp_path / "model.onnx").write_bytes((exported / "model.onnx").read_bytes())
+    (tmp_path / "model.onnx.data").write_bytes(b"abc")
+    from voxport.hashing import file_entry
+
+    artifact = fakes.artifact(
+        **vars(file_entry(tmp_path / "model.onnx")),
+        external_data=(file_entry(tmp_path / "model.onnx.data"),),
+    )
+    loading.open_artifact(tmp_path, artifact, "cpu")
+    (tmp_path / "model.onnx.data").write_bytes(b"abd")
+    with pytest.raises(IntegrityError, match=r"model\.onnx\.data"):
+        loading.open_artifact(tmp_path, artifact, "cpu")
+
+
+def test_torchscript_without_torch(exported, without):
+    without("torch")
+    with pytest.raises(MissingDependencyError, match="needs torch"):
+        voxport.load(exported, artifact="torchscript")
+
+
+def test_no_package(tmp_path):
+    with pytest.raises(PackageNotFoundError, match=r"there is no manifest\.json"):
+        voxport.load(tmp_path)
+    with pytest.raises(UnknownModelError):
+        voxport.load("no-such-model")

@@ -1,0 +1,208 @@
+import hashlib
+import importlib.resources
+import json
+
+import pytest
+
+from support import fakes
+from voxport.errors import LaterVersionError, ManifestError, PackageNotFoundError
+from voxport.manifest import (
+    FileEntry,
+    GoldenClip,
+    Manifest,
+    Parity,
+    TensorSpec,
+    parse_manifest,
+    read_manifest,
+)
+
+SHA = "ab" * 32
+PARITY = Parity("eager", "onnxruntime 1", "CPUExecutionProvider", 2, 1.5, 1e-6, 1e-4, 1.0, 0.0)
+FULL = Manifest(
+    created_by={"voxport": "0.1.0"},
+    model=fakes.model(word_delimiter=None, labels=("-", "É", "\U0001d11e")),
+    artifacts=(
+        fakes.artifact(
+            inputs=(TensorSpec("waveform", "float32", ("batch", "samples")),),
+            outputs=(TensorSpec("emission", "float32", ("batch", "frames", 3)),),
+            external_data=(FileEntry("model.onnx.data", 5, SHA),),
+            parity=PARITY,
+        ),
+    ),
+    golden=(
+        GoldenClip(
+            path="golden-0.wav",
+            bytes=44,
+            sha256=SHA,
+            seconds=0.5,
+            transcript="É",
+            tokens=(1,),
+            token_starts=(0,),
+            token_ends=(1,),
+            frames=1,
+            emission=FileEntry("golden-0.npy", 12, SHA),
+        ),
+    ),
+    files=(FileEntry("README.md", 0, SHA),),
+)
+
+
+def document(**changes) -> dict:
+    return json.loads(FULL.to_json()) | changes
+
+
+def signed(content: dict) -> bytes:
+    """The bytes of a manifest with the hash that they should have."""
+    text = json.dumps(content | {"sha256": "0" * 64})
+    return text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest(), 1).encode()
+
+
+def test_comes_back_as_it_was(tmp_path):
+    (tmp_path / "manifest.json").write_text(FULL.to_json(), encoding="utf-8")
+    assert read_manifest(tmp_path) == FULL
+
+
+def test_golden_bytes():
+    """The layout is published: other languages compute the same hash."""
+    text = FULL.to_json()
+    found = json.loads(text)["sha256"]
+    assert hashlib.sha256(text.replace(found, "0" * 64).encode()).hexdigest() == found
+    assert text.startswith('{\n "format": "voxport",\n "version": 1,\n "sha256": "')
+    assert list(json.loads(text)) == [
+        "format",
+        "version",
+        "sha256",
+        "created_by",
+        "model",
+        "artifacts",
+        "golden",
+        "files",
+    ]
+
+
+def test_layout_and_other_fields_do_not_matter():
+    assert parse_manifest(signed(document(added_later={"x": 1}))) == FULL
+
+
+def schema_validator():
+    jsonschema = pytest.importorskip("jsonschema")
+    path = importlib.resources.files("voxport") / "manifest.schema.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_published_schema_accepts_what_is_written(exported):
+    validator = schema_validator()
+    validator.validate(document())
+    validator.validate(json.loads((exported / "manifest.json").read_bytes()))
+
+
+def change(path: str, value: object) -> dict:
+    """The document with one field, "a.b.0.c", set; removed where the value is ...."""
+    content = document()
+    *parents, last = path.split(".")
+    place = content
+    for part in parents:
+        place = place[int(part) if part.isdigit() else part]
+    if value is ...:
+        del place[last]
+    else:
+        place[int(last) if last.isdigit() else last] = value
+    return content
+
+
+BROKEN = [
+    ("model", ..., "'model' is missing"),
+    ("model", [], "model must be an object"),
+    ("model.labels", "abc", "model.labels must be a list"),
+    ("model.labels.1", 3, r"model.labels\[1\] must be a string"),
+    ("model.blank", -1, "model.blank must be a whole number"),
+    ("model.blank", True, "model.blank must be a whole number"),
+    ("model.blank", 3, "model.blank is 3 of 3 labels"),
+    ("model.word_delimiter", "|", "word_delimiter '|' is not a label"),
+    ("model.sample_rate", 0, "model.sample_rate must be a whole number of at least 1"),
+    ("model.normalize_waveform", 0, "model.normalize_waveform must be true or false"),
+    ("model.emission", "probabilities", "model.emission must be 'logits' or 'log_probs'"),
+    ("artifacts.0.kind", "tflite", r"artifacts\[0\].kind must be 'onnx' or 'torchscript'"),
+    ("artifacts.0.bytes", 1.5, r"artifacts\[0\].bytes must be a whole number"),
+    ("artifacts.0.sha256", "AB" * 32, r"artifacts\[0\].sha256 must be 64 hexadecimal digits"),
+    ("artifacts.0.outputs.0.shape.0", -3, r"outputs\[0\].shape\[0\]"),
+    ("artifacts.0.parity.cer", "0", r"artifacts\[0\].parity.cer must be a finite number"),
+    ("artifacts.0.path", "../model.onnx", "must be a plain file name"),
+    ("artifacts.0.path", "/etc/passwd", "must be a plain file name"),
+    ("artifacts.0.path", "..", "must be a plain file name"),
+    ("artifacts.0.path", "", "must be a plain file name"),
+    ("artifacts.0.path", "C:model.onnx", "must be a plain file name"),
+    ("artifacts.0.path", "a\\b", "must be a plain file name"),
+    ("artifacts.0.external_data.0.path", "x/y", r"external_data\[0\].path must be a plain"),
+    ("golden.0.emission.path", "x/y", r"golden\[0\].emission.path must be a plain"),
+    ("files.0.path", "manifest.json", "'manifest.json' is listed twice"),
+    ("files.0.path", "model.onnx", "'model.onnx' is listed twice"),
+    ("created_by.voxport", 1, "created_by.voxport must be a string"),
+    ("golden.0.tokens", [1, "x"], r"golden\[0\].tokens\[1\] must be a whole number"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), BROKEN)
+def test_a_broken_field_is_named(path, value, message):
+    with pytest.raises(ManifestError, match=message):
+        parse_manifest(signed(change(path, value)))
+
+
+# What JSON Schema cannot say: where one field is judged by another.
+ACROSS = ("model.blank is", "is not a label", "listed twice")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [row[:2] for row in BROKEN if not any(part in row[2] for part in ACROSS)],
+)
+def test_the_schema_refuses_it_too(path, value):
+    assert not schema_validator().is_valid(change(path, value))
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "the document must be an object"),
+        (b"{}", "not a voxport manifest: format is None"),
+        (signed(document(format="safetensors")), "format is 'safetensors'"),
+        (signed(document(version="1")), "version must be a whole number"),
+        (json.dumps(document()).encode().replace(b"CC0", b"CC1"), "changed since it was written"),
+    ],
+)
+def test_what_is_no_manifest(raw, message):
+    with pytest.raises(ManifestError, match=message):
+        parse_manifest(raw)
+
+
+def test_a_later_version_says_how_to_upgrade():
+    """Its other fields may mean anything by then: only the version is looked at."""
+    with pytest.raises(LaterVersionError, match=r"pip install -U voxport"):
+        parse_manifest(b'{"format": "voxport", "version": 2}')
+
+
+def test_no_manifest(tmp_path):
+    with pytest.raises(PackageNotFoundError, match=r"there is no manifest\.json in it"):
+        read_manifest(tmp_path)
+
+
+def test_the_message_names_the_file(tmp_path):
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(ManifestError, match=str(tmp_path / "manifest.json")):
+        read_manifest(tmp_path)
+
+
+def test_every_file_is_listed():
+    assert [entry.path for entry in FULL.entries()] == [
+        "model.onnx",
+        "model.onnx.data",
+        "golden-0.wav",
+        "golden-0.npy",
+        "README.md",
+    ]

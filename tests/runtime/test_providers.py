@@ -1,0 +1,96 @@
+import pytest
+
+from voxport import cuda, providers
+from voxport.errors import InputError, ProviderUnavailableError
+
+CPU, CUDA, TENSORRT = providers.CPU, providers.CUDA, providers.TENSORRT
+GPU_BUILD = [TENSORRT, CUDA, CPU]
+CPU_BUILD = [CPU]
+NO_DRIVER = "there is no NVIDIA driver"
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    def set_problem(problem):
+        monkeypatch.setattr(cuda, "problem", lambda: problem)
+
+    return set_problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "available", "requested", "chosen"),
+    [
+        (None, GPU_BUILD, "auto", CUDA),
+        (None, CPU_BUILD, "auto", CPU),
+        (NO_DRIVER, GPU_BUILD, "auto", CPU),
+        (None, GPU_BUILD, "cpu", CPU),
+        (None, GPU_BUILD, "cuda", CUDA),
+        (None, GPU_BUILD, "CUDA", CUDA),
+        (None, GPU_BUILD, "CUDAExecutionProvider", CUDA),
+        (None, GPU_BUILD, "tensorrt", TENSORRT),
+    ],
+)
+def test_choose(gpu, problem, available, requested, chosen):
+    gpu(problem)
+    assert providers.choose(requested, available) == chosen
+
+
+@pytest.mark.parametrize(
+    ("problem", "available", "requested", "message"),
+    [
+        (NO_DRIVER, GPU_BUILD, "cuda", r'cuda was asked for.*no NVIDIA driver.*"voxport\[gpu\]"'),
+        (NO_DRIVER, GPU_BUILD, "tensorrt", "no NVIDIA driver"),
+        (None, CPU_BUILD, "cuda", r'built without CUDA.*pip install "voxport\[gpu\]"'),
+        (None, CPU_BUILD, "openvino", "pip install onnxruntime-openvino"),
+        (None, CPU_BUILD, "xnnpack", "needs an onnxruntime that was built with it"),
+    ],
+)
+def test_what_is_not_there_is_an_error(gpu, problem, available, requested, message):
+    gpu(problem)
+    with pytest.raises(ProviderUnavailableError, match=message):
+        providers.choose(requested, available)
+
+
+def test_an_unknown_name():
+    with pytest.raises(InputError, match=r"unknown provider 'gpu': expected auto, cpu, cuda"):
+        providers.choose("gpu", CPU_BUILD)
+
+
+def test_operators_that_a_provider_has_not_go_to_the_next():
+    assert providers.with_fallbacks(CPU) == [CPU]
+    assert providers.with_fallbacks(CUDA) == [CUDA, CPU]
+    assert providers.with_fallbacks(TENSORRT) == [TENSORRT, CUDA, CPU]
+
+
+class Driver:
+    """libcuda's two functions, with the answers that a machine would give."""
+
+    def __init__(self, init=0, count=0):
+        self.init, self.count = init, count
+
+    def cuInit(self, flags):  # noqa: N802
+        return self.init
+
+    def cuDeviceGetCount(self, pointer):  # noqa: N802
+        pointer._obj.value = self.count
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("driver", "problem"),
+    [
+        (None, "there is no NVIDIA driver"),
+        (Driver(count=0), "finds no GPU"),
+        (Driver(init=100), "finds no GPU"),
+        (Driver(init=999), "CUDA error 999"),
+        (Driver(count=2), None),
+    ],
+)
+def test_what_the_driver_says(monkeypatch, driver, problem):
+    monkeypatch.setattr(cuda, "_driver", lambda: driver)
+    cuda.problem.cache_clear()
+    try:
+        found = cuda.problem()
+    finally:
+        cuda.problem.cache_clear()
+    assert found is None if problem is None else problem in found

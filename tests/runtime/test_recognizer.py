@@ -1,0 +1,170 @@
+"""Lists, order, batches, failures; mostly with a backend whose answers are read off its input."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import soundfile
+
+import voxport
+from support import data, fakes
+from voxport.errors import AudioError, AudioNotFoundError, InferenceError, InputError
+from voxport.graph import EMISSION
+from voxport.recognizer import Recognizer
+
+WORDS = ["A", "ABC", "", "A|B", "CAB|ABC|CAB", "B"]
+
+
+@pytest.fixture
+def backend():
+    return fakes.FakeBackend()
+
+
+@pytest.fixture
+def recognizer(backend):
+    return Recognizer(fakes.manifest(), fakes.artifact(), backend)
+
+
+def texts(transcripts):
+    return [transcript.text for transcript in transcripts]
+
+
+def test_a_list_comes_back_in_its_order(recognizer):
+    found = recognizer.transcribe([fakes.say(word) for word in WORDS])
+    assert texts(found) == [word.replace("|", " ") for word in WORDS]
+    assert recognizer.transcribe([]) == []
+    assert recognizer.transcribe(()) == []
+
+
+def test_a_list_answers_as_each_alone(recognizer):
+    waveforms = [fakes.say(word) for word in WORDS]
+    assert recognizer.transcribe(waveforms) == [recognizer.transcribe(w) for w in waveforms]
+
+
+def test_like_lengths_run_together(backend):
+    recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, batch_seconds=0.2)
+    waveforms = [np.zeros(n, np.float32) for n in (30, 150, 40, 500, 35)]
+    recognizer.transcribe(waveforms)
+    assert sorted(backend.batches) == [[30, 35, 40], [150], [500]]
+
+
+def test_answers_come_before_all_inputs_are_read(backend):
+    """Hours of files are never in memory at once."""
+    recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, batch_seconds=0.1)
+    read = 0
+
+    def inputs():
+        nonlocal read
+        for _ in range(100):
+            read += 1
+            yield fakes.say("A")
+
+    outcomes = recognizer.transcribe_each(inputs())
+    assert next(outcomes).transcript.text == "A"
+    assert read < 20
+    assert sum(1 for _ in outcomes) == 99
+
+
+def test_a_mixed_list(recognizer, tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, fakes.say("AB"), 1000, subtype="FLOAT")
+    found = recognizer.transcribe([path, str(path), fakes.say("AB"), path.read_bytes()])
+    assert texts(found) == ["AB"] * 4
+
+
+def test_an_error_in_a_list_names_its_input(recognizer):
+    with pytest.raises(AudioError, match=r"^inputs\[1\]: .*NaN"):
+        recognizer.transcribe([fakes.say("A"), np.array([np.nan])])
+    with pytest.raises(AudioNotFoundError, match=r"^x\.wav: there is no such file"):
+        recognizer.transcribe([fakes.say("A"), "x.wav"])
+    with pytest.raises(InputError, match=r"^inputs\[0\]: expected a path"):
+        recognizer.transcribe([0.5, 0.25])
+
+
+def test_the_good_ones_are_not_lost(recognizer):
+    inputs = ["x.wav", fakes.say("A"), np.array([np.nan]), fakes.say("B")]
+    outcomes = list(recognizer.transcribe_each(inputs))
+    assert [outcome.transcript and outcome.transcript.text for outcome in outcomes] == [
+        None,
+        "A",
+        None,
+        "B",
+    ]
+    assert [outcome.name for outcome in outcomes] == ["x.wav", *(f"inputs[{i}]" for i in (1, 2, 3))]
+    assert isinstance(outcomes[0].error, AudioNotFoundError)
+    assert outcomes[1].error is None
+
+
+def test_a_batch_that_fails_is_tried_one_by_one():
+    backend = fakes.FakeBackend(most_samples=200)
+    recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend)
+    outcomes = list(recognizer.transcribe_each([fakes.say("A"), fakes.say("ABCABCABC")]))
+    assert outcomes[0].transcript.text == "A"
+    assert isinstance(outcomes[1].error, InferenceError)
+    with pytest.raises(InferenceError, match=r"^inputs\[1\]: out of memory"):
+        recognizer.transcribe([fakes.say("A"), fakes.say("ABCABCABC")])
+
+
+@pytest.mark.parametrize("samples", [0, 1, fakes.RECEPTIVE_FIELD - 1])
+def test_shorter_than_the_receptive_field_is_empty(recognizer, samples):
+    waveform = np.ones(samples, np.float32)
+    found = recognizer.transcribe(waveform)
+    assert (found.text, found.words, found.tokens) == ("", (), ())
+    assert found.duration == samples / fakes.RATE
+    assert recognizer.emission(waveform).shape == (0, len(fakes.LABELS))
+
+
+def test_emission(recognizer, backend):
+    emission = recognizer.emission(fakes.say("AB", frames=2))
+    assert emission.dtype == np.float32
+    assert emission.argmax(axis=1).tolist() == [2, 2, 3, 3]
+    assert backend.asked == [EMISSION]
+
+
+def test_resampled(recognizer):
+    found = recognizer.transcribe(np.repeat(fakes.say("A", 20), 2), sample_rate=2000)
+    assert found.duration == pytest.approx(0.21)
+
+
+# With a real graph, and both backends.
+
+
+@pytest.mark.parametrize("artifact", ["onnx", "torchscript"])
+def test_batches_do_not_change_a_real_graphs_answer(exported, artifact):
+    recognizer = voxport.load(exported, provider="cpu", artifact=artifact)
+    noise = np.random.default_rng(0).uniform(-1, 1, 30_000).astype(np.float32)
+    waveforms = [noise[:length] for length in (16_000, 0, 399, 400, 5_000, 30_000, 401)]
+    together = recognizer.transcribe(waveforms)
+    for waveform, found in zip(waveforms, together, strict=True):
+        alone = recognizer.transcribe(waveform)
+        assert found.text == alone.text
+        assert [(t.text, t.start, t.end) for t in found.tokens] == [
+            (t.text, t.start, t.end) for t in alone.tokens
+        ]
+        scores = [token.score for token in alone.tokens]
+        assert [token.score for token in found.tokens] == pytest.approx(scores, abs=1e-4)
+        assert "".join(token.text for token in found.tokens) == found.text
+    assert together[5].text
+
+
+def test_both_artifacts_agree(exported):
+    onnx, script = (voxport.load(exported, "cpu", kind) for kind in ("onnx", "torchscript"))
+    path = data.SAMPLES / "yes.flac"
+    assert onnx.transcribe(path).text == script.transcribe(path).text
+    difference = np.abs(onnx.emission(path) - script.emission(path)).max()
+    assert difference <= 1e-4 * max(1, np.abs(onnx.emission(path)).max())
+
+
+@pytest.mark.parametrize("artifact", ["onnx", "torchscript"])
+def test_threads_may_share_a_recognizer(exported, artifact):
+    recognizer = voxport.load(exported, provider="cpu", artifact=artifact)
+    rng = np.random.default_rng(1)
+    waveforms = [rng.uniform(-1, 1, n).astype(np.float32) for n in range(2000, 18000, 1000)]
+    expected = texts(recognizer.transcribe(w) for w in waveforms)
+    with ThreadPoolExecutor(4) as pool:
+        assert texts(pool.map(recognizer.transcribe, waveforms)) == expected
+
+
+def test_repr(exported):
+    text = repr(voxport.load(exported, provider="cpu"))
+    assert text == "<Recognizer narrow model.onnx on CPUExecutionProvider>"

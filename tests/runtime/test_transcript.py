@@ -1,0 +1,73 @@
+import pytest
+
+from support import fakes
+from voxport.graph import DECODED
+from voxport.recognizer import Recognizer
+from voxport.transcript import Token, Word
+
+
+def transcribe(text: str, frames: int = 3, **model):
+    recognizer = Recognizer(fakes.manifest(**model), fakes.artifact(), fakes.FakeBackend())
+    return recognizer.transcribe(fakes.say(text, frames))
+
+
+def test_times_and_scores():
+    """A frame is 10 samples at 1000 Hz: 10 ms."""
+    found = transcribe("AB|C", frames=2)
+    assert found.text == "AB C"
+    assert found.duration == 0.09
+    scores = [pytest.approx(1 / (1 + label)) for label in (2, 3, 1, 4)]
+    assert found.tokens == (
+        Token("A", 0.0, 0.02, scores[0]),
+        Token("B", 0.02, 0.04, scores[1]),
+        Token(" ", 0.04, 0.06, scores[2]),
+        Token("C", 0.06, 0.08, scores[3]),
+    )
+    assert found.words == (
+        Word("AB", 0.0, 0.04, pytest.approx((1 / 3 + 1 / 4) / 2)),
+        Word("C", 0.06, 0.08, scores[3]),
+    )
+
+
+def test_a_words_score_weighs_frames():
+    found = transcribe("AAAB", frames=1)
+    assert found.words[0].score == pytest.approx((3 * 1 / 3 + 1 * 1 / 4) / 4)
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "words"),
+    [
+        ("", "", []),
+        ("---", "", []),
+        ("|", " ", []),
+        ("A-A", "AA", ["AA"]),
+        ("AA", "A", ["A"]),
+        ("|A|", " A ", ["A"]),
+        ("A|-|B", "A  B", ["A", "B"]),
+    ],
+)
+def test_words(said, text, words):
+    found = transcribe(said)
+    assert found.text == text
+    assert [word.text for word in found.words] == words
+    assert "".join(token.text for token in found.tokens) == text
+
+
+def test_without_a_delimiter_all_is_one_word():
+    found = transcribe("AB|C", word_delimiter=None)
+    assert [word.text for word in found.words] == ["AB|C"]
+    assert (found.words[0].start, found.words[0].end) == (0.0, 0.12)
+
+
+def test_times_stay_within_the_recording():
+    """The last frame's stride may reach past the last sample."""
+    recognizer = Recognizer(fakes.manifest(), fakes.artifact(), fakes.FakeBackend())
+    found = recognizer.transcribe(fakes.say("A", 1)[:20])
+    assert found.tokens[0].end <= found.duration == 0.02
+
+
+def test_what_the_graph_is_asked_for():
+    """Emissions are large: on a GPU their copy to the host is what costs."""
+    backend = fakes.FakeBackend()
+    Recognizer(fakes.manifest(), fakes.artifact(), backend).transcribe(fakes.say("A"))
+    assert backend.asked == [DECODED]

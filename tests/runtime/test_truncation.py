@@ -1,0 +1,50 @@
+import pytest
+
+from voxport import truncation
+
+
+@pytest.mark.parametrize(
+    ("log", "cut"),
+    [
+        ("data : 96000", False),
+        ("data : 96000 (should be 47978)", True),
+        (" SSND : 96008 (should be 47981)", True),
+        ("  Data Size   : 96000 (should be 47988)", True),
+        ("riff : 96104 (should be 48052)", True),  # Wave64
+        ("RIFF : 96036 (should be 48014)\ndata : 100", False),  # a cut tag, after the samples
+        ("data : 0 (should be 96000)", False),  # a recorder was killed: all is there
+        ("data : 4294967295 (should be 96000)", False),  # written to a pipe
+        ("data : 2147483647 (should be 96000)", False),
+        ("", False),
+    ],
+)
+def test_chunk(log, cut):
+    assert truncation.chunk_is_cut(log) is cut
+
+
+def page(flags: int, body: bytes = b"xyz") -> bytes:
+    return b"OggS\0" + bytes([flags]) + bytes(20) + bytes([1, len(body)]) + body
+
+
+@pytest.mark.parametrize(
+    ("tail", "cut"),
+    [
+        (page(4), False),
+        (page(0) + page(4), False),
+        (page(4) + b"\0" * 9, False),  # something behind the stream does no harm
+        (page(0), True),  # the stream goes on
+        (page(4)[:-1], True),
+        (page(4)[:20], True),
+        (b"no page at all", False),
+    ],
+)
+def test_ogg(tail, cut):
+    assert truncation.ogg_is_cut(tail) is cut
+
+
+def test_mpeg():
+    tag = b"ID3\x03\0\0\0\0\x01\x00" + bytes(128)
+    assert truncation.id3_size(tag) == 138
+    assert truncation.id3_size(b"\xff\xfb") == 0
+    assert truncation.mpeg_knows_its_length(b"\xff\xfb\x90" + bytes(30) + b"Xing")
+    assert not truncation.mpeg_knows_its_length(b"\xff\xfb\x90" + bytes(100))
