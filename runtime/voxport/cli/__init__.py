@@ -1,5 +1,5 @@
 """The ``voxport`` command: parses, calls the library, prints. Nothing is decided here."""
 
-from voxport.cli.app import app, main
+from voxport.cli.commands import app, main
 
 __all__ = ["app", "main"]

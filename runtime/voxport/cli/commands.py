@@ -9,7 +9,7 @@ import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from typer.core import TyperGroup
@@ -47,6 +47,7 @@ class Commands(TyperGroup):
 def build() -> typer.Typer:
     """The command with all that is installed."""
     command = typer.Typer(
+        name="voxport",
         cls=Commands,
         help=_HELP,
         no_args_is_help=True,
@@ -66,21 +67,29 @@ def build() -> typer.Typer:
 _HELP = """Speech recognition as one file: waveform in, transcript out, without torch.
 
 \b
-  voxport transcribe commands speech.flac     with the model that ships
+  voxport transcribe commands speech.flac     the model that ships
   voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
   voxport transcribe build/base960h *.flac --format srt -o subtitles
-  voxport doctor                              what works here, and how to get more
+  voxport doctor                              what works here, what does not
 """
 
 
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", "-v", help="Print the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         typer.echo(f"voxport {__version__}")
         raise typer.Exit
+
+
+_Version: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--version", "-v", help="Print the version and exit.", is_eager=True, callback=_version
+    ),
+]
+
+
+def _options(version: _Version = False) -> None:
+    """Options of the command itself; each does its work in its callback."""
 
 
 def _add(command: typer.Typer, point: EntryPoint) -> None:

@@ -1,0 +1,276 @@
+"""``voxport transcribe``: what is printed where, and with which exit code."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+import voxport
+from support import data
+from voxport import cuda
+from voxport.cli import app
+
+YES, SEVEN = data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav"
+
+
+def run(*args, **options):
+    return CliRunner().invoke(app, ["transcribe", *map(str, args)], **options)
+
+
+@pytest.fixture(scope="module")
+def spoken(exported):
+    """What the package makes of the two samples."""
+    recognizer = voxport.load(exported, provider="cpu")
+    return [transcript.text for transcript in recognizer.transcribe([YES, SEVEN])]
+
+
+@pytest.fixture
+def bad(tmp_path):
+    """A file of every bad kind, by name, and the reason that is expected."""
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "letter.wav").write_text("Dear reader, this is no recording. " * 99)
+    (tmp_path / "cut.flac").write_bytes(YES.read_bytes()[:9000])
+    (tmp_path / "cut.wav").write_bytes(SEVEN.read_bytes()[:9000])
+    (tmp_path / "folder.wav").mkdir()
+    soundfile.write(tmp_path / "no-samples.wav", np.zeros(0), 16000)
+    soundfile.write(tmp_path / "nan.wav", np.full(16000, np.nan), 16000, subtype="FLOAT")
+    return tmp_path
+
+
+def test_one_line_a_file_in_the_order_given(exported, spoken):
+    result = run(exported, SEVEN, YES, SEVEN)
+    assert result.exit_code == 0
+    assert result.stdout == f"{spoken[1]}\n{spoken[0]}\n{spoken[1]}\n"
+    assert result.stderr == ""
+
+
+def test_json(exported, spoken):
+    result = run(exported, YES, SEVEN, "--format", "json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["file"] for line in lines] == [str(YES), str(SEVEN)]
+    assert [line["text"] for line in lines] == spoken
+    assert set(lines[0]) == {"file", "text", "duration", "words", "tokens"}
+    assert set(lines[0]["words"][0]) == {"text", "start", "end", "score"}
+
+
+@pytest.mark.parametrize(
+    ("form", "start"),
+    [("srt", "1\n00:00:00,"), ("vtt", "WEBVTT\n\n"), ("tsv", "start\tend\ttext\n")],
+)
+def test_documents(exported, form, start):
+    result = run(exported, YES, "-f", form)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(start)
+
+
+@pytest.mark.parametrize("artifact", ["onnx", "torchscript"])
+def test_artifacts_and_options(exported, spoken, artifact):
+    options = ["--artifact", artifact, "--precision", "fp32", "--provider", "cpu", "--threads", 1]
+    result = run(exported, YES, *options, "--batch-seconds", 5)
+    assert result.stdout == f"{spoken[0]}\n"
+
+
+def test_standard_input(exported, spoken):
+    result = run(exported, "-", input=SEVEN.read_bytes())
+    assert result.stdout == f"{spoken[1]}\n"
+    result = run(exported, "-", "--format", "json", input=b"")
+    assert json.loads(result.stdout) == {"file": "-", "error": "the file is empty (0 bytes)"}
+
+
+REASONS = {
+    "missing.wav": "there is no such file",
+    "empty.wav": "the file is empty (0 bytes)",
+    "letter.wav": "not audio that libsndfile",
+    "cut.flac": "damaged or truncated",
+    "cut.wav": "truncated: the file ends before its audio does",
+    "folder.wav": "is a folder",
+    "no-samples.wav": "holds no audio (0 samples)",
+    "nan.wav": "holds samples that are not numbers",
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), REASONS.items())
+def test_a_bad_file(exported, bad, name, reason):
+    result = run(exported, bad / name)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"{bad / name}: {reason}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_bad_files_do_not_stop_good_ones(exported, spoken, bad):
+    names = [bad / name for name in REASONS]
+    result = run(exported, *names[:4], YES, *names[4:], SEVEN)
+    assert result.exit_code == 1
+    assert result.stdout == f"{spoken[0]}\n{spoken[1]}\n"
+    assert [line.split(": ")[0] for line in result.stderr.splitlines()] == list(map(str, names))
+
+
+def test_bad_files_in_json_are_lines_in_their_place(exported, bad):
+    result = run(exported, bad / "missing.wav", YES, "-f", "json")
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert result.exit_code == 1
+    assert first == {"file": str(bad / "missing.wav"), "error": "there is no such file"}
+    assert second["file"] == str(YES)
+    assert result.stderr == ""
+
+
+def test_short_and_silent_files_are_no_errors(exported, tmp_path):
+    soundfile.write(tmp_path / "short.wav", np.zeros(100), 16000)
+    result = run(exported, tmp_path / "short.wav")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "\n", "")
+
+
+# args after PACKAGE, exit code, part of the message
+REFUSED = [
+    ([], 2, "Missing argument"),
+    ([YES, "--format", "mp4"], 2, "--format"),
+    ([YES, "--artifact", "tflite"], 2, "--artifact"),
+    ([YES, "--threads", "0"], 2, "--threads"),
+    ([YES, "--nonsense"], 2, "--nonsense"),
+    ([YES, "--provider", "gpu"], 2, "unknown provider 'gpu'"),
+    ([YES, SEVEN, "--format", "srt"], 2, "--output-dir"),
+    ([YES, YES.with_suffix(".wav"), "-o", "out"], 2, "would both be written to"),
+    ([YES, "--precision", "int8"], 1, "holds no int8 artifact, only: fp32 onnx, fp32 torchscript"),
+    ([YES, "--provider", "openvino"], 1, "openvino was asked for and cannot run here"),
+]
+
+
+@pytest.mark.parametrize(("args", "code", "message"), REFUSED)
+def test_refused(exported, args, code, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(exported, *args)
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert message in " ".join(result.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(cuda.problem() is None, reason="there is a GPU here")
+@pytest.mark.parametrize("artifact", ["onnx", "torchscript"])
+def test_cuda_where_there_is_none(exported, artifact):
+    result = run(exported, YES, "--provider", "cuda", "--artifact", artifact)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("voxport: error: cuda was asked for and cannot run here: ")
+    assert "CUDA needs an NVIDIA GPU" in result.stderr
+
+
+def test_torchscript_without_torch(exported, without):
+    without("torch")
+    result = run(exported, YES, "--artifact", "torchscript")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "pip install torch" in result.stderr
+    assert "--artifact onnx" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "message"),
+    [
+        ("comands", "'comands' is neither a folder nor a shipped model"),
+        ("no/such/folder", "no/such/folder: there is no such folder"),
+        (".", "there is no manifest.json in it"),
+    ],
+)
+def test_what_is_no_package(package, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(package, YES)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("voxport: error: ")
+    assert message in result.stderr
+
+
+def test_a_later_package(package):
+    (package / "manifest.json").write_text('{"format": "voxport", "version": 2}')
+    result = run(package, YES)
+    assert result.exit_code == 1
+    assert "pip install -U voxport" in result.stderr
+
+
+def test_a_changed_package(package):
+    content = bytearray((package / "model.onnx").read_bytes())
+    content[1000] ^= 1
+    (package / "model.onnx").write_bytes(content)
+    result = run(package, YES)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "model.onnx: not the file that the manifest records" in result.stderr
+
+
+# --output-dir
+
+
+def test_a_file_each(exported, spoken, bad, tmp_path):
+    out = tmp_path / "a" / "b"
+    result = run(exported, YES, bad / "missing.wav", SEVEN, "-o", out)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert {path.name: path.read_text() for path in out.iterdir()} == {
+        "yes.txt": f"{spoken[0]}\n",
+        "seven.txt": f"{spoken[1]}\n",
+    }
+
+
+def test_documents_of_several_files(exported, tmp_path):
+    result = run(exported, YES, SEVEN, "-f", "vtt", "-o", tmp_path)
+    assert result.exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["seven.vtt", "yes.vtt"]
+
+
+def test_a_folder_that_cannot_be_written(exported, tmp_path):
+    (tmp_path / "file").touch()
+    result = run(exported, YES, "-o", tmp_path / "file" / "out")
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+
+
+def test_a_folder_without_rights(exported, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)  # root may write everywhere
+    result = run(exported, YES, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert f"{tmp_path}: cannot be written: Permission denied" in result.stderr
+
+
+def test_nothing_half_written(exported, tmp_path, monkeypatch):
+    def fail(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", fail)
+    result = run(exported, YES, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "yes.txt: cannot be written: No space left on device" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+# As a process of its own: what a shell sees.
+
+
+def command(*args):
+    code = "import sys; from voxport.cli import main; main()"
+    return [sys.executable, "-c", code, "transcribe", *map(str, args)]
+
+
+def test_a_reader_that_stops_reading(exported):
+    names = [YES] * 300
+    process = subprocess.Popen(
+        command(exported, *names, "-f", "json", "--batch-seconds", 2),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.readline().startswith(b'{"file"')
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 141
+
+
+def test_a_name_that_is_no_text(exported, tmp_path):
+    name = os.fsencode(tmp_path) + b"/\xff.wav"
+    done = subprocess.run([*command(exported), name], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(name + b": there is no such file")

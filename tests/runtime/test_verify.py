@@ -1,0 +1,181 @@
+"""``voxport verify``: whole packages, spoilt ones, other answers, references."""
+
+import dataclasses
+from importlib.metadata import EntryPoint
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from support import data
+from voxport import references
+from voxport.cli import app
+from voxport.errors import MissingDependencyError, VerificationError
+from voxport.manifest import read_manifest
+from voxport.verify import verify
+
+FILES = ["model.onnx", "model.ts", "golden-0.wav", "golden-1.npy", "README.md"]
+
+
+def run(*args):
+    return CliRunner().invoke(app, ["verify", *map(str, args)])
+
+
+def rewrite(package, **changes):
+    """The manifest with other content, and the right hash."""
+    manifest = dataclasses.replace(read_manifest(package), **changes)
+    (package / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+
+
+def test_a_whole_package(exported):
+    report = verify(exported)
+    assert report.ok
+    assert [check.artifact for check in report.checks] == ["model.onnx"] * 2 + ["model.ts"] * 2
+    assert report.skipped == report.damaged == report.unlisted == ()
+    result = run(exported)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "model.onnx: 2 of 2 recordings equal" in result.stdout
+    assert result.stdout.endswith("verified\n")
+
+
+def test_without_torch(exported, without):
+    without("torch", "torchaudio", "voxport_export")
+    report = verify(exported)
+    assert report.ok
+    assert [(item.artifact, "torch" in item.reason) for item in report.skipped] == [
+        ("model.ts", True)
+    ]
+    result = run(exported)
+    assert result.exit_code == 0
+    assert "model.ts: skipped: the TorchScript artifact needs torch" in result.stdout
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_byte_in_any_file(package, name):
+    content = bytearray((package / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (package / name).write_bytes(content)
+    report = verify(package)
+    assert not report.ok
+    assert not report.checks  # nothing is opened
+    assert [name in message for message in report.damaged] == [True]
+    result = run(package)
+    assert result.exit_code == 1
+    assert f"{name}: not the file that the manifest records" in result.stderr
+
+
+def test_several_bad_files_are_all_named(package):
+    (package / "model.ts").unlink()
+    (package / "README.md").write_text("other")
+    assert len(verify(package).damaged) == 2
+
+
+def test_a_file_that_is_not_listed_is_a_warning(package):
+    (package / "notes.txt").touch()
+    result = run(package)
+    assert result.exit_code == 0
+    assert "warning: notes.txt is not listed in the manifest" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"transcript": "SOMETHING ELSE"}, "the transcript: expected 'SOMETHING ELSE', got "),
+        ({"tokens": (1, 2, 3)}, "tokens: expected (1, 2, 3), got "),
+        ({"token_starts": ()}, "token starts: expected (), got "),
+        ({"token_ends": ()}, "token ends: expected (), got "),
+    ],
+)
+def test_another_answer(package, changes, problem):
+    golden = read_manifest(package).golden
+    rewrite(package, golden=(dataclasses.replace(golden[0], **changes), *golden[1:]))
+    result = run(package)
+    assert result.exit_code == 1
+    assert f"model.onnx: golden-0.wav: {problem}" in result.stderr
+    assert "model.onnx: 1 of 2 recordings equal" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda e: e + 0.01 * np.abs(e).max(), "emissions differ by"),
+        (lambda e: e * np.nan, "emissions differ by nan"),
+        (lambda e: e[:-1], "the emission's shape"),
+    ],
+)
+def test_other_emissions(package, spoil, problem):
+    from voxport.hashing import file_entry
+
+    golden = read_manifest(package).golden
+    path = package / golden[0].emission.path
+    np.save(path, spoil(np.load(path)).astype(np.float32))
+    changed = dataclasses.replace(golden[0], emission=file_entry(path))
+    rewrite(package, golden=(changed, *golden[1:]))
+    report = verify(package)
+    assert not report.ok
+    assert problem in report.checks[0].problem
+
+
+def test_no_golden_clips(package):
+    rewrite(package, golden=())
+    result = run(package)
+    assert result.exit_code == 1
+    assert "holds no golden clips" in result.stderr
+
+
+# --against
+
+
+def offer(monkeypatch, value):
+    point = EntryPoint("other", value, references.GROUP)
+    monkeypatch.setattr(references, "entry_points", lambda group: [point])
+
+
+def test_against_eager(exported):
+    pytest.importorskip("torchaudio")
+    result = run(exported, "--against", "eager")
+    assert result.exit_code == 0, result.output
+    assert "model.ts: 2 of 2 recordings equal" in result.stdout
+
+
+def test_against_eager_on_recordings(exported):
+    pytest.importorskip("torchaudio")
+    audio = data.SAMPLES / "go-up.ogg"
+    result = run(exported, "--against", "eager", "--audio", audio, "--audio", data.SAMPLES)
+    assert result.exit_code == 0, result.output
+    assert "go-up.ogg" in result.stdout
+
+
+@data.needs_data
+def test_against_eager_on_real_speech(exported):
+    pytest.importorskip("torchaudio")
+    report = verify(exported, "eager", data.real_speech())
+    assert report.ok, [check.problem for check in report.checks]
+
+
+def test_an_unknown_reference(exported):
+    with pytest.raises(VerificationError, match="unknown reference 'kaldi': installed here: "):
+        verify(exported, "kaldi")
+
+
+def test_a_reference_whose_needs_are_missing(exported, monkeypatch):
+    offer(monkeypatch, "no_such_module:answer")
+    with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[export\]"'):
+        verify(exported, "other")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--audio", "a.wav"], 2, "--audio needs --against"),
+        (["--against", "eager", "--audio", "no-recordings"], 2, "no audio files in"),
+        (["--against", "eager", "--audio", "missing.wav"], 1, "there is no such file"),
+        (["--provider", "gpu"], 2, "unknown provider"),
+    ],
+)
+def test_refused(exported, args, code, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no-recordings").mkdir()
+    result = run(exported, *args)
+    assert result.exit_code == code
+    assert message in " ".join(result.stderr.split())
