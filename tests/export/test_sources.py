@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from support import seeded
 from voxport.errors import UnknownModelError, VoxportError
-from voxport_export.errors import SourceError
 from voxport_export.eager import eager_emission
+from voxport_export.errors import SourceError
 from voxport_export.sources import bundle, folder, huggingface, resolve
 
 CC_BY_NC = {f"VOXPOPULI_ASR_BASE_10K_{x}" for x in ("DE", "EN", "ES", "FR", "IT")} | {"MMS_FA"}

@@ -1,0 +1,5 @@
+"""``python -m voxport`` is the ``voxport`` command."""
+
+from voxport.cli import main
+
+main()
