@@ -106,7 +106,8 @@ def _try(name: str, available: list[str]) -> ProviderReport:
             if session.get_providers()[0] == full:
                 session.run(None, {"x": np.ones(2, np.float32)})
                 return ProviderReport(name, works=True)
-            reason = f"{library_problem(full) or 'it did not start'}; {providers.install(full)}"
+            reason = "it did not start"
         except Exception as error:  # onnxruntime's exceptions share no other base
-            reason = str(error)
+            reason = str(error).strip()
+        reason = f"{library_problem(full) or reason}; {providers.install(full)}"
     return ProviderReport(name, works=False, reason=reason)

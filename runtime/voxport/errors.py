@@ -69,3 +69,7 @@ class AudioNotFoundError(AudioFileError, FileNotFoundError):
 
 class VerificationError(VoxportError, RuntimeError):
     """A comparison could not be made at all (a difference found is a result, not an error)."""
+
+
+class OutputError(VoxportError, OSError):
+    """A result that cannot be written."""

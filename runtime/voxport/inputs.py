@@ -38,7 +38,6 @@ class Clip:
 def read_clip(x: AudioInput, name: str, sample_rate: int | None, model_rate: int) -> Clip:
     """`x` at `model_rate`; `sample_rate` is the rate of `x` where it is an array."""
     if isinstance(x, (str, os.PathLike)):
-        name = os.fspath(x)
         waveform, rate = _encoded(Path(x), name)
     elif isinstance(x, (bytes, bytearray, memoryview)):
         waveform, rate = _encoded(bytes(x), name)
@@ -46,7 +45,6 @@ def read_clip(x: AudioInput, name: str, sample_rate: int | None, model_rate: int
         waveform = _from_array(np.asarray(x), name)
         rate = model_rate if sample_rate is None else _whole(sample_rate)
     elif callable(read := getattr(x, "read", None)):
-        name = str(getattr(x, "name", name))
         waveform, rate = _encoded(_content(read, name), name)
     else:
         raise InputError(
@@ -56,6 +54,13 @@ def read_clip(x: AudioInput, name: str, sample_rate: int | None, model_rate: int
     if not LEAST_RATE <= rate <= MOST_RATE:
         raise AudioError(f"{name}: the sample rate must be {LEAST_RATE} to {MOST_RATE}, got {rate}")
     return Clip(name, resample(waveform, rate, model_rate), len(waveform) / rate)
+
+
+def name_of(x: AudioInput, otherwise: str) -> str:
+    """What messages call `x`: its path, if it has one."""
+    if isinstance(x, (str, os.PathLike)):
+        return str(os.fspath(x))
+    return str(getattr(x, "name", otherwise))
 
 
 def _encoded(source: Path | bytes, name: str) -> tuple[NDArray[np.float32], int]:

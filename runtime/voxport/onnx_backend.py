@@ -6,7 +6,9 @@ Knows the graph's names and the providers' options. Knows nothing of packages, a
 import ctypes
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from voxport import providers
 from voxport.errors import InferenceError, MissingDependencyError, ProviderUnavailableError
 from voxport.graph import INPUTS, OUTPUTS, GraphOutput
 
-_ERROR, _FATAL = 3, 4  # onnxruntime's severities: less is not worth a line on a user's terminal
+_WARNING, _ERROR, _FATAL = 2, 3, 4  # onnxruntime's severities
 
 _OPTIONS = {
     providers.CUDA: {
@@ -35,18 +37,10 @@ class OnnxBackend:
     """An artifact in an onnxruntime session. Several threads may call ``run`` at once."""
 
     def __init__(self, path: Path, provider: str = "auto", threads: int | None = None) -> None:
-        runtime = onnxruntime()
-        chosen = providers.choose(provider, runtime.get_available_providers())
         self._path = path
-        self.runtime = f"onnxruntime {runtime.__version__}"
-        self._session = open_session(str(path), chosen, threads)
+        self._session = _start(path, provider, threads)
         self.provider = str(self._session.get_providers()[0])
-        if self.provider != chosen and provider.lower() != "auto":
-            raise ProviderUnavailableError(
-                f"{provider} was asked for and onnxruntime {runtime.__version__} could not start "
-                f"it: {library_problem(chosen) or 'see the messages above'}; "
-                "`voxport doctor` says what to install"
-            )
+        self.runtime = f"onnxruntime {onnxruntime().__version__}"
 
     def run(
         self,
@@ -67,6 +61,28 @@ class OnnxBackend:
         return GraphOutput(**dict(zip(outputs, values, strict=True)))
 
 
+def _start(path: Path, requested: str, threads: int | None) -> Any:
+    """A session on the provider that is meant; only "auto" may end on another, the CPU."""
+    runtime = onnxruntime()
+    chosen = providers.choose(requested, runtime.get_available_providers())
+    is_auto = requested.lower() == "auto"
+    try:
+        session = open_session(str(path), chosen, threads)
+        if is_auto or session.get_providers()[0] == chosen:
+            return session
+        reason = library_problem(chosen) or "it did not start"
+    except InferenceError:
+        if is_auto and chosen != providers.CPU:
+            return open_session(str(path), providers.CPU, threads)
+        reason = None if chosen == providers.CPU else library_problem(chosen)
+        if reason is None:
+            raise
+    raise ProviderUnavailableError(
+        f"{requested} was asked for and onnxruntime {runtime.__version__} could not start it: "
+        f"{reason}; {providers.install(chosen)}"
+    )
+
+
 def onnxruntime() -> Any:
     """The onnxruntime module, or an error that says what to install."""
     try:
@@ -81,25 +97,42 @@ def onnxruntime() -> Any:
 def open_session(model: str | bytes, provider: str, threads: int | None = None) -> Any:
     """A session for a file or for a model's bytes.
 
-    onnxruntime falls back to the CPU by itself: ask the session which providers it has.
+    A provider whose libraries are missing is dropped without an error: ask the session which it
+    has.
     """
     runtime = onnxruntime()
     options = runtime.SessionOptions()
     options.log_severity_level = _ERROR
     options.intra_op_num_threads = threads or _threads_here()
-    if provider in (providers.CUDA, providers.TENSORRT):
-        runtime.set_default_logger_severity(_FATAL)  # what it cannot load is said by us
-        runtime.preload_dlls(directory="")  # from the nvidia-* distributions of pip
     names = providers.with_fallbacks(provider)
     try:
-        return runtime.InferenceSession(
-            model, options, providers=[(name, _OPTIONS.get(name, {})) for name in names]
-        )
+        with _quiet(runtime, on_gpu=provider in (providers.CUDA, providers.TENSORRT)):
+            return runtime.InferenceSession(
+                model,
+                options,
+                providers=[(name, _OPTIONS.get(name, {})) for name in names],
+                enable_fallback=0,  # else a run that fails is repeated on the CPU
+            )
     except Exception as error:  # onnxruntime's exceptions share no other base
         shown = "the model" if isinstance(model, bytes) else model
         raise InferenceError(
             f"{shown}: onnxruntime {runtime.__version__} cannot load it on {provider}: {error}"
         ) from error
+
+
+@contextmanager
+def _quiet(runtime: Any, on_gpu: bool) -> Generator[None, None, None]:
+    """Load a GPU's libraries from the nvidia-* distributions of pip; what fails is said by us."""
+    if not on_gpu:
+        yield
+        return
+    with redirect_stdout(StringIO()):
+        runtime.preload_dlls(directory="")
+    runtime.set_default_logger_severity(_FATAL)
+    try:
+        yield
+    finally:
+        runtime.set_default_logger_severity(_WARNING)  # its default; it has no getter
 
 
 def library_problem(provider: str) -> str | None:

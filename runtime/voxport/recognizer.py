@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from voxport.batches import batches
 from voxport.errors import InferenceError, InputError, VoxportError
 from voxport.graph import DECODED, EMISSION, Backend, GraphOutput
-from voxport.inputs import AudioInput, Clip, read_clip
+from voxport.inputs import AudioInput, Clip, name_of, read_clip
 from voxport.manifest import Artifact, Manifest
 from voxport.transcript import Transcript, transcripts
 
@@ -80,8 +80,7 @@ class Recognizer:
         """
         if isinstance(x, (list, tuple)):
             return [_answer(outcome) for outcome in self.transcribe_each(x, sample_rate)]
-        clip = self._read(x, "the input", sample_rate)
-        return self._transcribe([clip])[0]
+        return self._transcribe([self._read(x, name_of(x, "the input"), sample_rate)])[0]
 
     def transcribe_each(
         self, inputs: Iterable[AudioInput], sample_rate: int | None = None
@@ -95,7 +94,7 @@ class Recognizer:
 
     def emission(self, waveform: AudioInput, sample_rate: int | None = None) -> NDArray[np.float32]:
         """The model's emission for one recording: float32 [frames, labels]."""
-        clip = self._read(waveform, "the input", sample_rate)
+        clip = self._read(waveform, name_of(waveform, "the input"), sample_rate)
         output = self._run([clip], EMISSION)
         if output.emission is None or output.emission_lengths is None:
             raise InferenceError(f"{self.artifact.path}: gave no emission")
@@ -111,7 +110,7 @@ class Recognizer:
         window: list[Clip | Outcome] = []
         samples = 0
         for index, x in enumerate(inputs):
-            name = str(x) if isinstance(x, str) else f"inputs[{index}]"
+            name = name_of(x, f"inputs[{index}]")
             try:
                 clip = self._read(x, name, sample_rate)
             except VoxportError as error:

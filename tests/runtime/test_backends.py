@@ -81,9 +81,24 @@ def test_a_provider_that_onnxruntime_quietly_drops(exported, monkeypatch):
     )
     monkeypatch.setattr(onnx_backend, "open_session", lambda *_: opened)
     monkeypatch.setattr(onnx_backend, "library_problem", lambda _: "libcudnn.so.9: not found")
-    with pytest.raises(ProviderUnavailableError, match=r"libcudnn\.so\.9: not found.*doctor"):
+    with pytest.raises(
+        ProviderUnavailableError, match=r"libcudnn\.so\.9: not found; .*voxport\[gpu\]"
+    ):
         OnnxBackend(exported / "model.onnx", provider="cuda")
     assert OnnxBackend(exported / "model.onnx").provider == providers.CPU
+
+
+@no_gpu
+@pytest.mark.skipif(
+    providers.CUDA not in onnx_backend.onnxruntime().get_available_providers(),
+    reason="this onnxruntime was built without CUDA",
+)
+def test_a_gpu_build_without_a_gpu_prints_nothing(exported, capfd):
+    """Its own messages about libraries would land between the transcripts."""
+    session = onnx_backend.open_session(str(exported / "model.onnx"), providers.CUDA)
+    assert session.get_providers() == [providers.CPU]
+    assert capfd.readouterr() == ("", "")
+    assert onnx_backend.library_problem(providers.CUDA)
 
 
 def test_torchscript_is_for_cpu_and_cuda(exported):

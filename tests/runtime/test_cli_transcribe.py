@@ -269,6 +269,12 @@ def test_a_reader_that_stops_reading(exported):
     assert process.wait() == 141
 
 
+def test_nothing_on_standard_input(exported):
+    done = subprocess.run(command(exported, "-"), input=b"", capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"-: the file is empty (0 bytes)\n"
+
+
 def test_a_name_that_is_no_text(exported, tmp_path):
     name = os.fsencode(tmp_path) + b"/\xff.wav"
     done = subprocess.run([*command(exported), name], capture_output=True, check=False)

@@ -6,14 +6,14 @@ import pytest
 import soundfile
 
 from voxport.errors import AudioError, InputError
-from voxport.inputs import read_clip
+from voxport.inputs import name_of, read_clip
 
 RATE = 16000
 RAMP = np.linspace(-1, 1, 5, dtype=np.float32)
 
 
 def read(x, sample_rate=None, rate=RATE):
-    return read_clip(x, "the input", sample_rate, rate)
+    return read_clip(x, name_of(x, "the input"), sample_rate, rate)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Lists, order, batches, failures; mostly with a backend whose answers are read off its input."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,6 +78,8 @@ def test_an_error_in_a_list_names_its_input(recognizer):
         recognizer.transcribe([fakes.say("A"), np.array([np.nan])])
     with pytest.raises(AudioNotFoundError, match=r"^x\.wav: there is no such file"):
         recognizer.transcribe([fakes.say("A"), "x.wav"])
+    with pytest.raises(AudioNotFoundError, match=r"^y\.wav: there is no such file"):
+        recognizer.transcribe([Path("y.wav")])
     with pytest.raises(InputError, match=r"^inputs\[0\]: expected a path"):
         recognizer.transcribe([0.5, 0.25])
 

@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from voxport.errors import VoxportError
+from voxport.errors import OutputError
 
 if TYPE_CHECKING:
     from voxport.transcript import Transcript
-
-
-class OutputError(VoxportError, OSError):
-    """A result that cannot be written."""
 
 
 class Output(Protocol):
