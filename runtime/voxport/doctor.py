@@ -90,7 +90,7 @@ def _providers() -> list[ProviderReport]:
     except VoxportError as error:
         return [ProviderReport(name, works=False, reason=str(error)) for name in _EVERYWHERE]
     short = {full: name for name, full in providers.NAMES.items()}
-    names = [*_EVERYWHERE, *(short.get(full, full) for full in available)]
+    names = [*_EVERYWHERE, *(short[full] for full in available if full in short)]
     return [_try(name, available) for name in dict.fromkeys(names)]
 
 
