@@ -20,7 +20,6 @@ from voxport.transcript import Transcript, transcripts
 
 # A minute of padded audio: 3 000 frames, so that attention in a base model needs at most
 # 12 heads * 3 000**2 * 4 bytes = 432 MB for one row of a minute, and 36 MB for twelve of 5 s.
-# Larger batches were not faster on a CPU.
 BATCH_SECONDS = 60.0
 
 # Inputs are read ahead, sorted and batched this many batches at a time: enough to find clips of
