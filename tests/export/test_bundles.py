@@ -1,7 +1,7 @@
 """Every CTC bundle, exported and loaded again, against its own unmodified ``get_model()``.
 
-Narrow copies of each in both formats by default; real size for the base models' shape, and for
-all the others under ``-m slow``. All on real speech where there is some.
+Narrow copies of each in both formats by default, and real size for the base model; real size for
+every other shape under ``-m slow``. All on real speech where there is some.
 """
 
 import dataclasses
@@ -19,7 +19,20 @@ from voxport_export.sources import bundle
 
 NAMES = sorted(bundle.bundles())
 BASE = "WAV2VEC2_ASR_BASE_960H"
-LARGE = [name for name in NAMES if name != BASE]
+
+
+def shape_of(name):
+    """What tells a model from another, weights aside: 11 of the 17 bundles differ in it."""
+    found = bundle.bundles()[name]
+    labels = found.get_labels(star=None) if name == "MMS_FA" else found.get_labels()
+    structure = {k: v for k, v in found._params.items() if "drop" not in k}
+    return repr((sorted(structure.items()), labels, found._normalize_waveform))
+
+
+# The last name of each shape, the one that is tested at real size by default left out
+OTHERS = sorted(
+    {shape_of(name): name for name in NAMES if shape_of(name) != shape_of(BASE)}.values()
+)
 
 
 def clips():
@@ -97,7 +110,7 @@ def test_real_size_base(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("name", OTHERS)
 def test_real_size(name, tmp_path, monkeypatch):
     real_size(name, tmp_path, monkeypatch)
 

@@ -113,7 +113,10 @@ class GroupNormConvBlock(nn.Module):
         mean = masked_mean(frames.where(mask, frames.new_zeros(())), mask)
         centred = (frames - mean).where(mask, frames.new_zeros(()))
         count = mask.sum(dim=1, keepdim=True).clamp(min=1)
-        covariance = centred.transpose(1, 2) @ centred / count  # [batch, k, k]
+        # Tap by tap: onnxruntime before 1.24 fuses a transposition into a float64 product, and
+        # then finds that it cannot run what it made.
+        taps = torch.stack(centred.unbind(dim=-1), dim=1)  # [batch, k, time]
+        covariance = taps @ centred / count  # [batch, k, k]
         w = self.weight.double()
         variance = ((w @ covariance) * w).sum(dim=-1)  # [batch, out]
         scale = self.gamma / torch.sqrt(variance + self.eps).float()
