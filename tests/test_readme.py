@@ -9,13 +9,15 @@ import shlex
 import click
 import pytest
 import typer
-from support.data import ROOT
 
+from support.data import ROOT
 from voxport.cli import app
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-SHOWN = re.findall(r"^\s*(?:\$ |\.venv/bin/)(voxport [^#\n]*?)(?: &&|\s*$|\s+#)", TEXT, re.MULTILINE)
+SHOWN = re.findall(
+    r"^\s*(?:\$ |\.venv/bin/)(voxport [^#\n]*?)(?: &&|\s*$|\s+#)", TEXT, re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("code", PYTHON)

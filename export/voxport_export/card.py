@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from voxport.manifest import Artifact, Manifest
+from voxport.manifest import Artifact, Manifest, Parity
 
 
 def write_card(manifest: Manifest) -> str:
     """Write the package's README.md."""
     model = manifest.model
     labels = " ".join(f"`{label}`" for label in model.labels)
-    rows = "\n".join(_row(artifact) for artifact in manifest.artifacts)
+    rows = "\n".join(_row(item, manifest.parity_of(item)) for item in manifest.artifacts)
     field_ms = 1000 * model.receptive_field / model.sample_rate
     stride_ms = 1000 * model.frame_stride / model.sample_rate
     return f"""# {model.name}
@@ -49,9 +49,8 @@ voxport verify .
 """
 
 
-def _row(artifact: Artifact) -> str:
+def _row(artifact: Artifact, parity: Parity | None) -> str:
     size = (artifact.bytes + sum(entry.bytes for entry in artifact.external_data)) / 1e6
-    parity = artifact.parity
     if parity is None:
         return f"| {artifact.path} | {size:.1f} | | | | not measured | |"
     return (

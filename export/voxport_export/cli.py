@@ -91,14 +91,12 @@ def export(
         audio=tuple(audio or ()),
     )
     manifest = export_package(model, output, options, step=_step)
-    for artifact in manifest.artifacts:
-        parity = artifact.parity
-        if parity is not None:
-            print(
-                f"{artifact.path}: equal to {parity.reference} on {parity.clips} clips, "
-                f"emissions within {parity.max_emission_difference:.1e}",
-                file=sys.stderr,
-            )
+    for parity in manifest.parity:
+        print(
+            f"{parity.artifact}: equal to {parity.reference} on {parity.clips} clips, "
+            f"emissions within {parity.max_emission_difference:.1e}",
+            file=sys.stderr,
+        )
     print(output)
 
 

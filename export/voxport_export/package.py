@@ -14,7 +14,7 @@ from torch import Tensor
 from voxport.comparison import Expected
 from voxport.hashing import file_entry
 from voxport.loading import open_artifact
-from voxport.manifest import FILE_NAME, Artifact, Manifest, ModelInfo
+from voxport.manifest import FILE_NAME, Artifact, Manifest, ModelInfo, Parity
 from voxport_export import specs
 from voxport_export.card import write_card
 from voxport_export.eager import ask
@@ -80,10 +80,14 @@ def export_package(
         expected = [ask(source, one, graph.receptive_field) for one in recordings]
     job = _Job(source, graph, expected, options, step)
     with staged(output) as folder:
+        artifacts, parity = zip(
+            *(job.export(kind, folder) for kind in options.formats), strict=True
+        )
         manifest = Manifest(
             created_by={name: _version(name) for name in _TOOLS},
             model=_describe(source, graph),
-            artifacts=tuple(job.export(kind, folder) for kind in options.formats),
+            artifacts=artifacts,
+            parity=parity,
             golden=write_golden(folder, expected, source.sample_rate),
         )
         return _finish(manifest, folder)
@@ -99,7 +103,7 @@ class _Job:
     options: Options
     step: Step
 
-    def export(self, kind: str, folder: Path) -> Artifact:
+    def export(self, kind: str, folder: Path) -> tuple[Artifact, Parity]:
         """Write one artifact into ``folder``, open it again and compare it with eager."""
         path = folder / _FILES[kind]
         with self.step(f"Exporting {path.name}"):
@@ -118,7 +122,7 @@ class _Job:
         with self.step(f"Reloading {path.name} and comparing it with eager torchaudio"):
             backend = open_artifact(folder, artifact, provider="cpu")
             parity = measure(path.name, backend, self.expected, self.source.sample_rate)
-        return replace(artifact, parity=parity)
+        return artifact, parity
 
 
 def _example(graph: RecognizerGraph) -> tuple[Tensor, Tensor]:

@@ -41,6 +41,7 @@ def measure(
     ]
     errors = sum(torchaudio.functional.edit_distance(*pair) for pair in pairs)
     return Parity(
+        artifact=artifact,
         reference=f"eager torchaudio {torchaudio.__version__.partition('+')[0]}",
         against=backend.runtime,
         provider=backend.provider,

@@ -96,10 +96,6 @@ class Fields:
         """An object."""
         return Fields.of(self.value(key), self.name(key))
 
-    def optional_child(self, key: str) -> "Fields | None":
-        """An object or null."""
-        return None if self.value(key) is None else self.child(key)
-
     def children(self, key: str) -> "list[Fields]":
         """A list of objects."""
         return list(self._items(key, Fields.of))

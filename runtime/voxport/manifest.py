@@ -45,6 +45,7 @@ class TensorSpec:
 class Parity:
     """A comparison of an artifact, reloaded from disk, with the model that it was made from."""
 
+    artifact: str  # path of the artifact
     reference: str  # what it was compared with: "eager torchaudio 2.11.0"
     against: str  # what ran the artifact: "onnxruntime 1.31.1"
     provider: str  # "CPUExecutionProvider"; for torch the device
@@ -65,7 +66,6 @@ class Artifact(FileEntry):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     external_data: tuple[FileEntry, ...] = ()  # weights beside the graph, where it is over 2 GB
-    parity: Parity | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ class Manifest:
     created_by: Mapping[str, str]  # distribution name to version
     model: ModelInfo
     artifacts: tuple[Artifact, ...]
+    parity: tuple[Parity, ...] = ()  # at most one an artifact
     golden: tuple[GoldenClip, ...] = ()
     files: tuple[FileEntry, ...] = ()  # everything else in the folder
 
@@ -117,6 +118,10 @@ class Manifest:
         content = {"format": FORMAT, "version": VERSION, "sha256": _UNSIGNED, **asdict(self)}
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return text.replace(_UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
+
+    def parity_of(self, artifact: Artifact) -> Parity | None:
+        """What was measured on an artifact, if it was."""
+        return next((item for item in self.parity if item.artifact == artifact.path), None)
 
     def entries(self) -> list[FileEntry]:
         """Every file of the package but the manifest."""
@@ -186,6 +191,10 @@ def _check_consistency(manifest: Manifest) -> None:
         raise ManifestError(f"model.blank is {model.blank} of {len(model.labels)} labels")
     if model.word_delimiter is not None and model.word_delimiter not in model.labels:
         raise ManifestError(f"model.word_delimiter {model.word_delimiter!r} is not a label")
+    artifacts = [artifact.path for artifact in manifest.artifacts]
+    for item in manifest.parity:
+        if item.artifact not in artifacts:
+            raise ManifestError(f"parity names {item.artifact!r}, which is not an artifact")
     paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
     for path in {path for path in paths if paths.count(path) > 1}:
         raise ManifestError(f"the file {path!r} is listed twice")
@@ -196,6 +205,7 @@ def _manifest(fields: Fields) -> Manifest:
         created_by=fields.text_map("created_by"),
         model=_model(fields.child("model")),
         artifacts=tuple(map(_artifact, fields.children("artifacts"))),
+        parity=tuple(map(_parity, fields.children("parity"))),
         golden=tuple(map(_golden, fields.children("golden"))),
         files=tuple(map(_file, fields.children("files"))),
     )
@@ -219,7 +229,6 @@ def _model(fields: Fields) -> ModelInfo:
 
 
 def _artifact(fields: Fields) -> Artifact:
-    parity = fields.optional_child("parity")
     return Artifact(
         path=fields.file_name("path"),
         kind=fields.one_of("kind", KINDS),
@@ -229,7 +238,6 @@ def _artifact(fields: Fields) -> Artifact:
         inputs=tuple(map(_tensor, fields.children("inputs"))),
         outputs=tuple(map(_tensor, fields.children("outputs"))),
         external_data=tuple(map(_file, fields.children("external_data"))),
-        parity=None if parity is None else _parity(parity),
     )
 
 
@@ -250,6 +258,7 @@ def _golden(fields: Fields) -> GoldenClip:
 
 def _parity(fields: Fields) -> Parity:
     return Parity(
+        artifact=fields.file_name("artifact"),
         reference=fields.text("reference"),
         against=fields.text("against"),
         provider=fields.text("provider"),

@@ -115,10 +115,11 @@ def test_equals_eager_torchaudio(artifact, rows, narrow_model, exported):
 def test_the_manifest_states_what_was_measured(exported):
     manifest = read_manifest(exported)
     assert [a.path for a in manifest.artifacts] == ["model.onnx", "model.ts"]
-    for item in manifest.artifacts:
-        assert item.parity.clips == len(manifest.golden) == 2
-        assert 0 < item.parity.max_emission_difference <= item.parity.emission_tolerance
-        assert item.parity.equal_transcripts == 1.0
+    assert [parity.artifact for parity in manifest.parity] == ["model.onnx", "model.ts"]
+    for parity in manifest.parity:
+        assert parity.clips == len(manifest.golden) == 2
+        assert 0 < parity.max_emission_difference <= parity.emission_tolerance
+        assert (parity.equal_transcripts, parity.cer) == (1.0, 0.0)
     model = manifest.model
     assert (model.frame_stride, model.receptive_field, model.licence) == (320, 400, "CC0-1.0")
     card = (exported / "README.md").read_text()

@@ -17,7 +17,9 @@ from voxport.manifest import (
 )
 
 SHA = "ab" * 32
-PARITY = Parity("eager", "onnxruntime 1", "CPUExecutionProvider", 2, 1.5, 1e-6, 1e-4, 1.0, 0.0)
+PARITY = Parity(
+    "model.onnx", "eager", "onnxruntime 1", "CPUExecutionProvider", 2, 1.5, 1e-6, 1e-4, 1.0, 0.0
+)
 FULL = Manifest(
     created_by={"voxport": "0.1.0"},
     model=fakes.model(word_delimiter=None, labels=("-", "É", "\U0001d11e")),
@@ -26,9 +28,9 @@ FULL = Manifest(
             inputs=(TensorSpec("waveform", "float32", ("batch", "samples")),),
             outputs=(TensorSpec("emission", "float32", ("batch", "frames", 3)),),
             external_data=(FileEntry("model.onnx.data", 5, SHA),),
-            parity=PARITY,
         ),
     ),
+    parity=(PARITY,),
     golden=(
         GoldenClip(
             path="golden-0.wav",
@@ -75,6 +77,7 @@ def test_golden_bytes():
         "created_by",
         "model",
         "artifacts",
+        "parity",
         "golden",
         "files",
     ]
@@ -128,7 +131,8 @@ BROKEN = [
     ("artifacts.0.bytes", 1.5, r"artifacts\[0\].bytes must be a whole number"),
     ("artifacts.0.sha256", "AB" * 32, r"artifacts\[0\].sha256 must be 64 hexadecimal digits"),
     ("artifacts.0.outputs.0.shape.0", -3, r"outputs\[0\].shape\[0\]"),
-    ("artifacts.0.parity.cer", "0", r"artifacts\[0\].parity.cer must be a finite number"),
+    ("parity.0.cer", "0", r"parity\[0\].cer must be a finite number"),
+    ("parity.0.artifact", "other.onnx", "parity names 'other.onnx', which is not an artifact"),
     ("artifacts.0.path", "../model.onnx", "must be a plain file name"),
     ("artifacts.0.path", "/etc/passwd", "must be a plain file name"),
     ("artifacts.0.path", "..", "must be a plain file name"),
@@ -151,7 +155,7 @@ def test_a_broken_field_is_named(path, value, message):
 
 
 # What JSON Schema cannot say: where one field is judged by another.
-ACROSS = ("model.blank is", "is not a label", "listed twice")
+ACROSS = ("model.blank is", "is not a label", "is not an artifact", "listed twice")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import typer
 from voxport.cli.options import Package
 
 if TYPE_CHECKING:
-    from voxport.manifest import Artifact, Manifest, ModelInfo
+    from voxport.manifest import Artifact, Manifest, ModelInfo, Parity
 
 
 def inspect(
@@ -34,7 +34,7 @@ def inspect(
     typer.echo(f"{folder}\n")
     _print_model(manifest.model)
     for artifact in manifest.artifacts:
-        _print_artifact(artifact)
+        _print_artifact(artifact, manifest.parity_of(artifact))
     _print_rest(manifest)
 
 
@@ -60,10 +60,9 @@ def _print_model(model: "ModelInfo") -> None:
         typer.echo(f"{name:16} {value}")
 
 
-def _print_artifact(artifact: "Artifact") -> None:
+def _print_artifact(artifact: "Artifact", parity: "Parity | None") -> None:
     size = artifact.bytes + sum(entry.bytes for entry in artifact.external_data)
     typer.echo(f"\n{artifact.path}  {artifact.kind} {artifact.precision}, {_size(size)}")
-    parity = artifact.parity
     if parity is None:
         typer.echo("  parity: not measured")
         return
