@@ -38,7 +38,7 @@ def export(
         typer.Argument(
             help="A bundle of torchaudio.pipelines (WAV2VEC2_ASR_BASE_960H), a shipped model "
             "(commands), a folder with config.json and weights.safetensors, or a Hugging Face "
-            "id or folder.",
+            "id or folder; behind a colon, the language of an MMS model.",
             show_default=False,
         ),
     ],
@@ -75,6 +75,8 @@ def export(
       voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
 
       voxport export facebook/wav2vec2-base-960h -o build/base --format onnx
+
+      voxport export facebook/mms-1b-all:fra -o build/mms-french
 
       voxport export ./my-model -o build/mine --audio speech.flac
     """

@@ -12,6 +12,7 @@ from support import seeded
 from voxport.errors import UnknownModelError, VoxportError
 from voxport_export.eager import eager_emission
 from voxport_export.errors import SourceError
+from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.sources import bundle, folder, huggingface, resolve
 
 CC_BY_NC = {f"VOXPOPULI_ASR_BASE_10K_{x}" for x in ("DE", "EN", "ES", "FR", "IT")} | {"MMS_FA"}
@@ -142,10 +143,66 @@ def test_hugging_face_equals_transformers(hf_folder):
     assert float((found - expected).abs().max()) <= bound
 
 
+@pytest.fixture
+def mms_folder(tmp_path):
+    """A model like MMS: an adapter and a vocabulary for each of two languages."""
+    transformers = pytest.importorskip("transformers")
+    vocabularies = {
+        "eng": {"<pad>": 0, "|": 1, "a": 2, "b": 3},
+        "fra": {"<pad>": 0, "|": 1, "é": 2, "a": 3, "ç": 4},
+    }
+    config = {**SMALL, **LARGE, "adapter_attn_dim": 8, "pad_token_id": 0}
+    for seed, (language, vocabulary) in enumerate(vocabularies.items()):
+        torch.manual_seed(seed)
+        config["vocab_size"] = len(vocabulary)
+        model = transformers.Wav2Vec2ForCTC(transformers.Wav2Vec2Config(**config))
+        if language == "eng":
+            model.save_pretrained(tmp_path)
+        adapter = {name: w.detach() * 10 for name, w in model._get_adapters().items()}
+        save_file(adapter, tmp_path / f"adapter.{language}.safetensors")
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabularies))
+    transformers.Wav2Vec2CTCTokenizer(
+        str(tmp_path / "vocab.json"), pad_token="<pad>", unk_token="<pad>", target_lang="eng"
+    ).save_pretrained(tmp_path)
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabularies))
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("language", [None, "eng", "fra"])
+@torch.no_grad()
+def test_mms_adapters_equal_transformers(mms_folder, language):
+    transformers = pytest.importorskip("transformers")
+    source = resolve.resolve(f"{mms_folder}:{language}" if language else str(mms_folder))
+    assert len(source.labels) == (5 if language == "fra" else 4)
+    assert source.labels[2] == ("é" if language == "fra" else "a")
+    chosen = {"target_lang": language, "ignore_mismatched_sizes": True} if language else {}
+    model = transformers.Wav2Vec2ForCTC.from_pretrained(mms_folder, **chosen).eval()
+    waveform = torch.randn(9_000)
+    values = (waveform - waveform.mean()) / (waveform.var(correction=0) + 1e-7).sqrt()
+    expected = model(values[None]).logits[0]
+    bound = 1e-4 * max(1.0, float(expected.abs().max()))
+    assert float((eager_emission(source, waveform, 400) - expected).abs().max()) <= bound
+    graph = RecognizerGraph(source.model, blank=0, normalize_eps=source.normalize_eps)
+    found = graph(waveform[None], torch.tensor([9_000])).emission[0]
+    assert float((found - expected).abs().max()) <= bound
+    assert resolve.resolve(source.origin).labels == source.labels
+
+
+def test_a_language_of_a_model_with_one_is_refused(hf_folder):
+    with pytest.raises(SourceError, match="has one language only"):
+        resolve.resolve(f"{hf_folder}:fra")
+
+
+def test_an_unknown_language_is_refused(mms_folder):
+    with pytest.raises(SourceError, match="xyz"):
+        resolve.resolve(f"{mms_folder}:xyz")
+
+
 def test_parts_that_torchaudio_lacks_are_refused(tmp_path):
     transformers = pytest.importorskip("transformers")
-    transformers.Wav2Vec2Config(**SMALL, adapter_attn_dim=16).save_pretrained(tmp_path)
-    with pytest.raises(SourceError, match="adapter_attn_dim = 16 is not supported"):
+    transformers.Wav2Vec2Config(**SMALL, hidden_act="relu").save_pretrained(tmp_path)
+    with pytest.raises(SourceError, match="hidden_act = 'relu' is not supported"):
         resolve.resolve(str(tmp_path))
 
 

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchaudio.models.wav2vec2 import components
 
+from voxport_export.adapter import AdaptedLayer
+
 # Added to the score of a key that is padding. exp() of it is exactly 0 beside any real score,
 # and unlike -inf it leaves a row without valid keys finite.
 MASKED = -1e9
@@ -69,8 +71,11 @@ class SelfAttention(nn.Module):
 class EncoderLayer(nn.Module):
     """Attention and feed-forward, each with a residual; norms before (large) or after (base)."""
 
-    def __init__(self, layer: components.EncoderLayer):
+    def __init__(self, layer: components.EncoderLayer | AdaptedLayer):
         super().__init__()
+        self.adapter = nn.Identity()
+        if isinstance(layer, AdaptedLayer):
+            layer, self.adapter = layer.layer, layer.adapter
         feed_forward = cast("components.FeedForward", layer.feed_forward)
         self.attention = SelfAttention(cast("components.SelfAttention", layer.attention))
         self.layer_norm = layer.layer_norm
@@ -87,9 +92,9 @@ class EncoderLayer(nn.Module):
         """Map x [batch, frames, D] to the same; key_bias is [batch, 1, 1, frames]."""
         if self.layer_norm_first:
             x = x + self.attention(self.layer_norm(x), key_bias)
-            return x + self.feed_forward(self.final_layer_norm(x))
+            return self.adapter(x + self.feed_forward(self.final_layer_norm(x)))
         x = self.layer_norm(x + self.attention(x, key_bias))
-        return self.final_layer_norm(x + self.feed_forward(x))
+        return self.adapter(self.final_layer_norm(x + self.feed_forward(x)))
 
 
 class Encoder(nn.Module):
@@ -107,7 +112,7 @@ class Encoder(nn.Module):
         self.layer_norm = transformer.layer_norm
         # In torchaudio the transformer's flag is the opposite of its layers'.
         self.norm_inputs = transformer.layer_norm_first
-        layers = cast("Iterable[components.EncoderLayer]", transformer.layers)
+        layers = cast("Iterable[components.EncoderLayer | AdaptedLayer]", transformer.layers)
         self.layers = nn.ModuleList(EncoderLayer(layer) for layer in layers)
 
     def forward(self, features: Tensor, valid: Tensor) -> Tensor:

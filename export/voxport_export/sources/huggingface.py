@@ -1,21 +1,24 @@
 """Hugging Face models: ``Wav2Vec2ForCTC`` and ``HubertForCTC``, by id or from a folder.
 
 The weights go into torchaudio's model, which has the same arithmetic; labels, blank, delimiter
-and normalisation come from the model's own tokenizer and feature extractor files. Needs the
-extra ``huggingface``.
+and normalisation come from the model's own tokenizer and feature extractor files. MMS models hold
+an adapter and a vocabulary for each of many languages: ``facebook/mms-1b-all:fra`` means French.
+Needs the extra ``huggingface``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import torchaudio
 from torch import nn
 from torchaudio.models import Wav2Vec2Model
+from torchaudio.models.wav2vec2 import components
 
 from voxport.errors import MissingDependencyError
+from voxport_export.adapter import AdaptedLayer, Adapter
 from voxport_export.errors import SourceError
 from voxport_export.source import EagerReference, Source
 
@@ -32,21 +35,22 @@ _NEEDED: dict[str, tuple[Any, ...]] = {
     "feat_proj_layer_norm": (True,),
     "conv_pos_batch_norm": (False,),
     "add_adapter": (False,),
-    "adapter_attn_dim": (None,),
 }
 
 
-def load_huggingface(model_id: str) -> Source:
+def load_huggingface(model_id: str, language: str | None = None) -> Source:
     """Load a CTC model from the Hugging Face hub, its cache, or a folder in its format.
 
     Args:
         model_id: ``owner/name`` or a folder.
+        language: of a model with several, as its own files call it ("fra"); None: its default.
 
     Raises:
         SourceError: it cannot be loaded, or has parts that torchaudio's model does not.
         MissingDependencyError: transformers is not installed.
     """
     transformers = _transformers()
+    chosen = {} if language is None else {"target_lang": language}
     try:
         config = transformers.AutoConfig.from_pretrained(model_id)
         architecture = MODEL_TYPES.get(config.model_type)
@@ -54,23 +58,28 @@ def load_huggingface(model_id: str) -> Source:
             raise SourceError(
                 f"{model_id}: model type {config.model_type!r} is not one of {list(MODEL_TYPES)}"
             )
-        _check(model_id, config)
-        original = getattr(transformers, architecture).from_pretrained(model_id)
-        tokenizer = transformers.Wav2Vec2CTCTokenizer.from_pretrained(model_id)
+        _check(model_id, config, language)
+        # With another language the head has another size: transformers replaces it, with the
+        # adapter's own.
+        resized = {"ignore_mismatched_sizes": True} if chosen else {}
+        original = getattr(transformers, architecture).from_pretrained(
+            model_id, **chosen, **resized
+        )
+        tokenizer = transformers.Wav2Vec2CTCTokenizer.from_pretrained(model_id, **chosen)
         extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(model_id)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{model_id}: cannot be loaded by transformers: {error}") from error
     model = _to_torchaudio(original.eval())
     eps = _HUGGINGFACE_EPS if extractor.do_normalize else None
     return Source(
-        name=Path(model_id).name,
-        origin=PREFIX + model_id,
+        name=Path(model_id).name + (f"-{language}" if language else ""),
+        origin=PREFIX + model_id + (f":{language}" if language else ""),
         licence=_licence(model_id),
         model=model,
         reference=EagerReference(model, eps),
-        labels=_labels(tokenizer, config.vocab_size),
+        labels=_labels(tokenizer, original.config.vocab_size),
         blank=int(tokenizer.pad_token_id),
         word_delimiter=_spelled(tokenizer, tokenizer.word_delimiter_token),
         sample_rate=int(extractor.sampling_rate),
@@ -88,7 +97,9 @@ def _transformers() -> ModuleType:
     return transformers
 
 
-def _check(model_id: str, config: Any) -> None:
+def _check(model_id: str, config: Any, language: str | None) -> None:
+    if language is not None and getattr(config, "adapter_attn_dim", None) is None:
+        raise SourceError(f"{model_id}: has one language only; leave out :{language}")
     for setting, values in _NEEDED.items():
         value = getattr(config, setting, values[0])
         if value not in values:
@@ -122,17 +133,35 @@ def _to_torchaudio(original: Any) -> Wav2Vec2Model:
         aux_num_out=config.vocab_size,
     ).eval()
     backbone = getattr(original, original.base_model_prefix)
-    for name, part in {
-        "feature_extractor": backbone.feature_extractor,
-        "encoder.feature_projection": backbone.feature_projection,
-        "encoder.transformer": backbone.encoder,
-        "aux": original.lm_head,
-    }.items():
-        model.get_submodule(name).load_state_dict(part.state_dict())
+    states = {
+        "feature_extractor": backbone.feature_extractor.state_dict(),
+        "encoder.feature_projection": backbone.feature_projection.state_dict(),
+        "encoder.transformer": backbone.encoder.state_dict(),
+        "aux": original.lm_head.state_dict(),
+    }
+    encoder = states["encoder.transformer"]
+    adapters = {name: encoder.pop(name) for name in list(encoder) if ".adapter_layer." in name}
+    for name, state in states.items():
+        model.get_submodule(name).load_state_dict(state)
+    if adapters:
+        _adapt(model, adapters, config.adapter_attn_dim)
     for module in model.encoder.modules():
         if isinstance(module, nn.LayerNorm):
             module.eps = config.layer_norm_eps
     return model
+
+
+def _adapt(model: Wav2Vec2Model, weights: dict[str, Any], bottleneck: int) -> None:
+    """Put an adapter behind each encoder layer; weights are ``layers.N.adapter_layer.…``."""
+    layers = cast("nn.ModuleList", model.encoder.get_submodule("transformer.layers"))
+    for index, layer in enumerate(layers):
+        layer = cast("components.EncoderLayer", layer)
+        adapter = Adapter(layer.final_layer_norm.normalized_shape[0], bottleneck)
+        prefix = f"layers.{index}.adapter_layer."
+        adapter.load_state_dict(
+            {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+        )
+        layers[index] = AdaptedLayer(layer, adapter.eval())
 
 
 def _spelled(tokenizer: Any, label: str | None) -> str | None:

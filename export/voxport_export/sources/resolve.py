@@ -18,7 +18,8 @@ def resolve(model: str) -> Source:
     Args:
         model: a bundle of ``torchaudio.pipelines``, a shipped model, a folder (voxport's own
             format or Hugging Face's), or a Hugging Face id, in this order; or any of these as
-            a manifest writes it, with its kind before a colon.
+            a manifest writes it, with its kind before a colon. A Hugging Face id or folder may
+            end in a colon and a language.
 
     Raises:
         SourceError: it is known and cannot be loaded.
@@ -36,9 +37,11 @@ def resolve(model: str) -> Source:
         return _from_folder(path)
     if path.exists():
         raise SourceError(f"{model}: a file; expected a folder with config.json and its weights")
+    place = model.rpartition(":")[0]
     # An owner and a name, as on the hub, and not the start of a path
-    if model.count("/") == 1 and not model.startswith((".", "/", "~")):
-        return huggingface.load_huggingface(model)
+    on_the_hub = model.count("/") == 1 and not model.startswith((".", "/", "~"))
+    if on_the_hub or (place and Path(place).is_dir()):
+        return _from_huggingface(model)
     raise _unknown(model)
 
 
@@ -53,6 +56,13 @@ def _from_folder(path: Path) -> Source:
             f"{path}: no config.json; expected it with weights.safetensors, or a Hugging Face model"
         )
     return folder.load_folder(path)
+
+
+def _from_huggingface(model: str) -> Source:
+    place, _, language = model.rpartition(":")
+    if place and "/" not in language:
+        return huggingface.load_huggingface(place, language)
+    return huggingface.load_huggingface(model)
 
 
 def _from_folder_name(path: str) -> Source:
@@ -76,5 +86,5 @@ _LOADERS = {
     bundle.PREFIX: bundle.load_bundle,
     shipped.PREFIX: shipped.load_shipped,
     folder.PREFIX: _from_folder_name,
-    huggingface.PREFIX: huggingface.load_huggingface,
+    huggingface.PREFIX: _from_huggingface,
 }
