@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -58,10 +58,10 @@ def export(
     audio: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Recordings to compare on and to keep in the package as golden clips; repeat "
-            "for several. Default: the short ones that voxport brings.",
-            exists=True,
-            show_default=False,
+            metavar="FILE_OR_DIR",
+            help="Recordings to compare on and to keep in the package as golden clips; folders "
+            "are searched. Repeat for several.",
+            show_default="the short ones that voxport brings",
         ),
     ] = None,
 ) -> None:
@@ -70,15 +70,12 @@ def export(
     Every file is loaded again and compared with eager torchaudio before the package is put in
     place; the result stands in its manifest.json. A failed comparison writes nothing.
 
+    \b
     Examples:
-
       voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
-
       voxport export facebook/wav2vec2-base-960h -o build/base --format onnx
-
       voxport export facebook/mms-1b-all:fra -o build/mms-french
-
-      voxport export ./my-model -o build/mine --audio speech.flac
+      voxport export ./my-model -o build/mine --audio recordings/
     """
     try:
         from voxport_export.package import Options, export_package
@@ -87,12 +84,15 @@ def export(
             f'voxport export needs {error.name}: pip install "voxport[export,cpu]"'
         ) from error
 
+    from voxport.audio import audio_files
+
     options = Options(
         formats=tuple(dict.fromkeys(f.value for f in formats)),
         precision=precision.value,
-        audio=tuple(audio or ()),
+        audio=tuple(file for path in audio or () for file in audio_files(path)),
     )
-    manifest = export_package(model, output, options, step=_step)
+    with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
+        manifest = export_package(model, output, options, step=_step)
     for parity in manifest.parity:
         print(
             f"{parity.artifact}: equal to {parity.reference} on {parity.clips} clips, "

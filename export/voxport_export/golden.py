@@ -6,13 +6,13 @@ torchaudio was asked about, so that any host can check itself with no torch and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from voxport.audio import read_audio
+from voxport.audio import Audio, read_audio
 from voxport.comparison import Expected
 from voxport.hashing import file_entry
 from voxport.manifest import GoldenClip
@@ -22,9 +22,14 @@ from voxport.resample import resample
 _FULL_SCALE = 32768  # 16-bit samples are multiples of 1 / 32768
 
 
-def read_recordings(paths: Sequence[Path], sample_rate: int) -> list[Recording]:
-    """Read recordings as 16-bit samples at the model's rate."""
-    return [_read(path, sample_rate) for path in paths]
+def read_files(paths: Sequence[Path]) -> dict[str, Audio]:
+    """Read recordings at their own rates, by path."""
+    return {str(path): read_audio(path, str(path)) for path in paths}
+
+
+def at_rate(files: Mapping[str, Audio], sample_rate: int) -> list[Recording]:
+    """The recordings as 16-bit samples at the model's rate."""
+    return [_at_rate(name, audio, sample_rate) for name, audio in files.items()]
 
 
 def write_golden(
@@ -55,8 +60,7 @@ def write_golden(
     return tuple(entries)
 
 
-def _read(path: Path, sample_rate: int) -> Recording:
-    audio = read_audio(path, str(path))
+def _at_rate(name: str, audio: Audio, sample_rate: int) -> Recording:
     waveform = resample(audio.waveform, audio.sample_rate, sample_rate)
     samples = np.clip(np.round(waveform * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
-    return Recording(path.name, (samples / _FULL_SCALE).astype(np.float32))
+    return Recording(name, (samples / _FULL_SCALE).astype(np.float32))

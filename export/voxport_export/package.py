@@ -18,7 +18,7 @@ from voxport.manifest import FILE_NAME, Artifact, Manifest, ModelInfo, Parity
 from voxport_export import specs
 from voxport_export.card import write_card
 from voxport_export.eager import ask
-from voxport_export.golden import read_recordings, write_golden
+from voxport_export.golden import at_rate, read_files, write_golden
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
 from voxport_export.parity import measure
@@ -67,6 +67,7 @@ def export_package(
             does not answer as eager torchaudio; nothing is written then.
     """
     check_destination(output)
+    files = read_files(options.audio or sample_recordings())
     with step(f"Loading {model}"):
         source = resolve(model)
         graph = RecognizerGraph(
@@ -76,7 +77,7 @@ def export_package(
             log_probs=source.log_probs,
         )
     with step("Asking eager torchaudio"):
-        recordings = read_recordings(options.audio or sample_recordings(), source.sample_rate)
+        recordings = at_rate(files, source.sample_rate)
         expected = [ask(source, one, graph.receptive_field) for one in recordings]
     job = _Job(source, graph, expected, options, step)
     with staged(output) as folder:
