@@ -13,6 +13,8 @@ import torch
 import torchaudio
 
 import voxport
+from voxport.audio import read_audio
+from voxport.verify import verify
 from support import data, seeded
 from voxport_export.package import Options, export_package
 from voxport_export.sources import bundle
@@ -40,9 +42,11 @@ def clips():
 
 
 def read(path):
-    waveform, rate = voxport.audio.read_audio(path, str(path)), 16_000
-    audio = torch.from_numpy(waveform.waveform)
-    return torchaudio.functional.resample(audio, waveform.sample_rate, rate)
+    """A recording as torchaudio would prepare it for the model."""
+    audio = read_audio(path, str(path))
+    return torchaudio.functional.resample(
+        torch.from_numpy(audio.waveform), audio.sample_rate, 16_000
+    )
 
 
 def eager(name):
@@ -100,7 +104,11 @@ def real_size(name, tmp_path, monkeypatch):
     seeded.put_weights(found, tmp_path)
     gc.collect()
     recordings = clips()[1:4]
-    export_package(name, tmp_path / "package", Options(audio=tuple(recordings)))
+    manifest = export_package(name, tmp_path / "package", Options(audio=tuple(recordings)))
+    gc.collect()
+    onnx = manifest.artifacts[0]
+    assert bool(onnx.external_data) == (manifest.model.parameters * 4 > 2**31)
+    assert verify(tmp_path / "package").ok
     gc.collect()
     check(name, tmp_path / "package", recordings)
 
