@@ -2,17 +2,13 @@
 
 All rows of a batch have exactly the same number of samples, filled with one or several clips and
 the silence or noise between them, so that nothing is padded and every normalisation sees what it
-will see at use. A worker process makes batches ahead of the training loop.
+will see at use.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import traceback
 from collections import defaultdict
 from dataclasses import dataclass
-from multiprocessing.queues import Queue
 
 import numpy as np
 from augment import Surroundings, change_speed, change_tempo, record, transmit
@@ -25,12 +21,12 @@ DIGITS = {word.upper() for word in DIGIT_WORDS}
 SHARES = {
     "commands/command": 0.33,
     "commands/digit": 0.12,
-    "commands/other": 0.06,
+    "commands/other": 0.07,
     "digits/digit": 0.14,
-    "keywords": 0.10,
-    "words": 0.05,
+    "keywords": 0.12,
+    "words": 0.06,
     "phrases": 0.04,
-    "synthesis": 0.16,
+    "synthesis": 0.12,
 }
 
 # (share of batches, shortest, longest) seconds a row. One second is what the commands data has.
@@ -58,6 +54,11 @@ def group_of(clip: Clip) -> str:
     if clip.transcript in DIGITS:
         return f"{clip.source}/digit"
     return f"{clip.source}/{'command' if clip.transcript in COMMANDS else 'other'}"
+
+
+def round_length(seconds: float) -> int:
+    """Samples, on a scale 8 % apart through one second: kernels are prepared once for each."""
+    return int(1.08 ** round(np.log(seconds) / np.log(1.08)) * SAMPLE_RATE)
 
 
 class Drawer:
@@ -112,8 +113,12 @@ class Composer:
     def __init__(self, clips: list[Clip], voices: list[np.ndarray], seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.drawer = Drawer(clips, self.rng)
-        self.noises = [clip.waveform for clip in clips if not clip.transcript]
-        self.surroundings = Surroundings.gather(self.noises, voices, self.rng)
+        noises = [clip.waveform for clip in clips if not clip.transcript]
+        self.surroundings = Surroundings.gather(noises, voices, self.rng)
+
+    def reseed(self, seed: int) -> None:
+        """A stream of batches of its own, for another process that shares the clips."""
+        self.rng = self.drawer.rng = np.random.default_rng(seed)
 
     def variant(self, clip: Clip, tight: bool) -> np.ndarray:
         """One clip, cropped, sped up or slowed down, at about unit RMS of its speech."""
@@ -202,7 +207,7 @@ class Composer:
         if rng.random() < 0.55:
             waveform = transmit(waveform, self.surroundings, rng)
         if rng.random() < 0.65:
-            decibels = rng.uniform(0, 35) if rng.random() < 0.7 else rng.uniform(35, 60)
+            decibels = rng.uniform(5, 35) if rng.random() < 0.7 else rng.uniform(35, 60)
             noise = self.surroundings.noise(count, rng, True)
             waveform = waveform + noise * 10 ** (-(decibels + 3) / 20)
         return record(waveform, rng), transcript
@@ -213,48 +218,6 @@ class Composer:
         shares = np.array([share for share, *_ in LENGTHS])
         _, low, high = LENGTHS[int(rng.choice(len(LENGTHS), p=shares / shares.sum()))]
         low, high = min(low, longest), min(high, longest)
-        count = int(np.exp(rng.uniform(np.log(low), np.log(high))) * SAMPLE_RATE)
+        count = round_length(np.exp(rng.uniform(np.log(low), np.log(high))))
         rows = [self.row(count) for _ in range(int(np.clip(seconds * SAMPLE_RATE / count, 4, 80)))]
         return Batch(np.stack([waveform for waveform, _ in rows]), [text for _, text in rows])
-
-
-def produce(queue: Queue, composer: Composer, seconds: float, longest, seed: int) -> None:
-    """The worker's loop; `longest` is a shared value that the training loop may raise."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    composer.rng = composer.drawer.rng = np.random.default_rng(seed)
-    try:
-        while True:
-            queue.put(composer.batch(seconds, longest.value))
-    except Exception:
-        queue.put(traceback.format_exc())
-
-
-class Feeder:
-    """Batches made by worker processes, in a bounded queue."""
-
-    def __init__(self, composer: Composer, seconds: float, seed: int, workers: int = 1) -> None:
-        context = multiprocessing.get_context("fork")  # shares the decoded clips
-        self.queue = context.Queue(maxsize=12)
-        self.longest = context.Value("d", 3.0)
-        self.processes = [
-            context.Process(
-                target=produce,
-                args=(self.queue, composer, seconds, self.longest, seed + worker),
-                daemon=True,
-            )
-            for worker in range(workers)
-        ]
-        for process in self.processes:
-            process.start()
-
-    def next(self) -> Batch:
-        """The next batch; waits for the worker."""
-        item = self.queue.get(timeout=300)
-        if isinstance(item, str):
-            raise RuntimeError(f"the batch worker failed:\n{item}")  # noqa: TRY004
-        return item
-
-    def close(self) -> None:
-        """Ends the workers."""
-        for process in self.processes:
-            process.terminate()
