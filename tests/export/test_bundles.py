@@ -13,9 +13,9 @@ import torch
 import torchaudio
 
 import voxport
+from support import data, seeded
 from voxport.audio import read_audio
 from voxport.verify import verify
-from support import data, seeded
 from voxport_export.package import Options, export_package
 from voxport_export.sources import bundle
 
