@@ -17,13 +17,13 @@ from typing import Annotated
 import typer
 
 from voxport.errors import MissingDependencyError
+from voxport.manifest import KINDS
 
 
 class Format(str, Enum):
     """What a package can hold."""
 
-    onnx = "onnx"
-    torchscript = "torchscript"
+    onnx, torchscript = KINDS
 
 
 class Precision(str, Enum):
@@ -36,6 +36,7 @@ def export(
     model: Annotated[
         str,
         typer.Argument(
+            metavar="MODEL",
             help="A bundle of torchaudio.pipelines (WAV2VEC2_ASR_BASE_960H), a shipped model "
             "(commands), a folder with config.json and weights.safetensors, or a Hugging Face "
             "id or folder; behind a colon, the language of an MMS model.",
@@ -50,10 +51,13 @@ def export(
     ],
     formats: Annotated[
         list[Format],
-        typer.Option("--format", "-f", help="What to write; repeat for several."),
-    ] = [Format.onnx, Format.torchscript],  # noqa: B006
+        typer.Option(
+            "--format", "-f", metavar="|".join(KINDS), help="What to write; repeat for several."
+        ),
+    ] = list(Format),  # noqa: B006
     precision: Annotated[
-        Precision, typer.Option("--precision", help="Precision of the weights.")
+        Precision,
+        typer.Option("--precision", metavar="fp32", help="Precision of the weights."),
     ] = Precision.fp32,
     audio: Annotated[
         list[Path] | None,

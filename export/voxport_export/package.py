@@ -14,10 +14,11 @@ from torch import Tensor
 from voxport.comparison import Expected
 from voxport.hashing import file_entry
 from voxport.loading import open_artifact
-from voxport.manifest import FILE_NAME, Artifact, Manifest, ModelInfo, Parity
+from voxport.manifest import FILE_NAME, KINDS, Artifact, Manifest, ModelInfo, Parity
 from voxport_export import specs
 from voxport_export.card import write_card
 from voxport_export.eager import ask
+from voxport_export.errors import ExportError
 from voxport_export.golden import at_rate, read_files, write_golden
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
@@ -28,8 +29,8 @@ from voxport_export.sources.shipped import sample_recordings
 from voxport_export.staging import check_destination, staged
 from voxport_export.torchscript import export_torchscript
 
-FORMATS = {"onnx": export_onnx, "torchscript": export_torchscript}
-_FILES = {"onnx": "model.onnx", "torchscript": "model.ts"}
+# Each kind of artifact: its file and what writes it
+_FORMATS = {"onnx": ("model.onnx", export_onnx), "torchscript": ("model.ts", export_torchscript)}
 _CARD = "README.md"
 _TOOLS = ("voxport", "torch", "torchaudio", "onnx", "onnxscript")
 
@@ -40,7 +41,7 @@ Step = Callable[[str], AbstractContextManager[object]]
 class Options:
     """How to export."""
 
-    formats: tuple[str, ...] = tuple(FORMATS)  # any of FORMATS, each once
+    formats: tuple[str, ...] = KINDS  # each once
     precision: str = "fp32"
     audio: tuple[Path, ...] = ()  # recordings to compare on and keep; default: voxport's own
 
@@ -79,6 +80,11 @@ def export_package(
     with step("Asking eager torchaudio"):
         recordings = at_rate(files, source.sample_rate)
         expected = [ask(source, one, graph.receptive_field) for one in recordings]
+    if not any(len(one.emission) for one in expected):
+        raise ExportError(
+            f"the recordings are too short to compare on: none has the {graph.receptive_field} "
+            f"samples at {source.sample_rate} Hz that make a frame"
+        )
     job = _Job(source, graph, expected, options, step)
     with staged(output) as folder:
         artifacts, parity = zip(
@@ -106,9 +112,10 @@ class _Job:
 
     def export(self, kind: str, folder: Path) -> tuple[Artifact, Parity]:
         """Write one artifact into ``folder``, open it again and compare it with eager."""
-        path = folder / _FILES[kind]
+        name, write = _FORMATS[kind]
+        path = folder / name
         with self.step(f"Exporting {path.name}"):
-            FORMATS[kind](self.graph, _example(self.graph), self.source.pieces, path)
+            write(self.graph, _example(self.graph), self.source.pieces, path)
         entry, data = file_entry(path), path.with_name(f"{path.name}.data")
         artifact = Artifact(
             path=entry.path,

@@ -25,8 +25,9 @@ def check_destination(output: Path) -> None:
             no folder can be made in the one above.
     """
     try:
+        output = output.resolve()
         _check_what_is_there(output)
-        above = output.absolute().parent
+        above = output.parent
         while not above.exists():
             above = above.parent
         Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=above)).rmdir()
@@ -36,21 +37,23 @@ def check_destination(output: Path) -> None:
 
 def _check_what_is_there(output: Path) -> None:
     if output.is_dir():
+        if Path.cwd().is_relative_to(output):
+            raise ExportError(f"{output}: the current folder is in it; name another")
         if any(output.iterdir()) and not (output / FILE_NAME).is_file():
             raise ExportError(
                 f"{output}: the folder is not empty and not an earlier package; "
                 "it is left alone: name another"
             )
-    elif output.exists() or output.is_symlink():
+    elif output.exists():
         raise ExportError(f"{output}: there is a file of this name; it is left alone")
 
 
 @contextmanager
 def staged(output: Path) -> Iterator[Path]:
     """Give a folder to write to that becomes ``output`` if the block ends without an error."""
-    output = output.absolute()
+    output = output.resolve()  # what a link leads to is replaced, not the link
     output.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(output)
+    _clear_leftovers(output)
     staging = output.parent / f".{output.name}.partial-{os.getpid()}"
     staging.mkdir()
     try:
@@ -74,10 +77,15 @@ def _swap(staging: Path, output: Path) -> None:
     shutil.rmtree(earlier, ignore_errors=True)
 
 
-def _remove_leftovers(output: Path) -> None:
-    for folder in output.parent.glob(f".{output.name}.partial-*"):
-        pid = folder.name.rpartition("-")[2]
-        if pid.isdecimal() and not _alive(int(pid)):
+def _clear_leftovers(output: Path) -> None:
+    """Undo what a killed export left: its half-written folder, and the renaming of the earlier."""
+    for folder in output.parent.glob(f".{output.name}.*-*"):
+        kind, _, pid = folder.name.removeprefix(f".{output.name}.").rpartition("-")
+        if kind not in ("partial", "earlier") or not pid.isdecimal() or _alive(int(pid)):
+            continue
+        if kind == "earlier" and not output.exists():
+            folder.rename(output)
+        else:
             shutil.rmtree(folder, ignore_errors=True)
 
 

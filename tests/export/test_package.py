@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from support import data
@@ -16,7 +17,7 @@ from voxport.loading import open_artifact
 from voxport.manifest import read_manifest
 from voxport.verify import verify
 from voxport_export import eager
-from voxport_export.errors import ParityError
+from voxport_export.errors import ExportError, ParityError
 from voxport_export.package import Options, export_package
 from voxport_export.source import EagerReference
 from voxport_export.sources.resolve import resolve
@@ -36,8 +37,6 @@ def artifact(request, exported):
 @pytest.fixture(scope="module")
 def rows():
     """Speech of every edge's length: the samples, end to end."""
-    import soundfile
-
     speech = [soundfile.read(p, dtype="float32")[0] for p in sorted(data.SAMPLES.glob("*.flac"))]
     speech = np.concatenate([one if one.ndim == 1 else one.mean(axis=1) for one in speech])
     speech = np.tile(speech, 1 + max(EDGES) // len(speech))
@@ -140,6 +139,15 @@ def test_one_format_only(narrow_model, tmp_path):
     manifest = export_package(str(narrow_model), tmp_path / "package", options)
     assert [item.kind for item in manifest.artifacts] == ["torchscript"]
     assert not (tmp_path / "package" / "model.onnx").exists()
+
+
+def test_recordings_without_a_frame_prove_nothing(narrow_model, tmp_path):
+    soundfile.write(tmp_path / "short.wav", np.zeros(399), 16_000)
+    with pytest.raises(ExportError, match="too short to compare on"):
+        export_package(
+            str(narrow_model), tmp_path / "package", Options(audio=(tmp_path / "short.wav",))
+        )
+    assert not (tmp_path / "package").exists()
 
 
 def test_a_failed_comparison_writes_no_package(narrow_model, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,43 @@ def test_a_killed_export_leaves_no_package(tmp_path):
     with staged(output) as folder:
         (folder / "manifest.json").write_text("whole")
     assert [p.name for p in tmp_path.iterdir()] == ["package"]
+
+
+def test_an_earlier_package_comes_back_after_a_kill_between_two_renames(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    earlier = tmp_path / f".package.earlier-{dead.pid}"
+    earlier.mkdir()
+    (earlier / "manifest.json").write_text("earlier")
+
+    def fail():
+        with staged(tmp_path / "package"):
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    assert (tmp_path / "package" / "manifest.json").read_text() == "earlier"
+    assert [p.name for p in tmp_path.iterdir()] == ["package"]
+
+
+def test_a_link_is_followed(tmp_path):
+    target = tmp_path / "target"
+    for text in ("earlier", "later"):
+        with staged(target) as folder:
+            (folder / "manifest.json").write_text(text)
+        (tmp_path / "link").is_symlink() or (tmp_path / "link").symlink_to("target")
+        with staged(tmp_path / "link") as folder:
+            (folder / "manifest.json").write_text("through the link")
+        assert (target / "manifest.json").read_text() == "through the link"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "target"]
+
+
+def test_the_current_folder_is_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    for output in (".", ".."):
+        with pytest.raises(ExportError, match="the current folder is in it"):
+            check_destination(Path(output))
 
 
 def test_a_running_export_is_left_alone(tmp_path):

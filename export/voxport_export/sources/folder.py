@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torchaudio.models import Wav2Vec2Model
 
+from voxport.errors import ManifestError
+from voxport.fields import Fields
 from voxport_export.errors import SourceError
 from voxport_export.source import TORCHAUDIO_EPS, EagerReference, Source
 
@@ -40,15 +43,31 @@ def read_config(folder: Path) -> dict[str, Any]:
         SourceError: the file is not a JSON object.
     """
     path = folder / "config.json"
-    if not path.is_file():
-        return {}
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise SourceError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(config, dict):
         raise SourceError(f"{path}: expected a JSON object, found {type(config).__name__}")
     return config
+
+
+@dataclass(frozen=True)
+class Config:
+    """What ``config.json`` says beside format and version."""
+
+    name: str
+    licence: str
+    labels: tuple[str, ...]
+    blank: int
+    word_delimiter: str | None
+    sample_rate: int  # Hz
+    normalize_eps: float | None
+    model: dict[str, Any]  # keyword arguments of torchaudio.models.wav2vec2_model
 
 
 def load_folder(folder: Path, origin: str | None = None) -> Source:
@@ -61,43 +80,62 @@ def load_folder(folder: Path, origin: str | None = None) -> Source:
     Raises:
         SourceError: a file is missing or does not fit; the message names it.
     """
-    config = read_config(folder)
     path = folder / "config.json"
-    if config.get("format") != FORMAT:
-        raise SourceError(f'{path}: expected "format": "{FORMAT}", found {config.get("format")!r}')
-    if config.get("version") != VERSION:
-        raise SourceError(f"{path}: expected version {VERSION}, found {config.get('version')!r}")
+    config = _parse(path, read_config(folder))
+    model = _build(path, config.model)
+    _load_weights(model, folder / "weights.safetensors")
     try:
-        model = _build(folder, config["model"])
         return Source(
-            name=str(config["name"]),
+            name=config.name,
             origin=origin or f"{PREFIX}{folder}",
-            licence=str(config["licence"]),
+            licence=config.licence,
             model=model,
-            reference=EagerReference(
-                model, eps := TORCHAUDIO_EPS if config["normalize_waveform"] else None
-            ),
-            labels=tuple(config["labels"]),
-            blank=int(config["blank"]),
-            word_delimiter=config["word_delimiter"],
-            sample_rate=int(config["sample_rate"]),
-            normalize_eps=eps,
+            reference=EagerReference(model, config.normalize_eps),
+            labels=config.labels,
+            blank=config.blank,
+            word_delimiter=config.word_delimiter,
+            sample_rate=config.sample_rate,
+            normalize_eps=config.normalize_eps,
         )
-    except KeyError as error:
-        raise SourceError(f"{path}: the field {error} is missing") from error
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise SourceError(f"{path}: {error}") from error
 
 
-def _build(folder: Path, arguments: dict[str, Any]) -> Wav2Vec2Model:
-    model = torchaudio.models.wav2vec2_model(**arguments).eval()
-    path = folder / "weights.safetensors"
+def _parse(path: Path, document: dict[str, Any]) -> Config:
+    for key, wanted in (("format", FORMAT), ("version", VERSION)):
+        if document.get(key) != wanted:
+            raise SourceError(f"{path}: expected {key} {wanted!r}, found {document.get(key)!r}")
+    try:
+        fields = Fields.of(document, "")
+        return Config(
+            name=fields.text("name"),
+            licence=fields.text("licence"),
+            labels=fields.texts("labels"),
+            blank=fields.integer("blank"),
+            word_delimiter=fields.optional_text("word_delimiter"),
+            sample_rate=fields.integer("sample_rate", least=1),
+            normalize_eps=TORCHAUDIO_EPS if fields.boolean("normalize_waveform") else None,
+            model=dict(fields.child("model").data),
+        )
+    except ManifestError as error:
+        raise SourceError(f"{path}: {error}") from error
+
+
+def _build(path: Path, arguments: dict[str, Any]) -> Wav2Vec2Model:
+    try:
+        return torchaudio.models.wav2vec2_model(**arguments).eval()
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise SourceError(f"{path}: model: {error}") from error
+
+
+def _load_weights(model: Wav2Vec2Model, path: Path) -> None:
     try:
         model.load_state_dict(load_file(path))
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file") from None
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
     except SafetensorError as error:
         raise SourceError(f"{path}: not a safetensors file: {error}") from error
     except RuntimeError as error:
         raise SourceError(f"{path}: does not fit config.json: {error}") from error
-    return model

@@ -70,7 +70,11 @@ def load_huggingface(model_id: str, language: str | None = None) -> Source:
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, SourceError):
             raise
-        raise SourceError(f"{model_id}: cannot be loaded by transformers: {error}") from error
+        raise SourceError(
+            f"{model_id}: no such folder, and transformers cannot load it: {error}"
+            if not Path(model_id).exists()
+            else f"{model_id}: transformers cannot load it: {error}"
+        ) from error
     model = _to_torchaudio(original.eval())
     eps = _HUGGINGFACE_EPS if extractor.do_normalize else None
     return Source(

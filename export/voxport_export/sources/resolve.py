@@ -40,6 +40,11 @@ def resolve(model: str) -> Source:
     place = model.rpartition(":")[0]
     # An owner and a name, as on the hub, and not the start of a path
     on_the_hub = model.count("/") == 1 and not model.startswith((".", "/", "~"))
+    if on_the_hub and path.parent.is_dir():
+        raise SourceError(
+            f"{model}: there is no such folder in {path.parent}; if a Hugging Face id is meant, "
+            f"write {huggingface.PREFIX}{model}"
+        )
     if on_the_hub or (place and Path(place).is_dir()):
         return _from_huggingface(model)
     raise _unknown(model)
@@ -67,7 +72,10 @@ def _from_huggingface(model: str) -> Source:
 
 def _from_folder_name(path: str) -> Source:
     if not Path(path).is_dir():
-        raise SourceError(f"{path}: the folder that the model came from is not here")
+        raise SourceError(
+            f"{path}: the folder that the model came from is not here; paths are as they were "
+            "given to voxport export: run this from the same folder"
+        )
     return _from_folder(Path(path))
 
 
