@@ -6,9 +6,31 @@ that a caller who has never heard of voxport would catch. Messages say what was 
 expected and what to do; this module knows nothing of where they are raised.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TypeVar
+
+_E = TypeVar("_E", bound="VoxportError")
+
 
 class VoxportError(Exception):
-    """The base of every error that voxport raises on purpose."""
+    """The base of every error that voxport raises on purpose.
+
+    Its message is "subject: reason", or the reason alone where there is no subject.
+    """
+
+    def __init__(self, reason: str, subject: object = None) -> None:
+        self.reason = reason
+        self.subject = None if subject is None else str(subject)  # a file, "inputs[3]", ...
+        super().__init__(reason if subject is None else f"{subject}: {reason}")
+
+    def about(self: _E, subject: object) -> _E:
+        """This error, with `subject` named in front where it is not that already."""
+        if self.subject == str(subject):
+            return self
+        error = type(self)(str(self), subject)
+        error.__cause__ = self.__cause__
+        return error
 
 
 class PackageError(VoxportError, ValueError):
@@ -73,3 +95,20 @@ class VerificationError(VoxportError, RuntimeError):
 
 class OutputError(VoxportError, OSError):
     """A result that cannot be written."""
+
+
+@contextmanager
+def accessing(
+    subject: object, error: type[VoxportError], failed: str = "cannot be read"
+) -> Generator[None, None, None]:
+    """What the operating system refuses within the block, as an `error` about `subject`."""
+    try:
+        yield
+    except VoxportError:
+        raise
+    except (
+        OSError,
+        ValueError,
+    ) as refusal:  # ValueError: a null character in a name, a closed file
+        reason = getattr(refusal, "strerror", None) or refusal
+        raise error(f"{failed}: {reason}", subject) from None

@@ -7,7 +7,7 @@ first. Knows nothing of what the files are.
 import hashlib
 from pathlib import Path
 
-from voxport.errors import IntegrityError, PackageNotFoundError
+from voxport.errors import IntegrityError, PackageError, PackageNotFoundError, accessing
 from voxport.manifest import FileEntry
 
 _BLOCK = 1 << 20  # bytes read at a time: packages hold files of several GB
@@ -30,15 +30,17 @@ def file_entry(path: Path) -> FileEntry:
 def check(folder: Path, entry: FileEntry) -> Path:
     """The path of `entry` in `folder`, once its size and its hash are found to be as recorded."""
     path = folder / entry.path
-    if not path.is_file():
-        raise PackageNotFoundError(
-            f"{path}: the manifest lists this file and it is missing; "
-            "copy the package again or export it again"
-        )
-    size = path.stat().st_size
-    if size != entry.bytes:
-        raise _changed(path, f"{entry.bytes} bytes", f"{size} bytes")
-    found = sha256_file(path)
+    with accessing(path, PackageError):
+        if not path.is_file():
+            raise PackageNotFoundError(
+                "the manifest lists this file and it is missing; "
+                "copy the package again or export it again",
+                path,
+            )
+        size = path.stat().st_size
+        if size != entry.bytes:
+            raise _changed(path, f"{entry.bytes} bytes", f"{size} bytes")
+        found = sha256_file(path)
     if found != entry.sha256:
         raise _changed(path, f"sha256 {entry.sha256}", f"sha256 {found}")
     return path
@@ -46,6 +48,7 @@ def check(folder: Path, entry: FileEntry) -> Path:
 
 def _changed(path: Path, expected: str, found: str) -> IntegrityError:
     return IntegrityError(
-        f"{path}: not the file that the manifest records: expected {expected}, found {found}; "
-        "copy the package again or export it again"
+        f"not the file that the manifest records: expected {expected}, found {found}; "
+        "copy the package again or export it again",
+        path,
     )

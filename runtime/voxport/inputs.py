@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.audio import read_audio
-from voxport.errors import AudioError, InputError
+from voxport.errors import AudioError, AudioFileError, InputError, accessing
 from voxport.resample import resample
 
 AudioInput: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]
@@ -48,11 +48,12 @@ def read_clip(x: AudioInput, name: str, sample_rate: int | None, model_rate: int
         waveform, rate = _encoded(_content(read, name), name)
     else:
         raise InputError(
-            f"{name}: expected a path, a numpy array, bytes or an open binary file, "
-            f"got {type(x).__name__}"
+            "expected a path, a numpy array, bytes or an open binary file, "
+            f"got {type(x).__name__} (samples go in one array: np.array(samples, np.float32))",
+            name,
         )
     if not LEAST_RATE <= rate <= MOST_RATE:
-        raise AudioError(f"{name}: the sample rate must be {LEAST_RATE} to {MOST_RATE}, got {rate}")
+        raise AudioError(f"the sample rate must be {LEAST_RATE} to {MOST_RATE}, got {rate}", name)
     return Clip(name, resample(waveform, rate, model_rate), len(waveform) / rate)
 
 
@@ -69,9 +70,10 @@ def _encoded(source: Path | bytes, name: str) -> tuple[NDArray[np.float32], int]
 
 
 def _content(read: Any, name: str) -> bytes:
-    content: object = read()
+    with accessing(name, AudioFileError):
+        content: object = read()
     if not isinstance(content, bytes):
-        raise InputError(f"{name}: open the file in binary mode: open(path, 'rb')")
+        raise InputError("open the file in binary mode: open(path, 'rb')", name)
     return content
 
 
@@ -79,12 +81,13 @@ def _from_array(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     """Samples (S,) of an array of [samples] or [samples, channels]."""
     if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MOST_CHANNELS):
         raise AudioError(
-            f"{name}: expected an array of [samples] or [samples, channels], "
-            f"got the shape {list(array.shape)} (transpose [channels, samples])"
+            "expected an array of [samples] or [samples, channels], "
+            f"got the shape {list(array.shape)} (transpose [channels, samples])",
+            name,
         )
     samples = _scaled(array, name)
     if not np.isfinite(samples).all():
-        raise AudioError(f"{name}: holds samples that are not numbers (NaN or infinite)")
+        raise AudioError("holds samples that are not numbers (NaN or infinite)", name)
     return samples if samples.ndim == 1 else samples.mean(axis=1)
 
 
@@ -98,7 +101,7 @@ def _scaled(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     if kind == np.uint8:
         return ((array.astype(np.float32) - 128) / 128).astype(np.float32)
     raise AudioError(
-        f"{name}: expected float samples of -1 to 1, or int8, uint8, int16 or int32, got {kind}"
+        f"expected float samples of -1 to 1, or int8, uint8, int16 or int32, got {kind}", name
     )
 
 

@@ -7,7 +7,13 @@ import difflib
 import os
 from pathlib import Path
 
-from voxport.errors import PackageNotFoundError, UnknownModelError
+from voxport.errors import (
+    InputError,
+    PackageError,
+    PackageNotFoundError,
+    UnknownModelError,
+    accessing,
+)
 from voxport.manifest import FILE_NAME
 
 SHIPPED = Path(__file__).parent / "packages"
@@ -24,17 +30,20 @@ def find(package: str | os.PathLike[str]) -> Path:
     A plain word that names a shipped model always means that model; write ``./commands`` for a
     folder of the same name.
     """
+    if not os.fspath(package):
+        raise InputError(f"expected a package's folder or a shipped model's name, got {package!r}")
     if isinstance(package, str) and package in shipped():
         return SHIPPED / package
     path = Path(package)
-    if path.is_dir():
-        return path
-    if path.exists():
-        raise PackageNotFoundError(f"{package}: a package is a folder, and this is a file")
+    with accessing(package, PackageError):
+        if path.is_dir():
+            return path
+        if path.exists():
+            raise PackageNotFoundError("a package is a folder, and this is a file", package)
     if isinstance(package, str) and path.name == package:
         raise UnknownModelError(_unknown(package))
     raise PackageNotFoundError(
-        f"{package}: there is no such folder; `voxport export MODEL -o DIR` writes a package"
+        "there is no such folder; `voxport export MODEL -o DIR` writes a package", package
     )
 
 

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from voxport.errors import LaterVersionError, ManifestError, PackageNotFoundError
+from voxport.errors import (
+    LaterVersionError,
+    ManifestError,
+    PackageError,
+    PackageNotFoundError,
+    accessing,
+)
 from voxport.fields import Fields
 
 FORMAT = "voxport"
@@ -136,19 +142,19 @@ class Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of the package in `folder`; every way in which it can be wrong is an error."""
     path = Path(folder) / FILE_NAME
-    try:
-        raw = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise PackageNotFoundError(
-            f"{folder}: not a voxport package: there is no {FILE_NAME} in it; "
-            "`voxport export MODEL -o DIR` writes a package"
-        ) from None
-    except OSError as error:
-        raise PackageNotFoundError(f"{path}: cannot be read: {error.strerror}") from error
+    with accessing(path, PackageError):
+        try:
+            raw = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise PackageNotFoundError(
+                f"not a voxport package: there is no {FILE_NAME} in it; "
+                "`voxport export MODEL -o DIR` writes a package",
+                folder,
+            ) from None
     try:
         return parse_manifest(raw)
     except ManifestError as error:
-        raise type(error)(f"{path}: {error}") from None
+        raise error.about(path) from None
 
 
 def parse_manifest(raw: bytes) -> Manifest:

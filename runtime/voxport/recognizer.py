@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.batches import batches
-from voxport.errors import InferenceError, InputError, VoxportError
+from voxport.errors import InferenceError, VoxportError
 from voxport.graph import DECODED, EMISSION, Backend, GraphOutput
 from voxport.inputs import AudioInput, Clip, name_of, read_clip
 from voxport.manifest import Artifact, Manifest
@@ -33,7 +33,13 @@ class Outcome:
 
     name: str  # the file, or "inputs[3]"
     transcript: Transcript | None = None
-    error: VoxportError | None = None
+    error: VoxportError | None = None  # its `reason` is the message without the name
+
+    def answer(self) -> Transcript:
+        """The transcript, or the error raised."""
+        if self.transcript is None:
+            raise self.error or InferenceError("no answer", self.name)
+        return self.transcript
 
 
 class Recognizer:
@@ -78,7 +84,7 @@ class Recognizer:
         goes on.
         """
         if isinstance(x, (list, tuple)):
-            return [_answer(outcome) for outcome in self.transcribe_each(x, sample_rate)]
+            return [outcome.answer() for outcome in self.transcribe_each(x, sample_rate)]
         return self._transcribe([self._read(x, name_of(x, "the input"), sample_rate)])[0]
 
     def transcribe_each(
@@ -113,7 +119,7 @@ class Recognizer:
             try:
                 clip = self._read(x, name, sample_rate)
             except VoxportError as error:
-                window.append(Outcome(name, error=error))
+                window.append(Outcome(name, error=error.about(name)))
                 continue
             window.append(clip)
             samples += len(clip.waveform)
@@ -142,7 +148,7 @@ class Recognizer:
         except InferenceError as error:
             if len(clips) > 1:
                 return [outcome for clip in clips for outcome in self._try([clip])]
-            return [Outcome(clips[0].name, error=error)]
+            return [Outcome(clips[0].name, error=error.about(clips[0].name))]
         return [Outcome(clip.name, answer) for clip, answer in zip(clips, answers, strict=True)]
 
     def _transcribe(self, clips: list[Clip]) -> list[Transcript]:
@@ -156,12 +162,3 @@ class Recognizer:
         for row, clip in enumerate(clips):
             waveform[row, : lengths[row]] = clip.waveform
         return self._backend.run(waveform, lengths, outputs)
-
-
-def _answer(outcome: Outcome) -> Transcript:
-    if outcome.transcript is not None:
-        return outcome.transcript
-    error = outcome.error or InputError(f"{outcome.name}: no answer")
-    if outcome.name in str(error):
-        raise error
-    raise type(error)(f"{outcome.name}: {error}") from error

@@ -1,14 +1,21 @@
-"""Whether an audio file ends before the audio in it does.
+"""Whether an audio file is whole.
 
 libsndfile reads what is left of a cut wav, aiff or Ogg file and says nothing, and a transcript of
 half a recording is a wrong transcript. Each container tells in its own way how long it should be;
-this module knows those ways, works on bytes and on libsndfile's log, and decodes nothing.
+this module knows those ways, works on the file's bytes and on libsndfile's log, and decodes
+nothing.
 """
 
 import re
+from dataclasses import dataclass
+from typing import BinaryIO
 
-TAIL = 1 << 17  # bytes: an Ogg page is at most 65 307
-HEAD = 1 << 12  # bytes: an MPEG frame is at most 2 881
+from voxport import ogg
+
+UNKNOWN_FRAMES = 1 << 62  # libsndfile's count for a FLAC that was written to a pipe is 2**63 - 1
+
+_HEAD = 1 << 12  # bytes: an MPEG frame is at most 2 881, and so are the headers of a wav file
+_MPEG_SLACK = 2 * 1152  # frames: the encoder's delay and padding are not counted alike everywhere
 
 # Writers to a pipe cannot go back and fill in the length: they leave 0xFFFFFFFF, 0x7FFFFFFF or a
 # little less. Nothing is known about such a file.
@@ -17,6 +24,27 @@ _UNKNOWN_LENGTH = 0x7FFF0000
 # "data : 96000 (should be 47978)": what libsndfile logs when a chunk is larger than its file.
 _CHUNK = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
 _MPEG_LENGTH = (b"Xing", b"Info", b"VBRI")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What libsndfile made of a file."""
+
+    container: str  # "WAV", "OGG", ...
+    log: str
+    promised: int  # frames, by the header
+    found: int  # frames
+
+
+def problem(file: BinaryIO, decoded: Decoded) -> str | None:
+    """Why `file` is not whole, or None."""
+    if decoded.container == "OGG":
+        file.seek(0)
+        return ogg.problem(file.read())
+    is_cut = _mpeg_is_cut(file, decoded) if decoded.container == "MP3" else _is_cut(decoded)
+    if chunk_is_cut(decoded.log) or is_cut:
+        return f"truncated: the file ends before its audio does, after {decoded.found} samples"
+    return None if decoded.found else _without_length(file)
 
 
 def chunk_is_cut(log: str) -> bool:
@@ -28,17 +56,30 @@ def chunk_is_cut(log: str) -> bool:
     return False
 
 
-def ogg_is_cut(tail: bytes) -> bool:
-    """Whether the last page in `tail` is incomplete or is not marked as the stream's last."""
-    start = tail.rfind(b"OggS")
-    page = tail[start:]
-    if start < 0:
-        return False
-    if len(page) < 27 or len(page) < 27 + page[26]:
-        return True
-    segments = page[26]
-    size = 27 + segments + sum(page[27 : 27 + segments])
-    return len(page) < size or not page[5] & 0x04
+def _without_length(file: BinaryIO) -> str | None:
+    """A recorder that is killed leaves 0 as the length in the header, and libsndfile believes it.
+
+    Headers alone are short.
+    """
+    size = file.seek(0, 2)
+    if size <= _HEAD:
+        return None
+    return (
+        f"damaged: its header tells of no audio, and the file has {size} bytes; "
+        "was the recorder stopped before it wrote the length?"
+    )
+
+
+def _is_cut(decoded: Decoded) -> bool:
+    return decoded.found < decoded.promised < UNKNOWN_FRAMES
+
+
+def _mpeg_is_cut(file: BinaryIO, decoded: Decoded) -> bool:
+    """Whether frames are missing of those that the first one counts, if it does."""
+    file.seek(0)
+    file.seek(id3_size(file.read(_HEAD)))
+    known = mpeg_knows_its_length(file.read(_HEAD))
+    return known and decoded.found + _MPEG_SLACK < decoded.promised
 
 
 def mpeg_knows_its_length(head: bytes) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from voxport import hashing
 from voxport.audio import read_audio
 from voxport.comparison import Check, Expected, compare
-from voxport.errors import MissingDependencyError, PackageError, VerificationError
+from voxport.errors import MissingDependencyError, PackageError, VerificationError, accessing
 from voxport.inputs import read_clip
 from voxport.loading import open_artifact
 from voxport.manifest import FILE_NAME, Artifact, GoldenClip, Manifest, read_manifest
@@ -84,7 +84,8 @@ def _damaged(folder: Path, manifest: Manifest) -> list[str]:
 
 def _unlisted(folder: Path, manifest: Manifest) -> list[str]:
     listed = {FILE_NAME, *(entry.path for entry in manifest.entries())}
-    return sorted(path.name for path in folder.iterdir() if path.name not in listed)
+    with accessing(folder, PackageError):
+        return sorted(path.name for path in folder.iterdir() if path.name not in listed)
 
 
 def _run(

@@ -179,6 +179,21 @@ def test_wav_of_unknown_length(write, size):
     assert len(read_audio(write(bytes(content)), "a").waveform) == len(TONE)
 
 
+@pytest.mark.parametrize("riff", [0, 36, 0xFFFFFFFF])
+def test_wav_of_a_recorder_that_was_killed(write, riff):
+    """Its data have the length 0 in the header; what libsndfile does not mend is not "no audio"."""
+    content = bytearray(encoded())
+    content[4:8], content[40:44] = struct.pack("<I", riff), bytes(4)
+    with pytest.raises(AudioFileError, match=r"^a: damaged: its header tells of no audio, and"):
+        read_audio(write(bytes(content)), "a")
+
+
+@pytest.mark.parametrize("name", ["é.flac", "日本.flac", os.fsdecode(b"\xff.flac")])
+def test_names_that_are_not_ascii(write, name, monkeypatch):
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")  # as where LC_ALL=C
+    assert len(read_audio(write(encoded("FLAC"), name), name).waveform) == len(TONE)
+
+
 def test_without_soundfile(write, without):
     without("soundfile")
     with pytest.raises(MissingDependencyError, match="pip install soundfile"):

@@ -22,26 +22,6 @@ def test_chunk(log, cut):
     assert truncation.chunk_is_cut(log) is cut
 
 
-def page(flags: int, body: bytes = b"xyz") -> bytes:
-    return b"OggS\0" + bytes([flags]) + bytes(20) + bytes([1, len(body)]) + body
-
-
-@pytest.mark.parametrize(
-    ("tail", "cut"),
-    [
-        (page(4), False),
-        (page(0) + page(4), False),
-        (page(4) + b"\0" * 9, False),  # something behind the stream does no harm
-        (page(0), True),  # the stream goes on
-        (page(4)[:-1], True),
-        (page(4)[:20], True),
-        (b"no page at all", False),
-    ],
-)
-def test_ogg(tail, cut):
-    assert truncation.ogg_is_cut(tail) is cut
-
-
 def test_mpeg():
     tag = b"ID3\x03\0\0\0\0\x01\x00" + bytes(128)
     assert truncation.id3_size(tag) == 138

@@ -131,8 +131,7 @@ def _transcribe(recognizer: "Recognizer", audio: list[str], output: Output) -> b
                 output.write(name, outcome.transcript)
             else:
                 failed += 1
-                reason = str(outcome.error).removeprefix(f"{outcome.name}: ")
-                output.fail(name, reason)
+                output.fail(name, outcome.error.reason if outcome.error else "no answer")
             step()
     return not failed
 
