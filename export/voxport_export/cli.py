@@ -90,10 +90,13 @@ def export(
 
     from voxport.audio import audio_files
 
+    recordings = [file for path in audio or () for file in audio_files(path)]
+    if audio and not recordings:
+        raise typer.BadParameter(f"no audio files in {', '.join(map(str, audio))}")
     options = Options(
         formats=tuple(dict.fromkeys(f.value for f in formats)),
         precision=precision.value,
-        audio=tuple(file for path in audio or () for file in audio_files(path)),
+        audio=tuple(recordings),
     )
     with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
         manifest = export_package(model, output, options, step=_step)

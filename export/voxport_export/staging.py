@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from voxport.manifest import FILE_NAME
+from voxport.errors import PackageError
+from voxport.manifest import FILE_NAME, read_manifest
 from voxport_export.errors import ExportError
 
 
@@ -39,13 +40,24 @@ def _check_what_is_there(output: Path) -> None:
     if output.is_dir():
         if Path.cwd().is_relative_to(output):
             raise ExportError(f"{output}: the current folder is in it; name another")
-        if any(output.iterdir()) and not (output / FILE_NAME).is_file():
+        if others := _not_of_a_package(output):
             raise ExportError(
-                f"{output}: the folder is not empty and not an earlier package; "
-                "it is left alone: name another"
+                f"{output}: the folder is not empty, and {others[0]!r} is not part of an earlier "
+                "package; it is left alone: name another"
             )
     elif output.exists():
         raise ExportError(f"{output}: there is a file of this name; it is left alone")
+
+
+def _not_of_a_package(folder: Path) -> list[str]:
+    """The names in a folder that no voxport manifest in it lists."""
+    found = sorted(path.name for path in folder.iterdir())
+    try:
+        manifest = read_manifest(folder)
+    except PackageError:
+        return found
+    listed = {FILE_NAME, *(entry.path for entry in manifest.entries())}
+    return [name for name in found if name not in listed]
 
 
 @contextmanager

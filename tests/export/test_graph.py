@@ -1,10 +1,13 @@
 """The graph against eager torchaudio, and its independence from padding and neighbours."""
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 import torchaudio
 
 from voxport_export.graph.recognizer import RecognizerGraph, geometry
+from voxport_export.onnx_graph import export_onnx
 
 LAYERS = [(24, 10, 5), *[(24, 3, 2)] * 4, *[(24, 2, 2)] * 2]
 EDGES = [0, 1, 399, 400, 401, 5_000, 160_000]
@@ -95,6 +98,28 @@ def test_high_pass_channels_of_low_frequency_speech():
     expected = model(waveform)[0]
     found = graph(waveform, torch.tensor([20_000])).emission
     assert torch.allclose(found, expected, atol=1e-4 * float(expected.abs().max()))
+
+
+@torch.no_grad()
+def test_normalising_a_minute_with_an_offset(tmp_path):
+    """onnxruntime's float32 sums would be off by more than the bound."""
+    model = make_model(mode="layer_norm", first=True, bias=True)
+    graph = RecognizerGraph(model, blank=0, normalize_eps=1e-5)
+    waveform = (0.1 * torch.randn(960_000, generator=torch.Generator().manual_seed(1)) + 0.03)[None]
+    normal = torch.nn.functional.layer_norm(waveform, waveform.shape)
+    expected = model(normal)[0]
+    export_onnx(
+        graph,
+        (waveform[:, :16_000].repeat(2, 1), torch.tensor([16_000, 900])),
+        list("-|ABCDEFGHI"),
+        tmp_path / "m.onnx",
+    )
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    found = session.run(
+        ["emission"], {"waveform": waveform.numpy(), "lengths": np.array([960_000])}
+    )
+    bound = 1e-4 * max(1.0, float(expected.abs().max()))
+    assert float(np.abs(found[0] - expected.numpy()).max()) <= bound
 
 
 def test_weights_are_not_changed():

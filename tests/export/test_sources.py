@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 import torchaudio
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from support import seeded
 from voxport.errors import UnknownModelError, VoxportError
@@ -204,6 +204,38 @@ def test_a_language_of_a_model_with_one_is_refused(hf_folder):
 def test_an_unknown_language_is_refused(mms_folder):
     with pytest.raises(SourceError, match="xyz"):
         resolve.resolve(f"{mms_folder}:xyz")
+
+
+def test_a_checkpoint_without_its_head_is_refused(hf_folder):
+    """transformers would fill the head with random numbers, and parity could not tell."""
+    weights = load_file(hf_folder / "model.safetensors")
+    del weights["lm_head.weight"]
+    save_file(weights, hf_folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(SourceError, match=r"the checkpoint has no lm_head\.weight"):
+        resolve.resolve(str(hf_folder))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "vocab.json", "preprocessor_config.json"])
+@pytest.mark.parametrize("content", [None, b"xx"])
+def test_a_damaged_folder_is_refused(hf_folder, name, content):
+    (hf_folder / name).unlink()
+    if content is not None:
+        (hf_folder / name).write_bytes(content)
+    with pytest.raises(SourceError, match="transformers cannot load it"):
+        resolve.resolve(str(hf_folder))
+
+
+def test_a_vocabulary_without_a_delimiter(hf_folder):
+    transformers = pytest.importorskip("transformers")
+    vocabulary = {"C" if name == "|" else name: index for name, index in VOCABULARY.items()}
+    (hf_folder / "vocab.json").write_text(json.dumps(vocabulary))
+    transformers.Wav2Vec2CTCTokenizer(
+        str(hf_folder / "vocab.json"), pad_token="[PAD]", unk_token="<unk>"
+    ).save_pretrained(hf_folder)
+    (hf_folder / "vocab.json").write_text(json.dumps(vocabulary))
+    source = resolve.resolve(str(hf_folder))
+    assert source.word_delimiter is None
+    assert source.labels[:3] == ("C", "A", "B")
 
 
 def test_parts_that_torchaudio_lacks_are_refused(tmp_path):

@@ -124,10 +124,18 @@ def test_a_file_is_left_alone(tmp_path):
         check_destination(tmp_path / "notes")
 
 
-def test_a_folder_of_other_things_is_left_alone(tmp_path):
-    (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(ExportError, match="not empty and not an earlier package"):
+@pytest.mark.parametrize("name", ["thesis.txt", "manifest.json"])
+def test_a_folder_of_other_things_is_left_alone(tmp_path, name):
+    (tmp_path / name).write_text('{"name": "my web app"}')
+    with pytest.raises(ExportError, match=f"'{name}' is not part of an earlier package"):
         check_destination(tmp_path)
+
+
+def test_a_package_with_other_things_is_left_alone(package):
+    check_destination(package)
+    (package / "notes.txt").write_text("mine")
+    with pytest.raises(ExportError, match=r"'notes\.txt' is not part of an earlier package"):
+        check_destination(package)
 
 
 def test_a_folder_without_rights(tmp_path):

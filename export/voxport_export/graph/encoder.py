@@ -63,8 +63,7 @@ class SelfAttention(nn.Module):
         """Map x [batch, frames, D] to the same; key_bias is [batch, 1, 1, frames]."""
         qkv = F.linear(x, self.weight, self.bias).unflatten(-1, (3, self.heads, self.width))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [batch, heads, frames, width]
-        scores = (q * self.width**-0.5) @ k.transpose(-1, -2) + key_bias
-        y = torch.softmax(scores, dim=-1) @ v
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=key_bias)
         return self.out(y.transpose(1, 2).flatten(2))
 
 

@@ -51,7 +51,12 @@ def masked_mean(x: Tensor, valid: Tensor) -> Tensor:
 
 
 class NormalizeWaveform(nn.Module):
-    """Zero mean and unit variance over a row's valid samples."""
+    """Zero mean and unit variance over a row's valid samples.
+
+    Sums are float64: over a minute of audio with an offset, a plain float32 sum, as some runtimes
+    have it, is off by more than the quiet parts are loud. The mean is rounded before it is
+    subtracted, as it is in eager torchaudio.
+    """
 
     def __init__(self, eps: float):
         super().__init__()
@@ -59,9 +64,10 @@ class NormalizeWaveform(nn.Module):
 
     def forward(self, waveform: Tensor, valid: Tensor) -> Tensor:
         """Map waveform [batch, samples], zero past the row's end, to the same; so is valid."""
-        centred = (waveform - masked_mean(waveform, valid)).where(valid, waveform.new_zeros(()))
-        variance = masked_mean(centred * centred, valid)
-        return centred * torch.rsqrt(variance + self.eps)
+        mean = masked_mean(waveform.double(), valid).float()
+        centred = (waveform - mean).where(valid, waveform.new_zeros(()))
+        variance = masked_mean(centred.double().square(), valid)
+        return centred * torch.rsqrt(variance + self.eps).float()
 
 
 class ConvBlock(nn.Module):

@@ -8,9 +8,10 @@ Needs the extra ``huggingface``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torchaudio
 from torch import nn
@@ -49,46 +50,70 @@ def load_huggingface(model_id: str, language: str | None = None) -> Source:
         SourceError: it cannot be loaded, or has parts that torchaudio's model does not.
         MissingDependencyError: transformers is not installed.
     """
+    loaded = _load(model_id, language)
+    model = _to_torchaudio(loaded.model)
+    tokenizer, extractor = loaded.tokenizer, loaded.extractor
+    labels = _labels(tokenizer, loaded.model.config.vocab_size)
+    delimiter = _spelled(tokenizer, tokenizer.word_delimiter_token)
+    eps = _HUGGINGFACE_EPS if extractor.do_normalize else None
+    try:
+        return Source(
+            name=Path(model_id).name + (f"-{language}" if language else ""),
+            origin=PREFIX + model_id + (f":{language}" if language else ""),
+            licence=_licence(model_id),
+            model=model,
+            reference=EagerReference(model, eps),
+            labels=labels,
+            blank=int(tokenizer.pad_token_id),
+            # transformers invents a delimiter where the vocabulary has none
+            word_delimiter=delimiter if delimiter in labels else None,
+            sample_rate=int(extractor.sampling_rate),
+            normalize_eps=eps,
+        )
+    except ValueError as error:
+        raise SourceError(f"{model_id}: {error}") from error
+
+
+class _Loaded(NamedTuple):
+    model: Any  # Wav2Vec2ForCTC or HubertForCTC
+    tokenizer: Any
+    extractor: Any
+
+
+def _load(model_id: str, language: str | None) -> _Loaded:
     transformers = _transformers()
     chosen = {} if language is None else {"target_lang": language}
+    # With another language the head has another size: transformers replaces it by the adapter's.
+    options = {"ignore_mismatched_sizes": True} if chosen else {}
     try:
         config = transformers.AutoConfig.from_pretrained(model_id)
-        architecture = MODEL_TYPES.get(config.model_type)
-        if architecture is None:
-            raise SourceError(
-                f"{model_id}: model type {config.model_type!r} is not one of {list(MODEL_TYPES)}"
-            )
-        _check(model_id, config, language)
-        # With another language the head has another size: transformers replaces it, with the
-        # adapter's own.
-        resized = {"ignore_mismatched_sizes": True} if chosen else {}
-        original = getattr(transformers, architecture).from_pretrained(
-            model_id, **chosen, **resized
+        architecture = getattr(transformers, _check(model_id, config, language))
+        model, info = architecture.from_pretrained(
+            model_id, output_loading_info=True, **chosen, **options
         )
-        tokenizer = transformers.Wav2Vec2CTCTokenizer.from_pretrained(model_id, **chosen)
-        extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(model_id)
-    except (OSError, ValueError, KeyError) as error:
-        if isinstance(error, SourceError):
-            raise
+        _check_complete(model_id, info["missing_keys"])
+        return _Loaded(
+            model.eval(),
+            transformers.Wav2Vec2CTCTokenizer.from_pretrained(model_id, **chosen),
+            transformers.Wav2Vec2FeatureExtractor.from_pretrained(model_id),
+        )
+    except SourceError:
+        raise
+    except Exception as error:  # a damaged or hostile file can fail in any way
+        reason = f"transformers cannot load it: {type(error).__name__}: {error}"
+        if not Path(model_id).exists():
+            reason = f"there is no such folder, and {reason}"
+        raise SourceError(f"{model_id}: {reason}") from error
+
+
+def _check_complete(model_id: str, missing: Iterable[str]) -> None:
+    """Refuse a checkpoint that lacks weights: transformers fills them with random numbers."""
+    needed = sorted(name for name in missing if not name.endswith("masked_spec_embed"))
+    if needed:
         raise SourceError(
-            f"{model_id}: no such folder, and transformers cannot load it: {error}"
-            if not Path(model_id).exists()
-            else f"{model_id}: transformers cannot load it: {error}"
-        ) from error
-    model = _to_torchaudio(original.eval())
-    eps = _HUGGINGFACE_EPS if extractor.do_normalize else None
-    return Source(
-        name=Path(model_id).name + (f"-{language}" if language else ""),
-        origin=PREFIX + model_id + (f":{language}" if language else ""),
-        licence=_licence(model_id),
-        model=model,
-        reference=EagerReference(model, eps),
-        labels=_labels(tokenizer, original.config.vocab_size),
-        blank=int(tokenizer.pad_token_id),
-        word_delimiter=_spelled(tokenizer, tokenizer.word_delimiter_token),
-        sample_rate=int(extractor.sampling_rate),
-        normalize_eps=eps,
-    )
+            f"{model_id}: the checkpoint has no {needed[0]} ({len(needed)} weights are missing); "
+            "is it a model fine-tuned for CTC?"
+        )
 
 
 def _transformers() -> ModuleType:
@@ -101,7 +126,12 @@ def _transformers() -> ModuleType:
     return transformers
 
 
-def _check(model_id: str, config: Any, language: str | None) -> None:
+def _check(model_id: str, config: Any, language: str | None) -> str:
+    """Return the name of the model's class, if torchaudio's model can hold it."""
+    if config.model_type not in MODEL_TYPES:
+        raise SourceError(
+            f"{model_id}: model type {config.model_type!r} is not one of {list(MODEL_TYPES)}"
+        )
     if language is not None and getattr(config, "adapter_attn_dim", None) is None:
         raise SourceError(f"{model_id}: has one language only; leave out :{language}")
     for setting, values in _NEEDED.items():
@@ -111,6 +141,7 @@ def _check(model_id: str, config: Any, language: str | None) -> None:
                 f"{model_id}: {setting} = {value!r} is not supported (only {values[0]!r}): "
                 "torchaudio's model has no such part to compare with"
             )
+    return MODEL_TYPES[config.model_type]
 
 
 def _to_torchaudio(original: Any) -> Wav2Vec2Model:
