@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.quiet import quiet_torchscript
 
+# torch's archive writer adds these by itself.
+_WRITTEN_BY_THE_WRITER = (".data/serialization_id", "version")
+
 
 class _WithTranscript(nn.Module):
     """Add the transcript to a traced graph; scripted, because a trace has no strings."""
@@ -52,4 +55,19 @@ def export_torchscript(
     if tied := [line for line in lines if '="cpu"' in line or "<Tensor>" in line]:
         raise RuntimeError(f"the traced graph is tied to a device: {tied[0].strip()}")
     with quiet_torchscript():
-        torch.jit.script(_WithTranscript(traced, pieces)).save(str(path))
+        scripted = torch.jit.script(_WithTranscript(traced, pieces))
+    whole = path.with_name(f"{path.name}.whole")
+    scripted.save(str(whole))
+    _copy_without_source_paths(whole, path)
+    whole.unlink()
+
+
+def _copy_without_source_paths(archive: Path, target: Path) -> None:
+    """Leave out the debugging records: they hold the paths of this machine's source files."""
+    reader = torch._C.PyTorchFileReader(str(archive))
+    writer = torch._C.PyTorchFileWriter(str(target))
+    for name in reader.get_all_records():
+        if not name.endswith(".debug_pkl") and name not in _WRITTEN_BY_THE_WRITER:
+            data = reader.get_record(name)
+            writer.write_record(name, data, len(data))
+    writer.write_end_of_file()

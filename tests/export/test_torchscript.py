@@ -1,5 +1,8 @@
 """A TorchScript artifact reloaded from disk: any batch, any length, any device, and text."""
 
+import zipfile
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -48,6 +51,14 @@ def test_nothing_is_tied_to_a_device(path):
     assert "prim::device" in graph
     for mark in ('="cpu"', '="cuda', "<Tensor>"):
         assert mark not in graph
+
+
+def test_no_path_of_this_machine_is_in_the_file(path):
+    assert str(Path(__file__).parents[2]).encode() not in path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        assert not [name for name in archive.namelist() if "debug" in name]
+        content = b"".join(archive.read(name) for name in archive.namelist())
+    assert str(Path(__file__).parents[2]).encode() not in content
 
 
 @pytest.mark.cuda
