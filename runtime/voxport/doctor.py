@@ -91,23 +91,17 @@ def _providers() -> list[ProviderReport]:
         return [ProviderReport(name, works=False, reason=str(error)) for name in _EVERYWHERE]
     short = {full: name for name, full in providers.NAMES.items()}
     names = [*_EVERYWHERE, *(short[full] for full in available if full in short)]
-    return [_try(name, available) for name in dict.fromkeys(names)]
+    return [_try(name) for name in dict.fromkeys(names)]
 
 
-def _try(name: str, available: list[str]) -> ProviderReport:
-    """One provider: created, asked whether it is really there, and run."""
-    from voxport.onnx_backend import library_problem, open_session
+def _try(name: str) -> ProviderReport:
+    """One provider: started, and run."""
+    from voxport.onnx_backend import start
 
-    full = providers.NAMES.get(name, name)
-    reason = providers.why_not(full, available)
-    if reason is None:
-        try:
-            session = open_session(_MODEL, full)
-            if session.get_providers()[0] == full:
-                session.run(None, {"x": np.ones(2, np.float32)})
-                return ProviderReport(name, works=True)
-            reason = "it did not start"
-        except Exception as error:  # onnxruntime's exceptions share no other base
-            reason = str(error).strip()
-        reason = f"{library_problem(full) or reason}; {providers.install(full)}"
-    return ProviderReport(name, works=False, reason=reason)
+    try:
+        start(_MODEL, providers.NAMES[name]).run(None, {"x": np.ones(2, np.float32)})
+    except VoxportError as error:
+        return ProviderReport(name, works=False, reason=error.reason)
+    except Exception as error:  # onnxruntime's exceptions share no other base
+        return ProviderReport(name, works=False, reason=" ".join(str(error).split()))
+    return ProviderReport(name, works=True)

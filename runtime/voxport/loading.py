@@ -3,13 +3,15 @@
 The order matters: neither onnxruntime nor torch sees a file before its hash is the manifest's.
 """
 
+import math
 import os
+from numbers import Integral, Real
 from pathlib import Path
 
 from voxport import hashing, library
-from voxport.errors import ArtifactUnavailableError, InputError
+from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.graph import Backend
-from voxport.manifest import KINDS, Artifact, Manifest, read_manifest
+from voxport.manifest import KINDS, ONNX, TORCHSCRIPT, Artifact, Manifest, read_manifest
 from voxport.recognizer import BATCH_SECONDS, Recognizer
 
 
@@ -28,16 +30,23 @@ def load(
     has it and a GPU is there, else the CPU), "cpu", "cuda", ... `artifact`: "onnx" or
     "torchscript"; without it ONNX if the package has it. `precision`: "fp32", ...; without it fp32
     if the package has it. `threads`: for one operator on the CPU; without it the backend's own
-    choice. `batch_seconds`: the most seconds of audio, padding included, that run at once.
+    choice. `batch_seconds`: the most seconds of audio, padding included, that run together; a
+    longer recording runs alone, as a whole.
     """
-    if threads is not None and threads < 1:
-        raise InputError(f"threads must be at least 1, got {threads}")
-    if not batch_seconds > 0:
-        raise InputError(f"batch_seconds must be more than 0, got {batch_seconds}")
+    if threads is not None and (not isinstance(threads, Integral) or threads < 1):
+        raise InputError(f"threads must be a whole number of at least 1, got {threads!r}")
+    if not isinstance(batch_seconds, Real) or not 0 < batch_seconds < math.inf:
+        raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
     folder = library.find(package)
     manifest = read_manifest(folder)
     chosen = choose_artifact(folder, manifest, artifact, precision)
-    backend = open_artifact(folder, chosen, provider, threads)
+    try:
+        backend = open_artifact(folder, chosen, provider, threads)
+    except MissingDependencyError as error:
+        if chosen.kind == ONNX or ONNX not in (item.kind for item in manifest.artifacts):
+            raise
+        advice = "or use artifact='onnx' (--artifact onnx), which does without"
+        raise MissingDependencyError(f"{error}, {advice}") from error
     return Recognizer(manifest, chosen, backend, batch_seconds=batch_seconds)
 
 
@@ -68,7 +77,7 @@ def open_artifact(
     path = hashing.check(folder, artifact)
     for entry in artifact.external_data:
         hashing.check(folder, entry)
-    if artifact.kind == "torchscript":
+    if artifact.kind == TORCHSCRIPT:
         from voxport.torchscript_backend import TorchScriptBackend
 
         return TorchScriptBackend(path, provider, threads)

@@ -23,7 +23,7 @@ from voxport.fields import Fields
 FORMAT = "voxport"
 VERSION = 1  # raised only when an older reader would misunderstand the package
 FILE_NAME = "manifest.json"
-KINDS = ("onnx", "torchscript")
+KINDS = (ONNX, TORCHSCRIPT) = ("onnx", "torchscript")
 EMISSIONS = ("logits", "log_probs")
 
 _UNSIGNED = "0" * 64  # stands where the manifest's own hash will be while that is computed

@@ -4,7 +4,6 @@ Knows the graph's names and the providers' options. Knows nothing of packages, a
 """
 
 import ctypes
-import importlib
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -15,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import providers
-from voxport.errors import InferenceError, MissingDependencyError, ProviderUnavailableError
+from voxport import optional, providers
+from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import INPUTS, OUTPUTS, GraphOutput
 
-_WARNING, _ERROR, _FATAL = 2, 3, 4  # onnxruntime's severities
+_WARNING, _FATAL = 2, 4  # onnxruntime's severities
 
 _OPTIONS = {
     providers.CUDA: {
@@ -38,7 +37,7 @@ class OnnxBackend:
 
     def __init__(self, path: Path, provider: str = "auto", threads: int | None = None) -> None:
         self._path = path
-        self._session = _start(path, provider, threads)
+        self._session = _open(path, provider, threads)
         self.provider = str(self._session.get_providers()[0])
         self.runtime = f"onnxruntime {onnxruntime().__version__}"
 
@@ -54,70 +53,73 @@ class OnnxBackend:
             values = self._session.run(list(outputs), feed)
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise InferenceError(
-                f"{self._path.name}: onnxruntime failed on {waveform.shape[0]} x "
-                f"{waveform.shape[1]} samples on {self.provider}: {error} "
-                "(memory grows with the square of a recording's length: cut a long one)"
+                f"onnxruntime failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
+                f"{self.provider}: {_one_line(error)} "
+                "(memory grows with the square of a recording's length: cut a long one)",
+                self._path.name,
             ) from error
         return GraphOutput(**dict(zip(outputs, values, strict=True)))
 
 
-def _start(path: Path, requested: str, threads: int | None) -> Any:
+def _open(path: Path, requested: str, threads: int | None) -> Any:
     """A session on the provider that is meant; only "auto" may end on another, the CPU."""
-    runtime = onnxruntime()
-    chosen = providers.choose(requested, runtime.get_available_providers())
-    is_auto = requested.lower() == "auto"
+    chosen = providers.choose(requested, onnxruntime().get_available_providers())
     try:
-        session = open_session(str(path), chosen, threads)
-        if is_auto or session.get_providers()[0] == chosen:
-            return session
-        reason = library_problem(chosen) or "it did not start"
-    except InferenceError:
-        if is_auto and chosen != providers.CPU:
-            return open_session(str(path), providers.CPU, threads)
-        reason = None if chosen == providers.CPU else library_problem(chosen)
-        if reason is None:
-            raise
-    raise ProviderUnavailableError(
-        f"{requested} was asked for and onnxruntime {runtime.__version__} could not start it: "
-        f"{reason}; {providers.install(chosen)}"
-    )
+        return start(str(path), chosen, threads)
+    except (ProviderUnavailableError, InferenceError) as error:
+        if requested.lower() == "auto" and chosen != providers.CPU:
+            return start(str(path), providers.CPU, threads)
+        if isinstance(error, ProviderUnavailableError):
+            raise error.about(f"{requested} was asked for and cannot run here") from error.__cause__
+        raise
 
 
 def onnxruntime() -> Any:
     """The onnxruntime module, or an error that says what to install."""
-    try:
-        return importlib.import_module("onnxruntime")
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"running an ONNX artifact needs onnxruntime ({error}): "
-            'pip install "voxport[cpu]", or "voxport[gpu]" for CUDA'
-        ) from error
+    return optional.load(
+        "onnxruntime",
+        "running an ONNX artifact needs onnxruntime",
+        'pip install "voxport[cpu]", or "voxport[gpu]" for CUDA',
+    )
 
 
-def open_session(model: str | bytes, provider: str, threads: int | None = None) -> Any:
-    """A session for a file or for a model's bytes.
-
-    A provider whose libraries are missing is dropped without an error: ask the session which it
-    has.
-    """
+def start(model: str | bytes, provider: str, threads: int | None = None) -> Any:
+    """A session on exactly that provider for a file or for a model's bytes."""
     runtime = onnxruntime()
+    reason = providers.why_not(provider, runtime.get_available_providers())
+    if reason:
+        raise ProviderUnavailableError(reason)
+    this = f"onnxruntime {runtime.__version__}"
+    problem = "it did not start"  # a provider whose libraries are missing is dropped silently
+    try:
+        session = _session(runtime, model, provider, threads)
+        if session.get_providers()[0] == provider:
+            return session
+    except Exception as error:  # onnxruntime's exceptions share no other base
+        if provider == providers.CPU or library_problem(provider) is None:
+            shown = "the model" if isinstance(model, bytes) else model
+            raise InferenceError(
+                f"{this} cannot load it on {provider}: {_one_line(error)}", shown
+            ) from error
+    raise ProviderUnavailableError(
+        f"{this} could not start it: {library_problem(provider) or problem}; "
+        f"{providers.install(provider)}"
+    )
+
+
+def _session(runtime: Any, model: str | bytes, provider: str, threads: int | None) -> Any:
+    """A session that may have dropped the provider."""
     options = runtime.SessionOptions()
-    options.log_severity_level = _ERROR
+    options.log_severity_level = _FATAL  # errors come as exceptions, and are said once
     options.intra_op_num_threads = threads or _threads_here()
     names = providers.with_fallbacks(provider)
-    try:
-        with _quiet(runtime, on_gpu=provider in (providers.CUDA, providers.TENSORRT)):
-            return runtime.InferenceSession(
-                model,
-                options,
-                providers=[(name, _OPTIONS.get(name, {})) for name in names],
-                enable_fallback=0,  # else a run that fails is repeated on the CPU
-            )
-    except Exception as error:  # onnxruntime's exceptions share no other base
-        shown = "the model" if isinstance(model, bytes) else model
-        raise InferenceError(
-            f"{shown}: onnxruntime {runtime.__version__} cannot load it on {provider}: {error}"
-        ) from error
+    with _quiet(runtime, on_gpu=provider in (providers.CUDA, providers.TENSORRT)):
+        return runtime.InferenceSession(
+            model,
+            options,
+            providers=[(name, _OPTIONS.get(name, {})) for name in names],
+            enable_fallback=0,  # else a run that fails is repeated on the CPU
+        )
 
 
 @contextmanager
@@ -148,6 +150,10 @@ def library_problem(provider: str) -> str | None:
     except OSError as error:
         return str(error)
     return None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _threads_here() -> int:

@@ -7,7 +7,7 @@ onnxruntime nor torch.
 from collections.abc import Sequence
 
 from voxport import cuda
-from voxport.errors import InputError, ProviderUnavailableError
+from voxport.errors import InputError
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -25,22 +25,22 @@ NAMES = {
     "xnnpack": "XnnpackExecutionProvider",
 }
 INSTALL_GPU = 'pip uninstall onnxruntime, then pip install "voxport[gpu]"'
-NEEDS_GPU = (
-    'CUDA needs an NVIDIA GPU, its driver, and pip install "voxport[gpu]" in place of '
-    '"voxport[cpu]"; provider cpu runs here'
-)
+_NEEDS = 'an NVIDIA GPU, its driver, and pip install "voxport[gpu]" in place of "voxport[cpu]"'
 _INSTALL = {
     CUDA: INSTALL_GPU,
     TENSORRT: f"{INSTALL_GPU}, and pip install tensorrt",
     "OpenVINOExecutionProvider": "pip uninstall onnxruntime, then pip install onnxruntime-openvino",
     "DmlExecutionProvider": "pip uninstall onnxruntime, then pip install onnxruntime-directml",
 }
-_ON_CUDA = (CUDA, TENSORRT)
+_ON_CUDA = {
+    CUDA: f"CUDA needs {_NEEDS}; provider cpu runs here",
+    TENSORRT: f"TensorRT needs all that CUDA needs ({_NEEDS}), and pip install tensorrt",
+}
 
 
 def full_name(requested: str) -> str:
     """onnxruntime's name for what a user wrote; "auto" stays."""
-    wanted = requested.lower()
+    wanted = str(requested).lower()  # None, for one, is an unknown name too
     if wanted == "auto":
         return wanted
     for short, name in NAMES.items():
@@ -50,24 +50,20 @@ def full_name(requested: str) -> str:
 
 
 def choose(requested: str, available: Sequence[str]) -> str:
-    """The provider to run on, of those that onnxruntime says it was built with.
+    """The provider to run on: "auto" is CUDA if that is `available` and a GPU is there, else CPU.
 
-    "auto" is CUDA where onnxruntime has it and a GPU is there, else the CPU. Anything else is what
-    was asked for, or an error: never a quiet fall back to the CPU.
+    Anything else is what was asked for, be it there or not: never a quiet fall back to the CPU.
     """
     name = full_name(requested)
-    if name == "auto":
-        return CUDA if CUDA in available and cuda.problem() is None else CPU
-    reason = why_not(name, available)
-    if reason:
-        raise ProviderUnavailableError(f"{requested} was asked for and cannot run here: {reason}")
-    return name
+    if name != "auto":
+        return name
+    return CUDA if CUDA in available and cuda.problem() is None else CPU
 
 
 def why_not(name: str, available: Sequence[str]) -> str | None:
     """Why the provider cannot run here and what to do, as far as can be known without trying."""
     if name in _ON_CUDA and (reason := cuda.problem()):
-        return f"{reason}; {NEEDS_GPU}"
+        return f"{reason}; {_ON_CUDA[name]}"
     if name not in available:
         return f"this onnxruntime was built without {name}: {install(name)}"
     return None

@@ -4,6 +4,7 @@ Reads inputs, batches them, runs the artifact and puts the answers back in the o
 backend by name and no file format; keeps nothing between calls, so threads may share one.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -11,6 +12,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport import memory
 from voxport.batches import batches
 from voxport.errors import InferenceError, VoxportError
 from voxport.graph import DECODED, EMISSION, Backend, GraphOutput
@@ -58,7 +60,7 @@ class Recognizer:
         self.provider = backend.provider  # what the backend really runs on
         self._backend = backend
         self._model = manifest.model
-        self._limit = max(1, int(batch_seconds * manifest.model.sample_rate))
+        self._limit = max(1, int(min(batch_seconds * manifest.model.sample_rate, sys.maxsize)))
 
     def __repr__(self) -> str:
         return f"<Recognizer {self._model.name} {self.artifact.path} on {self.provider}>"
@@ -158,6 +160,10 @@ class Recognizer:
     def _run(self, clips: list[Clip], outputs: Sequence[str]) -> GraphOutput:
         lengths = np.array([len(clip.waveform) for clip in clips], np.int64)  # (B,)
         samples = max(int(lengths.max()), self._model.receptive_field)  # one frame at the least
+        if self.provider.lower().startswith("cpu"):  # a device's memory is not known here
+            shortage = memory.shortage(len(clips), samples, self._model)
+            if shortage:
+                raise InferenceError(shortage, clips[0].name)
         waveform = np.zeros((len(clips), samples), np.float32)  # (B, S)
         for row, clip in enumerate(clips):
             waveform[row, : lengths[row]] = clip.waveform

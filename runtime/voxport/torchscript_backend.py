@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import cuda, providers
-from voxport.errors import InferenceError, MissingDependencyError, ProviderUnavailableError
+from voxport import cuda, optional, providers
+from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import OUTPUTS, GraphOutput
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class TorchScriptBackend:
                 self._module: Any = torch.jit.load(str(path), map_location=self._device).eval()
             except RuntimeError as error:
                 raise InferenceError(
-                    f"{path}: torch {torch.__version__} cannot load it: {error}"
+                    f"torch {torch.__version__} cannot load it: {_last_line(error)}", path
                 ) from error
 
     def run(
@@ -58,21 +58,15 @@ class TorchScriptBackend:
             return GraphOutput(**{name: _on_host(values[name]) for name in outputs})
         except RuntimeError as error:
             raise InferenceError(
-                f"{self._path.name}: torch failed on {waveform.shape[0]} x {waveform.shape[1]} "
-                f"samples on {self._device}: {error} "
-                "(memory grows with the square of a recording's length: cut a long one)"
+                f"torch failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
+                f"{self._device}: {_last_line(error)} "
+                "(memory grows with the square of a recording's length: cut a long one)",
+                self._path.name,
             ) from error
 
 
 def _torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the TorchScript artifact needs torch ({error}): pip install torch, "
-            "or use artifact='onnx' (--artifact onnx), which does not"
-        ) from error
-    return torch
+    return optional.load("torch", "the TorchScript artifact needs torch", "pip install torch")
 
 
 def _device(torch: Any, provider: str) -> str:
@@ -85,12 +79,18 @@ def _device(torch: Any, provider: str) -> str:
     if name == providers.CUDA:
         reason = cuda.problem() or f"torch {torch.__version__} is built without CUDA for this GPU"
         raise ProviderUnavailableError(
-            f"cuda was asked for and cannot run here: {reason}; CUDA needs an NVIDIA GPU, its "
-            "driver and a torch that is built for both; provider cpu runs here"
+            f"{reason}; CUDA needs an NVIDIA GPU, its driver and a torch that is built for both; "
+            "provider cpu runs here",
+            "cuda was asked for and cannot run here",
         )
     raise ProviderUnavailableError(
-        f"a TorchScript artifact runs on cpu or cuda, not on {provider}; use artifact='onnx'"
+        f"a TorchScript artifact runs on cpu or cuda, not on {provider}; an ONNX artifact may"
     )
+
+
+def _last_line(error: RuntimeError) -> str:
+    """What is meant: TorchScript shows the graph's whole code before it."""
+    return str(error).strip().rpartition("\n")[2].strip()
 
 
 def _on_host(value: "torch.Tensor | list[str]") -> Any:

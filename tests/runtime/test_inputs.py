@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from voxport.errors import AudioError, InputError
+from voxport.errors import AudioError, AudioFileError, InputError
 from voxport.inputs import name_of, read_clip
 
 RATE = 16000
@@ -78,8 +78,15 @@ def test_bad_rates(rate):
 
 @pytest.mark.parametrize("x", [3, None, [1.0, 2.0], object()])
 def test_other_things(x):
-    with pytest.raises(InputError, match="expected a path, a numpy array"):
+    with pytest.raises(InputError, match=r"expected a path, a numpy array.*np\.array\("):
         read(x)
+
+
+def test_files_that_cannot_be_read():
+    closed = io.BytesIO(b"abc")
+    closed.close()
+    with pytest.raises(AudioFileError, match="cannot be read: I/O operation on closed file"):
+        read(closed)
 
 
 def test_one_file_given_in_every_way(tmp_path):

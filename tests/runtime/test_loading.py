@@ -57,9 +57,14 @@ def test_an_artifact_that_is_not_there(artifacts, kind, precision, message):
     ("options", "message"),
     [
         ({"artifact": "tflite"}, "unknown artifact 'tflite': expected onnx or torchscript"),
-        ({"threads": 0}, "threads must be at least 1"),
-        ({"batch_seconds": 0}, "batch_seconds must be more than 0"),
+        ({"threads": 0}, "threads must be a whole number of at least 1"),
+        ({"threads": 1.5}, "threads must be a whole number of at least 1, got 1.5"),
+        ({"batch_seconds": 0}, "batch_seconds must be finite and more than 0"),
+        ({"batch_seconds": float("inf")}, "batch_seconds must be finite and more than 0"),
+        ({"batch_seconds": float("nan")}, "batch_seconds must be finite and more than 0"),
+        ({"batch_seconds": "60"}, "batch_seconds must be finite and more than 0"),
         ({"provider": "gpu"}, "unknown provider"),
+        ({"provider": None}, "unknown provider None"),
     ],
 )
 def test_options_that_make_no_sense(exported, options, message):
@@ -116,7 +121,7 @@ def test_external_data_is_checked_too(exported, tmp_path):
 
 def test_torchscript_without_torch(exported, without):
     without("torch")
-    with pytest.raises(MissingDependencyError, match="needs torch"):
+    with pytest.raises(MissingDependencyError, match=r"needs torch .*artifact='onnx'"):
         voxport.load(exported, artifact="torchscript")
 
 

@@ -1,7 +1,9 @@
+import re
+
 import pytest
 
 from voxport import cuda, providers
-from voxport.errors import InputError, ProviderUnavailableError
+from voxport.errors import InputError
 
 CPU, CUDA, TENSORRT = providers.CPU, providers.CUDA, providers.TENSORRT
 GPU_BUILD = [TENSORRT, CUDA, CPU]
@@ -35,25 +37,36 @@ def test_choose(gpu, problem, available, requested, chosen):
     assert providers.choose(requested, available) == chosen
 
 
+def test_what_is_asked_for_is_never_replaced(gpu):
+    gpu(NO_DRIVER)
+    assert providers.choose("cuda", CPU_BUILD) == CUDA
+
+
 @pytest.mark.parametrize(
     ("problem", "available", "requested", "message"),
     [
-        (NO_DRIVER, GPU_BUILD, "cuda", r'cuda was asked for.*no NVIDIA driver.*"voxport\[gpu\]"'),
-        (NO_DRIVER, GPU_BUILD, "tensorrt", "no NVIDIA driver"),
+        (NO_DRIVER, GPU_BUILD, "cuda", r'no NVIDIA driver; CUDA needs.*"voxport\[gpu\]"'),
+        (NO_DRIVER, GPU_BUILD, "tensorrt", "no NVIDIA driver; TensorRT needs.*install tensorrt"),
         (None, CPU_BUILD, "cuda", r'built without CUDA.*pip install "voxport\[gpu\]"'),
         (None, CPU_BUILD, "openvino", "pip install onnxruntime-openvino"),
         (None, CPU_BUILD, "xnnpack", "needs an onnxruntime that was built with it"),
     ],
 )
-def test_what_is_not_there_is_an_error(gpu, problem, available, requested, message):
+def test_why_not(gpu, problem, available, requested, message):
     gpu(problem)
-    with pytest.raises(ProviderUnavailableError, match=message):
-        providers.choose(requested, available)
+    assert re.search(message, providers.why_not(providers.full_name(requested), available))
+
+
+def test_why_not_of_what_is_there(gpu):
+    gpu(None)
+    assert providers.why_not(CPU, CPU_BUILD) is providers.why_not(CUDA, GPU_BUILD) is None
 
 
 def test_an_unknown_name():
     with pytest.raises(InputError, match=r"unknown provider 'gpu': expected auto, cpu, cuda"):
         providers.choose("gpu", CPU_BUILD)
+    with pytest.raises(InputError, match="unknown provider None"):
+        providers.choose(None, CPU_BUILD)
 
 
 def test_operators_that_a_provider_has_not_go_to_the_next():

@@ -9,6 +9,7 @@ import soundfile
 
 import voxport
 from support import data, fakes
+from voxport import memory
 from voxport.errors import AudioError, AudioNotFoundError, InferenceError, InputError
 from voxport.graph import EMISSION
 from voxport.recognizer import Recognizer
@@ -106,6 +107,37 @@ def test_a_batch_that_fails_is_tried_one_by_one():
     assert isinstance(outcomes[1].error, InferenceError)
     with pytest.raises(InferenceError, match=r"^inputs\[1\]: out of memory"):
         recognizer.transcribe([fakes.say("A"), fakes.say("ABCABCABC")])
+
+
+class Broken:
+    def read(self):
+        raise OSError(5, "Input/output error")
+
+
+def test_a_file_object_that_fails_stops_no_other(recognizer):
+    outcomes = list(recognizer.transcribe_each([Broken(), fakes.say("A")]))
+    assert str(outcomes[0].error) == "inputs[0]: cannot be read: Input/output error"
+    assert outcomes[0].error.reason == "cannot be read: Input/output error"
+    assert outcomes[1].transcript.text == "A"
+
+
+def test_an_error_without_a_name_gets_one(recognizer):
+    with pytest.raises(InputError, match=r"^inputs\[0\]: sample_rate must be"):
+        recognizer.transcribe([fakes.say("A")], "x")
+
+
+def test_what_cannot_fit_is_refused_before_it_is_run(backend, monkeypatch):
+    backend.provider = "CPUExecutionProvider"
+    recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend)
+    monkeypatch.setattr(memory, "available", lambda: 10**6)
+    short, long = fakes.say("A"), np.zeros(60_000, np.float32)
+    outcomes = list(recognizer.transcribe_each([short, long]))
+    assert outcomes[0].transcript.text == "A"
+    assert outcomes[1].error.reason.startswith("1 min 0 s needs more than 0.9 GB to run at once")
+    assert outcomes[1].error.subject == "inputs[1]"
+    assert max(map(max, backend.batches)) == len(short)
+    with pytest.raises(InferenceError, match=r"^the input: 1 min 0 s needs"):
+        recognizer.emission(long)
 
 
 @pytest.mark.parametrize("samples", [0, 1, fakes.RECEPTIVE_FIELD - 1])

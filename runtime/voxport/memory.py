@@ -1,0 +1,87 @@
+"""Whether a recording is clearly too long for the memory of this machine, before it is run.
+
+Attention compares every frame with every other, so that memory grows with the square of the length,
+and where there is too little of it the system kills the process without a word. Knows an estimate
+from below and what the system says is free; a recording that might fit is never refused.
+"""
+
+import math
+from pathlib import Path
+
+from voxport.manifest import ModelInfo
+
+# Both backends hold three float32 matrices of heads * frames**2 at their peak (measured: the model
+# "commands", 40 s and 80 s, 11.8 and 11.9 floats a frame**2 with its 4 heads). A manifest does not
+# tell the heads. Published models have 12 or 16 from 90 million parameters on; two thirds of that
+# are counted there, and 2 below, so that the estimate is too low by half rather than too high.
+_MATRICES = 3
+_FLOAT = 4  # bytes
+_LARGE = 80_000_000  # parameters
+
+_SAFETY = 3  # what a piece of the advised length needs, by the same estimate, is this much less
+
+
+def shortage(rows: int, samples: int, model: ModelInfo) -> str | None:
+    """Why a batch of `rows` of `samples` cannot run in the memory that is free here, or None."""
+    free = available()
+    per_pair = _MATRICES * _FLOAT * (8 if model.parameters >= _LARGE else 2)  # bytes a frame**2
+    needed = per_pair * rows * (samples / model.frame_stride) ** 2
+    if free is None or needed <= free:
+        return None
+    frames = math.sqrt(free / (_SAFETY * per_pair))
+    piece = max(1, int(frames * model.frame_stride / model.sample_rate) // 10 * 10)
+    return (
+        f"{_duration(samples / model.sample_rate)} needs more than {_gigabytes(needed)} to run at "
+        f"once, {_gigabytes(free)} are free; cut it into pieces of at most {_duration(piece)}"
+    )
+
+
+def available() -> int | None:
+    """Bytes that this process can still have at the most; None where the system does not tell."""
+    found = [_free(), _group_limit(), _process_limit()]
+    return min((size for size in found if size is not None), default=None)
+
+
+def _free() -> int | None:
+    """What the whole machine has left, memory that is swapped out included."""
+    fields: dict[str, int] = {}
+    for line in _text("/proc/meminfo").splitlines():
+        name, _, value = line.partition(":")
+        fields[name] = int(value.split()[0]) * 1024 if value.split() else 0
+    if "MemAvailable" not in fields:
+        return None
+    return fields["MemAvailable"] + fields.get("SwapFree", 0)
+
+
+def _group_limit() -> int | None:
+    """The limit of a container, without regard to what is used of it."""
+    paths = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    limits = [int(text) for path in paths if (text := _text(path).strip()).isdigit()]
+    return min(limits, default=None)
+
+
+def _process_limit() -> int | None:
+    """What ``ulimit -v`` leaves to this process as a whole."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
+
+
+def _duration(seconds: float) -> str:
+    """600.4 as "10 min 0 s"."""
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes} min {second} s" if minutes else f"{second} s"
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.1f} GB"

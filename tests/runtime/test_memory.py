@@ -1,0 +1,80 @@
+"""The estimate of what a recording needs: refuses what cannot fit, and nothing that does."""
+
+import dataclasses
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from support import fakes
+from voxport import memory
+
+RATE, STRIDE = 16_000, 320
+COMMANDS = fakes.model(sample_rate=RATE, frame_stride=STRIDE, parameters=2_600_000)
+BASE = dataclasses.replace(COMMANDS, parameters=94_000_000)
+
+
+@pytest.mark.parametrize(
+    ("model", "gigabytes", "seconds", "refused"),
+    [
+        (COMMANDS, 16, 60, False),
+        (COMMANDS, 16, 345, False),  # needs 14 GB
+        (COMMANDS, 16, 1200, True),
+        (BASE, 16, 60, False),
+        (BASE, 16, 205, False),  # needs 15 GB
+        (BASE, 16, 600, True),
+        (BASE, 1, 10, False),
+        (BASE, 1, 120, True),
+    ],
+)
+def test_shortage(monkeypatch, model, gigabytes, seconds, refused):
+    monkeypatch.setattr(memory, "available", lambda: gigabytes * 10**9)
+    assert bool(memory.shortage(1, seconds * RATE, model)) == refused
+
+
+def test_the_message_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
+    assert memory.shortage(1, 600 * RATE, BASE) == (
+        "10 min 0 s needs more than 86.4 GB to run at once, 16.0 GB are free; "
+        "cut it into pieces of at most 2 min 20 s"
+    )
+    assert memory.shortage(1, 140 * RATE, BASE) is None
+
+
+def test_where_nothing_is_known(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: None)
+    assert memory.shortage(1, 10**12, BASE) is None
+
+
+def test_available_here():
+    free = memory.available()
+    assert free is None or 10**7 < free < 10**14
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({"/proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 5 kB\nSwapFree: 1 kB\n"}, 6144),
+        ({"/proc/meminfo": "MemTotal: 9 kB\n"}, None),
+        ({"/sys/fs/cgroup/memory.max": "max\n"}, None),
+        ({"/sys/fs/cgroup/memory.max": "4096\n", "/proc/meminfo": "MemAvailable: 5 kB"}, 4096),
+        ({}, None),
+    ],
+)
+def test_what_the_system_says(monkeypatch, files, free):
+    monkeypatch.setattr(memory, "_text", lambda path: files.get(path, ""))
+    monkeypatch.setattr(memory, "_process_limit", lambda: None)
+    assert memory.available() == free
+
+
+def test_the_limit_of_a_shell():
+    code = "from voxport import memory; print(memory.available())"
+    limit = 4 * 10**9
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )
+    assert int(done.stdout) <= limit
