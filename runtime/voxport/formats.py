@@ -7,6 +7,7 @@ line feed. Knows nothing of where it is written to.
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from voxport.cues import Cue, cues
 from voxport.transcript import Transcript
@@ -19,12 +20,22 @@ def txt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
 
 def json_line(file: str, transcript: Transcript) -> str:
     """One object on one line: file, text, duration, words and tokens."""
-    return json.dumps({"file": file, **asdict(transcript)}, ensure_ascii=False) + "\n"
+    return _line({"file": file, **asdict(transcript)})
 
 
 def json_error(file: str, reason: str) -> str:
     """The line of a file that failed."""
-    return json.dumps({"file": file, "error": reason}, ensure_ascii=False) + "\n"
+    return _line({"file": file, "error": reason})
+
+
+def _line(content: dict[str, Any]) -> str:
+    """One line of JSON; a name that holds bytes that are no text has them as \\udc80 to \\udcff."""
+    line = json.dumps(content, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        line = json.dumps(content)
+    return line + "\n"
 
 
 def srt(file: str, transcript: Transcript) -> str:  # noqa: ARG001

@@ -1,8 +1,9 @@
 """Whether a recording is clearly too long for the memory of this machine, before it is run.
 
-Attention compares every frame with every other, so that memory grows with the square of the length,
-and where there is too little of it the system kills the process without a word. Knows an estimate
-from below and what the system says is free; a recording that might fit is never refused.
+Attention compares every frame with every other, so that onnxruntime's memory grows with the square
+of the length, and where there is too little of it the system kills the process without a word.
+Knows an estimate from below and what the system says is free; a recording that might fit is never
+refused.
 """
 
 import math
@@ -10,10 +11,10 @@ from pathlib import Path
 
 from voxport.manifest import ModelInfo
 
-# Both backends hold three float32 matrices of heads * frames**2 at their peak (measured: the model
-# "commands", 40 s and 80 s, 11.8 and 11.9 floats a frame**2 with its 4 heads). A manifest does not
-# tell the heads. Published models have 12 or 16 from 90 million parameters on; two thirds of that
-# are counted there, and 2 below, so that the estimate is too low by half rather than too high.
+# onnxruntime holds three float32 matrices of heads * frames**2 at its peak on the CPU (measured on
+# 40 s and 80 s with "commands", which has 4 heads: 11.9 and 11.8 floats a frame**2). A manifest
+# does not tell the heads. Published models have 12 or 16 from 90 million parameters on; 8 are
+# counted there, and 2 below, so that the estimate is too low by half rather than too high.
 _MATRICES = 3
 _FLOAT = 4  # bytes
 _LARGE = 80_000_000  # parameters

@@ -17,7 +17,7 @@ from voxport.batches import batches
 from voxport.errors import InferenceError, VoxportError
 from voxport.graph import DECODED, EMISSION, Backend, GraphOutput
 from voxport.inputs import AudioInput, Clip, name_of, read_clip
-from voxport.manifest import Artifact, Manifest
+from voxport.manifest import ONNX, Artifact, Manifest
 from voxport.transcript import Transcript, transcripts
 
 # A minute of padded audio: 3 000 frames, so that attention in a base model needs at most
@@ -59,6 +59,9 @@ class Recognizer:
         self.artifact = artifact
         self.provider = backend.provider  # what the backend really runs on
         self._backend = backend
+        # What `memory` knows is onnxruntime's use of the machine's memory; torch's attention is
+        # fused, and a device's memory is not known here.
+        self._shares_memory = artifact.kind == ONNX and self.provider.lower().startswith("cpu")
         self._model = manifest.model
         self._limit = max(1, int(min(batch_seconds * manifest.model.sample_rate, sys.maxsize)))
 
@@ -160,10 +163,8 @@ class Recognizer:
     def _run(self, clips: list[Clip], outputs: Sequence[str]) -> GraphOutput:
         lengths = np.array([len(clip.waveform) for clip in clips], np.int64)  # (B,)
         samples = max(int(lengths.max()), self._model.receptive_field)  # one frame at the least
-        if self.provider.lower().startswith("cpu"):  # a device's memory is not known here
-            shortage = memory.shortage(len(clips), samples, self._model)
-            if shortage:
-                raise InferenceError(shortage, clips[0].name)
+        if self._shares_memory and (shortage := memory.shortage(len(clips), samples, self._model)):
+            raise InferenceError(shortage, clips[0].name)
         waveform = np.zeros((len(clips), samples), np.float32)  # (B, S)
         for row, clip in enumerate(clips):
             waveform[row, : lengths[row]] = clip.waveform

@@ -52,6 +52,6 @@ def _load(point: EntryPoint) -> Reference:
         found: Any = point.load()
     except ImportError as error:
         raise MissingDependencyError(
-            f'the reference {point.name!r} needs {error.name}: pip install "voxport[export]"'
+            f'the reference {point.name!r} needs {error.name}: pip install "voxport[export,cpu]"'
         ) from error
     return cast("Reference", found)

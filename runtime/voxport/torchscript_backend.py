@@ -60,7 +60,7 @@ class TorchScriptBackend:
             raise InferenceError(
                 f"torch failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
                 f"{self._device}: {_last_line(error)} "
-                "(memory grows with the square of a recording's length: cut a long one)",
+                "(a long recording needs much memory: cut it)",
                 self._path.name,
             ) from error
 

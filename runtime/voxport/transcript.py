@@ -12,12 +12,13 @@ calibrated.
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # `voxport --help` lists the formats of a transcript, and loads no numpy
+    from numpy.typing import NDArray
 
-from voxport.graph import GraphOutput
-from voxport.manifest import ModelInfo
+    from voxport.graph import GraphOutput
+    from voxport.manifest import ModelInfo
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ class _Row:
     scores: list[float]
 
 
-def transcripts(output: GraphOutput, seconds: list[float], model: ModelInfo) -> list[Transcript]:
+def transcripts(
+    output: "GraphOutput", seconds: list[float], model: "ModelInfo"
+) -> list[Transcript]:
     """One transcript a row; `seconds` holds each row's duration."""
     texts = output.transcript
     if texts is None:
@@ -71,7 +74,7 @@ def transcripts(output: GraphOutput, seconds: list[float], model: ModelInfo) -> 
     ]
 
 
-def _row(output: GraphOutput, row: int) -> _Row:
+def _row(output: "GraphOutput", row: int) -> _Row:
     lengths, tokens, scores = output.token_lengths, output.tokens, output.token_scores
     starts, ends = output.token_starts, output.token_ends
     if lengths is None or tokens is None or scores is None or starts is None or ends is None:
@@ -80,11 +83,11 @@ def _row(output: GraphOutput, row: int) -> _Row:
     return _Row(*(_items(column[row, : int(lengths[row])]) for column in columns))
 
 
-def _items(column: NDArray[Any]) -> list[Any]:
+def _items(column: "NDArray[Any]") -> list[Any]:
     return column.tolist()
 
 
-def _transcript(text: str, row: _Row, duration: float, model: ModelInfo) -> Transcript:
+def _transcript(text: str, row: _Row, duration: float, model: "ModelInfo") -> Transcript:
     delimiter = model.word_delimiter
     labels = [model.labels[token] for token in row.tokens]
     tokens = tuple(

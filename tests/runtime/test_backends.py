@@ -56,10 +56,7 @@ def test_a_run_that_fails_is_told_once(exported, capfd):
 @pytest.mark.parametrize("error", [ImportError, OSError])
 def test_an_interrupted_import_is_no_missing_module(monkeypatch, error):
     def interrupt(name):
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt as cause:  # as pybind11 does
-            raise error("initialization failed") from cause
+        raise error("initialization failed") from KeyboardInterrupt()  # as pybind11 does
 
     monkeypatch.setattr("importlib.import_module", interrupt)
     with pytest.raises(KeyboardInterrupt):

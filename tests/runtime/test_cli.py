@@ -1,12 +1,16 @@
 """The command as a whole, and its small subcommands."""
 
 import json
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from support import data
 from voxport import __version__, cuda
 from voxport.cli import app
 from voxport.cli.commands import build
@@ -76,12 +80,77 @@ def test_a_command_of_another_distribution(monkeypatch):
 
 def test_a_command_whose_needs_are_missing(monkeypatch):
     command = offer(monkeypatch, "no_such_module:export")
-    assert "export" in run("--help", command=command).stdout
+    assert (
+        'export      Needs pip install "voxport[export,cpu]"'
+        in run("--help", command=command).stdout
+    )
     result = run("export", "MODEL", "-o", "x", command=command)
     assert result.exit_code == 1
     assert result.stderr == (
-        'voxport: error: voxport export needs no_such_module: pip install "voxport[export]"\n'
+        'voxport: error: voxport export needs no_such_module: pip install "voxport[export,cpu]"\n'
     )
+
+
+def test_export_without_torch(without):
+    without("torch")
+    command = build()
+    assert 'Needs pip install "voxport[export,cpu]"' in run("--help", command=command).stdout
+    result = run("export", "MODEL", "-o", "x", command=command)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("voxport: error: voxport export needs torch: pip install")
+
+
+# Streams: a process of its own, whose caller has filled or closed them.
+
+
+def shell(line, *args):
+    code = "import sys; from voxport.cli import main; main()"
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {line}', "sh", sys.executable, "-c", code, *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["inspect"],
+        ["inspect", "--json"],
+        ["verify"],
+        ["doctor"],
+        ["transcribe", data.SAMPLES / "yes.flac"],
+        ["transcribe", data.SAMPLES / "yes.flac", "-f", "json"],
+        ["--help"],
+        ["--version"],
+        ["inspect", "--help"],
+    ],
+    ids=lambda args: "-".join(map(str, args[:1] + args[2:])),
+)
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("> /dev/full", "No space left on device"), (">&-", "Bad file descriptor")],
+)
+def test_output_that_cannot_be_written(exported, args, line, reason):
+    name, *rest = args
+    needs_package = name in ("inspect", "verify", "transcribe") and "--help" not in rest
+    done = shell(line, name, *([exported] if needs_package else []), *rest)
+    assert done.returncode == 1
+    assert done.stderr == f"voxport: error: standard output cannot be written: {reason}\n"
+
+
+def test_standard_input_that_is_closed(exported):
+    done = shell("<&-", "transcribe", exported, "-")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "-: cannot be read: Bad file descriptor\n"
+
+
+def test_nobody_listens(exported):
+    done = shell("2>&-", "transcribe", exported, "no.wav", data.SAMPLES / "yes.flac")
+    assert done.returncode == 1
+    assert done.stdout.count("\n") == 1
 
 
 # inspect
@@ -127,4 +196,5 @@ def test_doctor_where_nothing_works(without):
     without("onnxruntime")
     result = run("doctor")
     assert result.exit_code == 1
-    assert "voxport[cpu]" in result.stdout
+    assert result.stdout.count("voxport[cpu]") == 1
+    assert "  cpu, cuda, tensorrt, openvino does not work\n" in result.stdout

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import voxport
 from support import data
 from voxport import cuda
 from voxport.cli import app
+from voxport.cli.output import Progress, bases
 
 YES, SEVEN = data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav"
 
@@ -135,7 +137,11 @@ REFUSED = [
     ([YES, "--nonsense"], 2, "--nonsense"),
     ([YES, "--provider", "gpu"], 2, "unknown provider 'gpu'"),
     ([YES, SEVEN, "--format", "srt"], 2, "--output-dir"),
-    ([YES, YES.with_suffix(".wav"), "-o", "out"], 2, "would both be written to"),
+    ([YES, "--batch-seconds", "inf"], 2, "not a finite number"),
+    ([YES, "--batch-seconds", "nan"], 2, "--batch-seconds"),
+    ([YES, "-o", ""], 2, "the name is empty"),
+    ([YES, ""], 2, "the name is empty"),
+    (["-", YES, "-"], 2, "standard input (-) can be read once"),
     ([YES, "--precision", "int8"], 1, "holds no int8 artifact, only: fp32 onnx, fp32 torchscript"),
     ([YES, "--provider", "openvino"], 1, "openvino was asked for and cannot run here"),
 ]
@@ -219,6 +225,60 @@ def test_documents_of_several_files(exported, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["seven.vtt", "yes.vtt"]
 
 
+NAMES = [
+    (["a.wav", "b.wav"], ["a.txt", "b.txt"]),
+    (["a.wav", "./a.wav", "a.wav"], ["a.txt", "a.txt", "a.txt"]),
+    (["bed/x.flac", "bird/x.flac", "y.flac"], ["bed/x.txt", "bird/x.txt", "y.txt"]),
+    (["x.wav", "x.flac"], ["x.wav.txt", "x.flac.txt"]),
+    (["a/x.wav", "a/x.flac", "b/x.wav"], ["x.wav.txt", "x.flac.txt", "x.txt"]),
+    (["1/a/x.wav", "2/a/x.wav", "3/b/x.wav"], ["1/a/x.txt", "2/a/x.txt", "b/x.txt"]),
+    (["-", "/r/stdin.wav"], ["stdin.txt", "r/stdin.txt"]),
+    (["/x.wav", "/r/x.wav"], ["x.txt", "r/x.txt"]),
+    (["a.b.wav", "a.c.wav", ".hidden"], ["a.b.txt", "a.c.txt", ".hidden.txt"]),
+]
+
+
+@pytest.mark.parametrize(("audio", "names"), NAMES)
+def test_names_in_the_folder(audio, names):
+    found = bases(audio)
+    assert [f"{found[name]}.txt" for name in audio] == names
+
+
+def test_recordings_of_one_name(exported, spoken, tmp_path):
+    for folder, path in (("bed", YES), ("bird", SEVEN)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"x{path.suffix}").write_bytes(path.read_bytes())
+    bed, bird = tmp_path / "bed" / "x.flac", tmp_path / "bird" / "x.wav"
+    result = run(exported, bed, bird, bed, "-o", tmp_path / "out")
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "out" / "bed" / "x.txt").read_text() == f"{spoken[0]}\n"
+    assert (tmp_path / "out" / "bird" / "x.txt").read_text() == f"{spoken[1]}\n"
+
+
+def test_a_target_that_cannot_be_written_stops_no_other(exported, tmp_path):
+    (tmp_path / "yes.txt").mkdir()
+    result = run(exported, YES, SEVEN, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{YES}: {tmp_path}/yes.txt: cannot be written: ")
+    assert (tmp_path / "seven.txt").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["seven.txt", "yes.txt"]
+
+
+def test_the_longest_name(exported, tmp_path):
+    path = tmp_path / f"{'x' * 250}.flac"
+    path.write_bytes(YES.read_bytes())
+    assert run(exported, path, "-o", tmp_path / "out").exit_code == 0
+    assert [item.name for item in (tmp_path / "out").iterdir()] == [f"{'x' * 250}.txt"]
+
+
+def test_the_counter_leaves_the_line_to_messages(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with Progress(2, free=True) as progress:
+        progress.step()
+        progress.clear()
+    assert capsys.readouterr().err == "\r1 of 2 files" + 2 * "\r\x1b[K"
+
+
 def test_a_folder_that_cannot_be_written(exported, tmp_path):
     (tmp_path / "file").touch()
     result = run(exported, YES, "-o", tmp_path / "file" / "out")
@@ -275,8 +335,28 @@ def test_nothing_on_standard_input(exported):
     assert done.stderr == b"-: the file is empty (0 bytes)\n"
 
 
-def test_a_name_that_is_no_text(exported, tmp_path):
-    name = os.fsencode(tmp_path) + b"/\xff.wav"
-    done = subprocess.run([*command(exported), name], capture_output=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith(name + b": there is no such file")
+NAME = b"\xff-\xc3\xa9.flac"  # one byte that is no text, and one letter that is not ASCII
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_names_that_are_no_text(exported, spoken, tmp_path, locale):
+    name, missing = (os.fsencode(tmp_path) + b"/" + part for part in (NAME, b"no-" + NAME))
+    Path(os.fsdecode(name)).write_bytes(YES.read_bytes())
+    settings = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    def output(*args):
+        return subprocess.run(
+            [*command(exported), *args, name, missing, SEVEN],
+            capture_output=True,
+            check=False,
+            env=settings,
+        )
+
+    done = output()
+    assert (done.returncode, done.stderr) == (1, missing + b": there is no such file\n")
+    assert done.stdout.decode() == f"{spoken[0]}\n{spoken[1]}\n"
+    lines = [json.loads(line) for line in output("-f", "json").stdout.splitlines()]
+    assert [line.get("text") for line in lines] == [spoken[0], None, spoken[1]]
+    output("-o", tmp_path / "out")
+    names = [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()]
+    assert sorted(names) == [b"seven.txt", NAME.replace(b".flac", b".txt")]

@@ -24,6 +24,13 @@ def test_no_gpu(monkeypatch):
     assert 'pip install "voxport[gpu]"' in found["cuda"].reason
 
 
+def test_tensorrt_has_a_reason_of_its_own(monkeypatch):
+    monkeypatch.setattr(cuda, "problem", lambda: "there is no NVIDIA driver")
+    found = {provider.name: provider.reason for provider in doctor.examine().providers}
+    assert "pip install tensorrt" in found["tensorrt"]
+    assert "tensorrt" not in found["cuda"].lower()
+
+
 def test_without_onnxruntime(without):
     without("onnxruntime")
     report = doctor.examine()

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -35,6 +36,13 @@ NOTHING = Transcript(text="", duration=1.0)
 def test_documents(form, said, nothing):
     assert FORMATS[form]("a.wav", SAID) == said
     assert FORMATS[form]("a.wav", NOTHING) == nothing
+
+
+def test_names_that_are_no_text():
+    name = os.fsdecode(b"\xff-\xc3\xa9.wav")
+    for line in (FORMATS["json"](name, SAID), json_error(name, "there is none")):
+        line.encode()
+        assert json.loads(line)["file"] == name
 
 
 def test_json():

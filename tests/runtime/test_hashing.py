@@ -1,6 +1,6 @@
 import pytest
 
-from voxport.errors import IntegrityError, PackageNotFoundError
+from voxport.errors import IntegrityError, PackageError, PackageNotFoundError
 from voxport.hashing import check, file_entry, sha256_file
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
@@ -27,6 +27,15 @@ def test_changed_byte(tmp_path, entry):
 def test_changed_size(tmp_path, entry):
     (tmp_path / "a.txt").write_bytes(b"abcd")
     with pytest.raises(IntegrityError, match=r"a\.txt.*expected 3 bytes, found 4 bytes"):
+        check(tmp_path, entry)
+
+
+def test_without_rights(tmp_path, entry, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(PackageError, match=r"a\.txt: cannot be read: Permission denied"):
         check(tmp_path, entry)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from voxport import library
-from voxport.errors import PackageNotFoundError, UnknownModelError
+from voxport.errors import InputError, PackageError, PackageNotFoundError, UnknownModelError
 
 
 @pytest.fixture
@@ -55,6 +55,21 @@ def test_none_shipped(ships, monkeypatch, tmp_path):
 def test_no_such_folder(ships):
     with pytest.raises(PackageNotFoundError, match=r"build/x: there is no such folder"):
         library.find("build/x")
+
+
+def test_a_folder_without_rights(ships, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(library, "shipped", list)
+    monkeypatch.setattr("pathlib.Path.is_dir", refuse)
+    with pytest.raises(PackageError, match="build/x: cannot be read: Permission denied"):
+        library.find("build/x")
+
+
+def test_an_empty_name(ships):
+    with pytest.raises(InputError, match="expected a package's folder"):
+        library.find("")
 
 
 def test_a_file_is_no_package(ships):

@@ -50,6 +50,39 @@ def test_without_torch(exported, without):
     assert "model.ts: skipped: the TorchScript artifact needs torch" in result.stdout
 
 
+def test_where_nothing_can_run(exported, without):
+    without("torch", "onnxruntime")
+    result = run(exported)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("voxport: error: no artifact can run here: running an ONNX")
+    assert "voxport[cpu]" in result.stderr
+    assert "pip install torch" in result.stderr
+    assert "--artifact" not in result.output  # verify has no such option
+
+
+def test_long_names_are_shortened_visibly(exported, tmp_path):
+    pytest.importorskip("torchaudio")
+    path = tmp_path / f"{'long-' * 20}yes.flac"
+    path.write_bytes((data.SAMPLES / "yes.flac").read_bytes())
+    result = run(exported, "--against", "eager", "--audio", path)
+    assert f"  …{str(path)[-39:]}  equal" in result.stdout
+
+
+@pytest.mark.parametrize("what", ["pathlib.Path.iterdir", "pathlib.Path.stat", "pathlib.Path.open"])
+def test_without_rights(exported, monkeypatch, what):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    manifest = read_manifest(exported)
+    monkeypatch.setattr("voxport.library.find", lambda _: exported)
+    monkeypatch.setattr("voxport.verify.read_manifest", lambda _: manifest)
+    monkeypatch.setattr(what, refuse)
+    result = run(exported)
+    assert result.exit_code == 1
+    assert "cannot be read: Permission denied" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_flipped_byte_in_any_file(package, name):
     content = bytearray((package / name).read_bytes())
@@ -160,7 +193,7 @@ def test_an_unknown_reference(exported):
 
 def test_a_reference_whose_needs_are_missing(exported, monkeypatch):
     offer(monkeypatch, "no_such_module:answer")
-    with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[export\]"'):
+    with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[export,cpu\]"'):
         verify(exported, "other")
 
 

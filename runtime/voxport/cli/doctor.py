@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from itertools import groupby
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,9 +39,10 @@ def _print(report: "Report") -> None:
         typer.echo(f"  {name:16} {version or 'not installed'}")
     typer.echo(f"\nGPU\n  {report.gpu}")
     typer.echo("\nproviders")
-    for provider in report.providers:
-        typer.echo(f"  {provider.name:16} {'works' if provider.works else 'does not work'}")
-        if provider.reason:
-            typer.echo(fill(provider.reason, 79, initial_indent=_NOTE, subsequent_indent=_NOTE))
+    for reason, providers in groupby(report.providers, key=lambda provider: provider.reason):
+        names = ", ".join(provider.name for provider in providers)
+        typer.echo(f"  {names:16} {'does not work' if reason else 'works'}")
+        if reason:
+            typer.echo(fill(reason, 79, initial_indent=_NOTE, subsequent_indent=_NOTE))
     typer.echo("\nshipped models")
     typer.echo(f"  {', '.join(report.models) or 'none'}")

@@ -1,16 +1,35 @@
 """Options that several subcommands share."""
 
-from enum import Enum
+import math
+from collections.abc import Callable, Collection
 from typing import Annotated, TypeAlias
 
 import typer
 
 
-class Kind(str, Enum):
-    """The kinds of artifact."""
+def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
+    """A callback that refuses every value but these."""
 
-    onnx = "onnx"
-    torchscript = "torchscript"
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in names:
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}")
+        return value
+
+    return check
+
+
+def not_empty(value: str | None) -> str | None:
+    """A callback that refuses the empty string, which pathlib takes for the current folder."""
+    if value == "":
+        raise typer.BadParameter("the name is empty")
+    return value
+
+
+def finite(value: float) -> float:
+    """A callback that refuses inf and nan, which are floats too."""
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
 
 
 def _provider(value: str) -> str:
@@ -29,6 +48,7 @@ Package: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="PACKAGE",
+        callback=not_empty,
         help="A folder that `voxport export` wrote, or the name of a shipped model (commands).",
         show_default=False,
     ),

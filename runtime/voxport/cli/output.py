@@ -3,17 +3,20 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from voxport.errors import OutputError
+from voxport.errors import OutputError, accessing
 
 if TYPE_CHECKING:
     from voxport.transcript import Transcript
+
+_CANNOT = "cannot be written"
 
 
 class Output(Protocol):
@@ -37,7 +40,7 @@ class StandardOutput:
         """Print a document."""
         from voxport.formats import FORMATS
 
-        _print(FORMATS[self._form](file, transcript))
+        typer.echo(FORMATS[self._form](file, transcript), nl=False)
 
     def fail(self, file: str, reason: str) -> None:
         """Report a file: in its line of JSON, else on stderr."""
@@ -46,7 +49,7 @@ class StandardOutput:
             return
         from voxport.formats import json_error
 
-        _print(json_error(file, reason))
+        typer.echo(json_error(file, reason), nl=False)
 
 
 class FolderOutput:
@@ -54,9 +57,9 @@ class FolderOutput:
 
     def __init__(self, folder: Path, form: str, audio: Sequence[str]) -> None:
         self._form = form
-        self._paths = _paths(folder, form, audio)
+        self._paths = {name: folder / f"{base}.{form}" for name, base in bases(audio).items()}
         self.free_terminal = True
-        with _writing(folder):
+        with accessing(folder, OutputError, _CANNOT):
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()  # say now, not after an hour, that it fails
 
@@ -65,8 +68,9 @@ class FolderOutput:
         from voxport.formats import FORMATS
 
         path = self._paths[file]
-        with _writing(path):
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with accessing(path, OutputError, _CANNOT):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".voxport-{os.getpid()}.tmp")
             try:
                 temporary.write_text(FORMATS[self._form](file, transcript), encoding="utf-8")
                 temporary.replace(path)
@@ -78,47 +82,80 @@ class FolderOutput:
         _report(file, reason)
 
 
-def _paths(folder: Path, form: str, audio: Sequence[str]) -> dict[str, Path]:
-    """The file for each recording; two for one file would be a lost transcript."""
-    paths: dict[str, Path] = {}
-    owners: dict[Path, str] = {}
-    for file in audio:
-        path = folder / f"{'stdin' if file == '-' else Path(file).stem}.{form}"
-        other = owners.setdefault(path, file)
-        if other != file:
-            raise typer.BadParameter(f"{other} and {file} would both be written to {path}")
-        paths[file] = path
-    return paths
+def bases(audio: Sequence[str]) -> dict[str, Path]:
+    """What each recording's text is called, without the format's ending.
+
+    That is the recording's name without its ending. Where two would have one name, they keep their
+    endings if they lie in one folder, and as many of their folders as tell them apart if not.
+    """
+    files = {name: _absolute(name) for name in audio}
+    owners = Counter(_stem(path) for path in set(files.values()))
+    stems = {name: path if owners[_stem(path)] > 1 else _stem(path) for name, path in files.items()}
+    depths = dict.fromkeys(stems, 1)
+    while clashes := _clashes(stems, depths):
+        for name in clashes:
+            depths[name] += 1
+    return {name: _last(path, depths[name]) for name, path in stems.items()}
 
 
-@contextmanager
-def _writing(path: Path) -> Generator[None, None, None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+def _absolute(name: str) -> Path:
+    if name == "-":
+        return Path("stdin")
+    return Path(os.path.abspath(name))  # noqa: PTH100 (links keep their names)
 
 
-@contextmanager
-def progress(total: int, free: bool) -> Generator[Callable[[], None], None, None]:
+def _stem(path: Path) -> Path:
+    return path.parent / path.stem
+
+
+def _clashes(paths: dict[str, Path], depths: dict[str, int]) -> list[str]:
+    """Those of the names that have another's short path and could have a longer one."""
+    owners: dict[Path, set[Path]] = {}
+    for name, path in paths.items():
+        owners.setdefault(_last(path, depths[name]), set()).add(path)
+    return [
+        name
+        for name, path in paths.items()
+        if len(owners[_last(path, depths[name])]) > 1 and depths[name] < len(_parts(path))
+    ]
+
+
+def _last(path: Path, count: int) -> Path:
+    return Path(*_parts(path)[-count:])
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return path.parts[1:] if path.anchor else path.parts
+
+
+class Progress:
     """A counter of files on stderr, where that is a terminal and there are several."""
-    done = 0
-    shown = free and total > 1 and sys.stderr.isatty()
 
-    def step() -> None:
-        nonlocal done
-        done += 1
-        if shown:
-            typer.echo(f"\r{done} of {total} files", nl=False, err=True)
+    def __init__(self, total: int, free: bool) -> None:
+        self._total = total
+        self._done = 0
+        self._is_shown = free and total > 1 and sys.stderr.isatty()
 
-    yield step
-    if shown:
-        typer.echo("\r\x1b[K", nl=False, err=True)
+    def __enter__(self) -> "Progress":
+        return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self.clear()
 
-def _print(text: str) -> None:
-    typer.echo(text, nl=False)
-    sys.stdout.flush()
+    def step(self) -> None:
+        """Count one more."""
+        self._done += 1
+        self._say(f"\r{self._done} of {self._total} files")
+
+    def clear(self) -> None:
+        """Leave the line to a message."""
+        self._say("\r\x1b[K")
+
+    def _say(self, text: str) -> None:
+        if self._is_shown:
+            typer.echo(text, nl=False, err=True)
 
 
 def _report(file: str, reason: str) -> None:

@@ -2,30 +2,29 @@
 
 import sys
 from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
-from voxport.cli.options import Kind, Package, Provider
-from voxport.cli.output import FolderOutput, Output, StandardOutput, progress
+from voxport.cli.options import Package, Provider, finite, not_empty, one_of
+from voxport.cli.output import FolderOutput, Output, Progress, StandardOutput
+from voxport.errors import OutputError
+from voxport.formats import FORMATS
+from voxport.manifest import KINDS
 
 if TYPE_CHECKING:
-    from voxport.recognizer import Recognizer
+    from voxport.recognizer import Outcome, Recognizer
+
+_ONE_RECORDING = ("srt", "vtt", "tsv")
 
 
-class Format(str, Enum):
-    """What is printed."""
-
-    txt = "txt"
-    json = "json"
-    srt = "srt"
-    vtt = "vtt"
-    tsv = "tsv"
-
-
-_ONE_RECORDING = (Format.srt, Format.vtt, Format.tsv)
+def _audio(names: list[str]) -> list[str]:
+    for name in names:
+        not_empty(name)
+    if names.count("-") > 1:
+        raise typer.BadParameter("standard input (-) can be read once")
+    return names
 
 
 def transcribe(
@@ -34,33 +33,43 @@ def transcribe(
         list[str],
         typer.Argument(
             metavar="AUDIO",
+            callback=_audio,
             help="Audio files: wav, flac, ogg, opus, mp3, aiff …; - is standard input.",
             show_default=False,
         ),
     ],
     form: Annotated[
-        Format,
+        str,
         typer.Option(
             "--format",
             "-f",
+            metavar=f"[{'|'.join(FORMATS)}]",
+            callback=one_of(FORMATS),
             help="txt: one line a file. json: one object a line, with the times and scores of "
             "words and tokens. srt, vtt, tsv: one document a recording, so several need -o.",
         ),
-    ] = Format.txt,
+    ] = "txt",
     output_dir: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output-dir",
             "-o",
             metavar="DIR",
+            callback=not_empty,
             help="Write DIR/NAME.FORMAT for each NAME.wav instead of printing; each file is "
-            "whole or not there.",
+            "whole or not there. Recordings of one name are told apart by their folders "
+            "(DIR/bed/x.txt, DIR/bird/x.txt), in one folder by their endings (DIR/x.flac.txt).",
             show_default=False,
         ),
     ] = None,
     artifact: Annotated[
-        Kind | None,
-        typer.Option(help="Which artifact of the package to run.", show_default="ONNX if there"),
+        str | None,
+        typer.Option(
+            metavar=f"[{'|'.join(KINDS)}]",
+            callback=one_of(KINDS),
+            help="Which artifact of the package to run.",
+            show_default="ONNX if there",
+        ),
     ] = None,
     precision: Annotated[
         str | None,
@@ -80,7 +89,10 @@ def transcribe(
         typer.Option(
             min=1.0,
             metavar="S",
-            help="Seconds of audio, padding included, that run at once; more takes more memory.",
+            callback=finite,
+            help="Seconds of audio, padding included, that run together; more takes more memory. "
+            "A longer recording runs alone and as a whole, and the memory for that grows with the "
+            "square of its length: cut those of more than some minutes.",
         ),
     ] = 60.0,
 ) -> None:
@@ -96,13 +108,15 @@ def transcribe(
       voxport transcribe build/base960h *.flac --format vtt -o subtitles
       ffmpeg -i talk.mp4 -f wav - | voxport transcribe build/base960h -
     """
+    if output_dir is not None:
+        audio = list(dict.fromkeys(audio))
     output = _output(audio, form, output_dir)
     from voxport.loading import load
 
     recognizer = load(
         package,
         provider,
-        artifact.value if artifact else None,
+        artifact,
         precision,
         threads,
         batch_seconds=batch_seconds,
@@ -111,29 +125,40 @@ def transcribe(
         raise typer.Exit(1)
 
 
-def _output(audio: list[str], form: Format, folder: Path | None) -> Output:
+def _output(audio: list[str], form: str, folder: str | None) -> Output:
     if folder is not None:
-        return FolderOutput(folder, form.value, audio)
+        return FolderOutput(Path(folder), form, audio)
     if len(audio) > 1 and form in _ONE_RECORDING:
         raise typer.BadParameter(
-            f"{form.value} is one document a recording: give --output-dir DIR, and each of the "
+            f"{form} is one document a recording: give --output-dir DIR, and each of the "
             f"{len(audio)} files gets its own"
         )
-    return StandardOutput(form.value)
+    return StandardOutput(form)
 
 
 def _transcribe(recognizer: "Recognizer", audio: list[str], output: Output) -> bool:
     """Whether every file was transcribed."""
     failed = 0
-    with progress(len(audio), output.free_terminal) as step:
+    with Progress(len(audio), output.free_terminal) as progress:
         for name, outcome in zip(audio, recognizer.transcribe_each(_inputs(audio)), strict=True):
-            if outcome.transcript is not None:
-                output.write(name, outcome.transcript)
-            else:
+            reason = _write(output, name, outcome)
+            if reason is not None:
                 failed += 1
-                output.fail(name, outcome.error.reason if outcome.error else "no answer")
-            step()
+                progress.clear()
+                output.fail(name, reason)
+            progress.step()
     return not failed
+
+
+def _write(output: Output, name: str, outcome: "Outcome") -> str | None:
+    """Why there is no transcript, or none where it should be written."""
+    if outcome.transcript is None:
+        return outcome.error.reason if outcome.error else "no answer"
+    try:
+        output.write(name, outcome.transcript)
+    except OutputError as error:
+        return str(error)
+    return None
 
 
 def _inputs(audio: list[str]) -> Iterator[str | BinaryIO]:

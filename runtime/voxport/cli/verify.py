@@ -78,6 +78,9 @@ def _print(report: "Report") -> None:
         typer.echo(f"{skipped.artifact}: skipped: {skipped.reason}")
     if report.ok:
         typer.echo("verified")
+    elif report.skipped and not report.checks:
+        reasons = "; ".join(dict.fromkeys(skipped.reason for skipped in report.skipped))
+        typer.echo(f"voxport: error: no artifact can run here: {reasons}", err=True)
     else:
         typer.echo("voxport: error: the package does not verify", err=True)
 
@@ -89,8 +92,12 @@ def _print_artifact(artifact: str, checks: "list[Check]") -> None:
     for check in checks:
         verdict = "equal" if check.ok else "DIFFERENT"
         typer.echo(
-            f"  {check.recording[-width:]:{width}}  {verdict:9}  emission within "
+            f"  {_shortened(check.recording, width):{width}}  {verdict:9}  emission within "
             f"{check.difference:.1e} (limit {check.tolerance:.1e})"
         )
         if check.problem:
             typer.echo(f"{artifact}: {check.recording}: {check.problem}", err=True)
+
+
+def _shortened(name: str, width: int) -> str:
+    return name if len(name) <= width else f"…{name[1 - width :]}"
