@@ -65,7 +65,7 @@ def choose_artifact(
         wanted = " ".join(part for part in (precision, kind, "artifact") if part)
         listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
         raise ArtifactUnavailableError(
-            f"{folder}: holds no {wanted}, only: {listed or 'none'}; `voxport export` writes others"
+            f"holds no {wanted}, only: {listed or 'none'}; `voxport export` writes others", folder
         )
     return min(fitting, key=lambda item: (KINDS.index(item.kind), item.precision != "fp32"))
 

@@ -101,8 +101,9 @@ def _expected(
     golden = [] if audio else [_golden(folder, clip) for clip in manifest.golden]
     if not golden and not audio:
         raise VerificationError(
-            f"{folder}: holds no golden clips: give recordings and a reference "
-            "(--against eager --audio FILE_OR_DIR)"
+            "holds no golden clips: give recordings and a reference "
+            "(--against eager --audio FILE_OR_DIR)",
+            folder,
         )
     if against is None:
         return golden

@@ -1,5 +1,6 @@
 """The command as a whole, and its small subcommands."""
 
+import codecs
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from support import data
 from voxport import __version__, cuda
 from voxport.cli import app
-from voxport.cli.commands import build
+from voxport.cli.commands import _as_bytes, build
 
 
 def run(*args, command=app):
@@ -153,6 +154,12 @@ def test_nobody_listens(exported):
     assert done.stdout.count("\n") == 1
 
 
+def test_what_a_terminal_cannot_show():
+    codecs.register_error("voxport", _as_bytes)
+    assert "é \udcff".encode("latin-1", "voxport") == b"\xe9 \xff"
+    assert "日".encode("latin-1", "voxport") == b"\\u65e5"
+
+
 # inspect
 
 
@@ -197,4 +204,4 @@ def test_doctor_where_nothing_works(without):
     result = run("doctor")
     assert result.exit_code == 1
     assert result.stdout.count("voxport[cpu]") == 1
-    assert "  cpu, cuda, tensorrt, openvino does not work\n" in result.stdout
+    assert "  cpu, cuda, tensorrt, openvino do not work\n" in result.stdout

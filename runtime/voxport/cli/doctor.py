@@ -39,9 +39,12 @@ def _print(report: "Report") -> None:
         typer.echo(f"  {name:16} {version or 'not installed'}")
     typer.echo(f"\nGPU\n  {report.gpu}")
     typer.echo("\nproviders")
-    for reason, providers in groupby(report.providers, key=lambda provider: provider.reason):
-        names = ", ".join(provider.name for provider in providers)
-        typer.echo(f"  {names:16} {'does not work' if reason else 'works'}")
+    for (works, reason), providers in groupby(report.providers, lambda x: (x.works, x.reason)):
+        names = [provider.name for provider in providers]
+        verdict = "work" if works else "do not work"
+        if len(names) == 1:
+            verdict = "works" if works else "does not work"
+        typer.echo(f"  {', '.join(names):16} {verdict}")
         if reason:
             typer.echo(fill(reason, 79, initial_indent=_NOTE, subsequent_indent=_NOTE))
     typer.echo("\nshipped models")

@@ -151,7 +151,7 @@ def _transcribe(recognizer: "Recognizer", audio: list[str], output: Output) -> b
 
 
 def _write(output: Output, name: str, outcome: "Outcome") -> str | None:
-    """Why there is no transcript, or none where it should be written."""
+    """Write the transcript; the reason if there is none, or if it cannot be written."""
     if outcome.transcript is None:
         return outcome.error.reason if outcome.error else "no answer"
     try:
