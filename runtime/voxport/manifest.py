@@ -197,6 +197,7 @@ def _check_consistency(manifest: Manifest) -> None:
         raise ManifestError(f"model.blank is {model.blank} of {len(model.labels)} labels")
     if model.word_delimiter is not None and model.word_delimiter not in model.labels:
         raise ManifestError(f"model.word_delimiter {model.word_delimiter!r} is not a label")
+    _check_outputs(manifest)
     artifacts = [artifact.path for artifact in manifest.artifacts]
     for item in manifest.parity:
         if item.artifact not in artifacts:
@@ -204,6 +205,17 @@ def _check_consistency(manifest: Manifest) -> None:
     paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
     for path in {path for path in paths if paths.count(path) > 1}:
         raise ManifestError(f"the file {path!r} is listed twice")
+
+
+def _check_outputs(manifest: Manifest) -> None:
+    """Labels that are fewer than the model's would end in the middle of a transcript."""
+    labels = len(manifest.model.labels)
+    for artifact in manifest.artifacts:
+        for output in artifact.outputs:
+            if output.name == "emission" and output.shape[-1:] != (labels,):
+                raise ManifestError(
+                    f"{artifact.path} gives an emission of {list(output.shape)} for {labels} labels"
+                )
 
 
 def _manifest(fields: Fields) -> Manifest:

@@ -132,6 +132,7 @@ BROKEN = [
     ("artifacts.0.sha256", "AB" * 32, r"artifacts\[0\].sha256 must be 64 hexadecimal digits"),
     ("artifacts.0.outputs.0.shape.0", -3, r"outputs\[0\].shape\[0\]"),
     ("parity.0.cer", "0", r"parity\[0\].cer must be a finite number"),
+    ("artifacts.0.outputs.0.shape.2", 5, r"gives an emission of \['batch', 'frames', 5\] for 3"),
     ("parity.0.artifact", "other.onnx", "parity names 'other.onnx', which is not an artifact"),
     ("artifacts.0.path", "../model.onnx", "must be a plain file name"),
     ("artifacts.0.path", "/etc/passwd", "must be a plain file name"),
@@ -155,7 +156,13 @@ def test_a_broken_field_is_named(path, value, message):
 
 
 # What JSON Schema cannot say: where one field is judged by another.
-ACROSS = ("model.blank is", "is not a label", "is not an artifact", "listed twice")
+ACROSS = (
+    "model.blank is",
+    "is not a label",
+    "is not an artifact",
+    "gives an emission",
+    "listed twice",
+)
 
 
 @pytest.mark.parametrize(
