@@ -13,8 +13,7 @@ import torch
 import torchaudio
 from torchaudio.pipelines import Wav2Vec2ASRBundle
 
-# The head of an untrained model is so flat that rounding would decide the greedy path.
-HEAD_SCALE = 20.0
+SPREAD = 4.0  # standard deviation of a label's logit over the frames of something like speech
 
 
 def narrow(bundle: Wav2Vec2ASRBundle) -> Wav2Vec2ASRBundle:
@@ -37,16 +36,36 @@ def narrow(bundle: Wav2Vec2ASRBundle) -> Wav2Vec2ASRBundle:
 def put_weights(bundle: Wav2Vec2ASRBundle, torch_home: Path, seed: int = 0) -> None:
     """Write seeded weights where ``bundle.get_model()`` finds them under ``TORCH_HOME``."""
     torch.manual_seed(seed)
-    state = torchaudio.models.wav2vec2_model(**bundle._params).state_dict()
-    for name, tensor in state.items():
+    model = torchaudio.models.wav2vec2_model(**bundle._params).eval()
+    for name, tensor in model.state_dict().items():
         if tensor.ndim == 1 and "feature_extractor" in name:
             tensor.add_(torch.randn_like(tensor), alpha=0.2)  # norms that do something
+    enliven(model, bundle._normalize_waveform)
+    state = model.state_dict()
     removed = bundle._remove_aux_axis
     rows = [i for i in range(bundle._params["aux_num_out"] + len(removed)) if i not in removed]
     for name in ("aux.weight", "aux.bias"):
-        kept = state[name] * HEAD_SCALE
+        kept = state[name]
         state[name] = kept.new_zeros((len(rows) + len(removed), *kept.shape[1:]))
         state[name][rows] = kept
     path = torch_home / "hub" / "checkpoints" / Path(urlparse(bundle._path).path).name
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, path)
+
+
+@torch.no_grad()
+def enliven(model: torchaudio.models.Wav2Vec2Model, normalize: bool) -> None:
+    """Centre and scale the head, so that more than rounding decides the greedy path.
+
+    The frames of an untrained model differ little from each other: its head gives the same label
+    to all of them, or one that rounding decides.
+    """
+    samples = torch.arange(32_000)
+    loudness = 0.05 + torch.sin(2 * torch.pi * 3 * samples / 16_000).clamp(min=0)  # syllables
+    waveform = (torch.randn(32_000).cumsum(0) * 0.01 * loudness)[None]
+    if normalize:
+        waveform = torch.nn.functional.layer_norm(waveform, waveform.shape)
+    logits = model(waveform)[0][0]  # [frames, labels]
+    scale = SPREAD / logits.std(dim=0)
+    model.aux.weight.mul_(scale[:, None])
+    model.aux.bias.sub_(logits.mean(dim=0)).mul_(scale)
