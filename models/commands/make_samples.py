@@ -1,7 +1,7 @@
 """Makes `samples/`: short recordings in several formats, for demonstrations and tests.
 
 Every one is synthesised here (espeak-ng, flite, festival), so the folder carries no third
-party's recording. The voices and settings are fixed; run it again and the same files come out.
+party's recording. The voices and settings are fixed; run it again and the same audio comes out.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ SAMPLES = (
     Sample("stop.flac", "STOP", flite("rms", "stop")),
     Sample("seven.wav", "SEVEN", espeak("en-us+m3", "seven"), rate=8_000),
     Sample("one-two-three.flac", "ONE TWO THREE", flite("slt", "one, two, three", 1.1)),
-    Sample("left-right.flac", "LEFT RIGHT", festival("voice_cmu_us_slt_arctic_hts")),
+    Sample("left-right.flac", "LEFT RIGHT", festival("voice_ked_diphone")),
     Sample("go-up.ogg", "GO UP", flite("rms", "go, up")),
     Sample("computer.flac", "COMPUTER", flite("slt", "computer"), rate=44_100, channels=2),
     Sample("four-zero-nine.flac", "FOUR ZERO NINE", espeak("en-gb+f2", "four, zero, nine", 130)),
-    Sample("no-down-off-on.flac", "NO DOWN OFF ON", flite("awb", "no, down, off, on", 1.1)),
+    Sample("no-down-off-on.flac", "NO DOWN OFF ON", espeak("en-us+f3", "no, down, off, on")),
     Sample("noise.flac", "", ()),
 )
 

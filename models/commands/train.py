@@ -184,7 +184,10 @@ class Trainer:
         state = torch.load(path, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
+        bases = [group["base"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
+        for group, base in zip(self.optimizer.param_groups, bases, strict=True):
+            group["base"] = base  # --rate may differ from before
         self.steps.value, self.audio_s.value, self.spent_s.value = state["progress"]
 
     def rate(self) -> float:
@@ -304,7 +307,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=100, help="stage two, spent in steps")
     parser.add_argument("--front-end-minutes", type=float, default=4)
     parser.add_argument("--evaluate-minutes", type=float, default=8)
-    parser.add_argument("--seconds", type=float, default=48, help="audio a step")
+    parser.add_argument("--seconds", type=float, default=32, help="audio a step")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--mask", type=float, default=0.12, help="share of frames hidden")
