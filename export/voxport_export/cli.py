@@ -88,15 +88,12 @@ def export(
             f'voxport export needs {error.name}: pip install "voxport[export,cpu]"'
         ) from error
 
-    from voxport.audio import audio_files
+    from voxport.cli.options import recordings
 
-    recordings = [file for path in audio or () for file in audio_files(path)]
-    if audio and not recordings:
-        raise typer.BadParameter(f"no audio files in {', '.join(map(str, audio))}")
     options = Options(
         formats=tuple(dict.fromkeys(f.value for f in formats)),
         precision=precision.value,
-        audio=tuple(recordings),
+        audio=tuple(recordings(audio or [])),
     )
     with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
         manifest = export_package(model, output, options, step=_step)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -30,6 +31,16 @@ def finite(value: float) -> float:
     if not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value
+
+
+def recordings(audio: Collection[Path]) -> list[Path]:
+    """The audio files that --audio FILE_OR_DIR means; folders are searched."""
+    from voxport.audio import audio_files
+
+    found = [file for path in audio for file in audio_files(path)]
+    if audio and not found:
+        raise typer.BadParameter(f"no audio files in {', '.join(map(str, audio))}")
+    return found
 
 
 def _provider(value: str) -> str:

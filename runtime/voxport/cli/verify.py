@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxport.cli.options import Package, Provider
+from voxport.cli.options import Package, Provider, recordings
 
 if TYPE_CHECKING:
     from voxport.comparison import Check
@@ -50,19 +50,10 @@ def verify(
     from voxport import library
     from voxport.verify import verify as run
 
-    report = run(library.find(package), against, _recordings(audio or []), provider)
+    report = run(library.find(package), against, recordings(audio or []), provider)
     _print(report)
     if not report.ok:
         raise typer.Exit(1)
-
-
-def _recordings(audio: list[Path]) -> list[Path]:
-    from voxport.audio import audio_files
-
-    found = [file for path in audio for file in audio_files(path)]
-    if audio and not found:
-        raise typer.BadParameter(f"no audio files in {', '.join(map(str, audio))}")
-    return found
 
 
 def _print(report: "Report") -> None:
