@@ -52,13 +52,13 @@ class Transcript:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One row of the graph's output without its padding: N items each."""
+class Path:
+    """A greedy path: N tokens and the frames that each was read from."""
 
     tokens: list[int]  # indices into the labels
     starts: list[int]  # frames
     ends: list[int]  # frames, exclusive
-    scores: list[float]
+    scores: list[float]  # mean posterior
 
 
 def transcripts(
@@ -69,27 +69,17 @@ def transcripts(
     if texts is None:
         raise TypeError("transcripts() needs every decoded output of the graph")
     return [
-        _transcript(texts[row], _row(output, row), duration, model)
+        transcript(_path(output, row), duration, model, texts[row])
         for row, duration in enumerate(seconds)
     ]
 
 
-def _row(output: "GraphOutput", row: int) -> _Row:
-    lengths, tokens, scores = output.token_lengths, output.tokens, output.token_scores
-    starts, ends = output.token_starts, output.token_ends
-    if lengths is None or tokens is None or scores is None or starts is None or ends is None:
-        raise TypeError("transcripts() needs every decoded output of the graph")
-    columns = (tokens, starts, ends, scores)
-    return _Row(*(_items(column[row, : int(lengths[row])]) for column in columns))
-
-
-def _items(column: "NDArray[Any]") -> list[Any]:
-    return column.tolist()
-
-
-def _transcript(text: str, row: _Row, duration: float, model: "ModelInfo") -> Transcript:
+def transcript(
+    path: Path, duration: float, model: "ModelInfo", text: str | None = None
+) -> Transcript:
+    """What a path of a recording of `duration` seconds says; `text` where the graph joined it."""
     delimiter = model.word_delimiter
-    labels = [model.labels[token] for token in row.tokens]
+    labels = [model.labels[token] for token in path.tokens]
     tokens = tuple(
         Token(
             text=" " if label == delimiter else label,
@@ -97,16 +87,32 @@ def _transcript(text: str, row: _Row, duration: float, model: "ModelInfo") -> Tr
             end=min(end * model.frame_stride / model.sample_rate, duration),
             score=score,
         )
-        for label, start, end, score in zip(labels, row.starts, row.ends, row.scores, strict=True)
+        for label, start, end, score in zip(
+            labels, path.starts, path.ends, path.scores, strict=True
+        )
     )
-    frames = [end - start for start, end in zip(row.starts, row.ends, strict=True)]
+    frames = [end - start for start, end in zip(path.starts, path.ends, strict=True)]
     runs = groupby(
         range(len(labels)), key=lambda i: delimiter is not None and labels[i] == delimiter
     )
     words = tuple(
         _word([(tokens[i], frames[i]) for i in run]) for is_gap, run in runs if not is_gap
     )
-    return Transcript(text, duration, words, tokens)
+    joined = "".join(token.text for token in tokens)
+    return Transcript(joined if text is None else text, duration, words, tokens)
+
+
+def _path(output: "GraphOutput", row: int) -> Path:
+    lengths, tokens, scores = output.token_lengths, output.tokens, output.token_scores
+    starts, ends = output.token_starts, output.token_ends
+    if lengths is None or tokens is None or scores is None or starts is None or ends is None:
+        raise TypeError("transcripts() needs every decoded output of the graph")
+    columns = (tokens, starts, ends, scores)
+    return Path(*(_items(column[row, : int(lengths[row])]) for column in columns))
+
+
+def _items(column: "NDArray[Any]") -> list[Any]:
+    return column.tolist()
 
 
 def _word(run: list[tuple[Token, int]]) -> Word:

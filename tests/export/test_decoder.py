@@ -1,4 +1,4 @@
-"""The graph's decoder against torchaudio's tutorial decoder: eager, TorchScript and ONNX."""
+"""The graph's decoder, and the runtime's, against the decoder of torchaudio's tutorial."""
 
 import numpy as np
 import onnx_ir as ir
@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from voxport import greedy
 from voxport_export.graph.decoder import GreedyDecoder
 from voxport_export.onnx_transcript import append_transcript
 from voxport_export.quiet import quiet_onnx_exporter, quiet_torchscript
@@ -158,6 +159,15 @@ def check_row(emission, values, expected):
         assert start == 0 or path[start - 1] != token
         assert end == len(path) or path[end] != token
         np.testing.assert_allclose(score, posterior[start:end, token].mean(), rtol=1e-5)
+    check_numpy(emission, [column[:count] for column in (tokens, starts, ends, scores)])
+
+
+def check_numpy(emission, columns):
+    """The runtime's decoder gives what the graph's gives."""
+    path = greedy.decode(emission.numpy(), BLANK)
+    for found, expected in zip((path.tokens, path.starts, path.ends), columns[:3], strict=True):
+        assert found == expected.tolist()
+    np.testing.assert_allclose(path.scores, columns[3], atol=1e-6)
 
 
 def test_blank_may_be_any_label():
