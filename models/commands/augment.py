@@ -104,6 +104,10 @@ def microphone(frequencies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.3:
         edge = rng.uniform(60, 320)
         decibels = decibels - np.clip((edge - frequencies) / 5, 0, 40)
+    if rng.random() < 0.5:  # bands gone, as SpecAugment hides them: no formant may be relied on
+        for _ in range(int(rng.integers(1, 3))):
+            inside = np.abs(octave - rng.uniform(2, 7.5)) < rng.uniform(0.05, 0.35)
+            decibels = decibels - inside * rng.uniform(10, 40)
     return 10 ** (decibels / 20)
 
 
@@ -155,7 +159,7 @@ def transmit(
     count = len(waveform)
     size = scipy.fft.next_fast_len(count + 6400, real=True)
     spectrum = scipy.fft.rfft(waveform, size)
-    if rng.random() < 0.5:
+    if rng.random() < 0.45:
         response = surroundings.rooms[int(rng.integers(len(surroundings.rooms)))]
         spectrum = spectrum * scipy.fft.rfft(response, size)
     coarse = np.linspace(0, SAMPLE_RATE / 2, 1601, dtype=np.float32)

@@ -19,14 +19,14 @@ DIGITS = {word.upper() for word in DIGIT_WORDS}
 
 # Share of the clips drawn from each group. Digits by many people are few and worth repeating.
 SHARES = {
-    "commands/command": 0.31,
-    "commands/digit": 0.11,
-    "commands/other": 0.06,
-    "digits/digit": 0.12,
-    "keywords": 0.18,
-    "words": 0.06,
-    "phrases": 0.06,
-    "synthesis": 0.10,
+    "commands/command": 0.33,
+    "commands/digit": 0.12,
+    "commands/other": 0.09,
+    "digits/digit": 0.10,
+    "keywords": 0.14,
+    "words": 0.04,
+    "phrases": 0.04,
+    "synthesis": 0.14,
 }
 
 # CTC learns a double letter late (GLAS, MIROR): two key words are drawn more often.
@@ -44,9 +44,10 @@ LENGTHS = (
 
 @dataclass(frozen=True)
 class Batch:
-    """Utterances of one length."""
+    """Utterances of one length; the second half of the rows says the same words at the same times
+    as the first, heard through other microphones, rooms and noise."""
 
-    waveform: np.ndarray  # float32 (rows, samples)
+    waveform: np.ndarray  # float32 (rows, samples), an even number of rows
     transcripts: list[str]
 
 
@@ -137,13 +138,13 @@ class Composer:
         waveform = clip.waveform[start:end].astype(np.float32)
         speech = clip.waveform[clip.start : clip.end].astype(np.float32)
         if clip.source == "synthesis":
-            factor = np.exp(rng.uniform(-0.25, 0.2))
+            factor = np.exp(rng.uniform(-0.28, 0.22))
         else:
-            factor = np.exp(rng.uniform(-0.17, 0.17))
+            factor = np.exp(rng.uniform(-0.22, 0.22))
         if rng.random() < 0.85:
             waveform = change_speed(waveform, factor)
-        if rng.random() < 0.3:
-            waveform = change_tempo(waveform, float(np.exp(rng.uniform(-0.22, 0.22))))
+        if rng.random() < 0.4:
+            waveform = change_tempo(waveform, float(np.exp(rng.uniform(-0.25, 0.25))))
         edge = min(80, len(waveform) // 4)  # 5 ms fades, so that joins do not click
         waveform[:edge] *= np.linspace(0, 1, edge, dtype=np.float32)
         waveform[len(waveform) - edge :] *= np.linspace(1, 0, edge, dtype=np.float32)
@@ -202,21 +203,24 @@ class Composer:
             out = transmit(out, self.surroundings, rng)
         return record(out, rng)
 
-    def row(self, count: int) -> tuple[np.ndarray, str]:
-        """One utterance as a microphone would give it, and its transcript."""
-        rng = self.rng
-        if rng.random() < 0.08:
-            return self.nothing(count), ""
-        waveform, transcript = self.speech(count)
-        if not transcript:
-            return self.nothing(count), ""
-        if rng.random() < 0.55:
+    def heard(self, waveform: np.ndarray) -> np.ndarray:
+        """Speech as some microphone would give it."""
+        rng, count = self.rng, len(waveform)
+        if rng.random() < 0.65:
             waveform = transmit(waveform, self.surroundings, rng)
         if rng.random() < 0.65:
             decibels = rng.uniform(5, 35) if rng.random() < 0.7 else rng.uniform(35, 60)
             noise = self.surroundings.noise(count, rng, True)
             waveform = waveform + noise * 10 ** (-(decibels + 3) / 20)
-        return record(waveform, rng), transcript
+        return record(waveform, rng)
+
+    def pair(self, count: int) -> tuple[np.ndarray, np.ndarray, str]:
+        """One utterance heard twice, and its transcript."""
+        if self.rng.random() >= 0.08:
+            waveform, transcript = self.speech(count)
+            if transcript:
+                return self.heard(waveform), self.heard(waveform), transcript
+        return self.nothing(count), self.nothing(count), ""
 
     def batch(self, seconds: float, longest: float) -> Batch:
         """About `seconds` of audio in rows of one length, none over `longest` seconds."""
@@ -225,5 +229,6 @@ class Composer:
         _, low, high = LENGTHS[int(rng.choice(len(LENGTHS), p=shares / shares.sum()))]
         low, high = min(low, longest), min(high, longest)
         count = round_length(np.exp(rng.uniform(np.log(low), np.log(high))))
-        rows = [self.row(count) for _ in range(int(np.clip(seconds * SAMPLE_RATE / count, 4, 80)))]
-        return Batch(np.stack([waveform for waveform, _ in rows]), [text for _, text in rows])
+        pairs = int(np.clip(seconds * SAMPLE_RATE / count / 2, 2, 40))
+        first, second, transcripts = zip(*[self.pair(count) for _ in range(pairs)], strict=True)
+        return Batch(np.stack(first + second), list(transcripts) * 2)

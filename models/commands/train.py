@@ -61,8 +61,16 @@ def mask_features(features: Tensor, share: float) -> Tensor:
     return features.masked_fill(hidden.unsqueeze(-1), 0.0)
 
 
-def ctc_loss(model: Wav2Vec2Model, batch: Batch, mask: float) -> Tensor:
-    """CTC in nats a letter, with a share of the frames hidden."""
+def disagreement(scores: Tensor) -> Tensor:
+    """How far two views of the same utterances are from one another: each is drawn to where the
+    other stands (CR-CTC, Yao et al. 2024); log-probabilities (frames, 2 * rows, labels), summed."""
+    first, second = scores.chunk(2, dim=1)
+    targets = torch.cat([second, first], dim=1).detach()
+    return F.kl_div(scores, targets, reduction="sum", log_target=True)
+
+
+def loss_of(model: Wav2Vec2Model, batch: Batch, mask: float, consistency: float) -> Tensor:
+    """CTC in nats a letter, with a share of the frames hidden, and the two views' disagreement."""
     waveform = torch.from_numpy(batch.waveform)
     with torch.autocast("cpu", torch.bfloat16):
         features, _ = model.feature_extractor(waveform, None)
@@ -76,7 +84,8 @@ def ctc_loss(model: Wav2Vec2Model, batch: Batch, mask: float) -> Tensor:
     losses = F.ctc_loss(
         scores, torch.cat(targets), frames, target_lengths, reduction="none", zero_infinity=True
     )
-    return losses.sum() / (target_lengths + 1).sum()  # nats a letter
+    total = losses.sum() + consistency * disagreement(scores)
+    return total / (target_lengths + 1).sum()  # nats a letter
 
 
 def parameter_groups(model: Wav2Vec2Model, rate: float) -> list[dict]:
@@ -202,7 +211,7 @@ class Trainer:
         factor = self.rate()
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * factor
-        loss = ctc_loss(self.model, batch, self.options.mask)
+        loss = loss_of(self.model, batch, self.options.mask, self.options.consistency)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
@@ -311,6 +320,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--mask", type=float, default=0.12, help="share of frames hidden")
+    parser.add_argument(
+        "--consistency", type=float, default=0.2, help="weight of two views' disagreement"
+    )
     parser.add_argument("--short-steps", type=int, default=1500, help="steps on short rows first")
     parser.add_argument("--weights", type=Path, help="start stage two from these weights")
     parser.add_argument("--every-speaker", action="store_true", help="hold nobody out")
