@@ -77,12 +77,13 @@ def export_package(
             normalize_eps=source.normalize_eps,
             log_probs=source.log_probs,
         )
+    field = graph.backbone.receptive_field
     with step("Asking eager torchaudio"):
         recordings = at_rate(files, source.sample_rate)
-        expected = [ask(source, one, graph.receptive_field) for one in recordings]
+        expected = [ask(source, one, field) for one in recordings]
     if not any(len(one.emission) for one in expected):
         raise ExportError(
-            f"the recordings are too short to compare on: none has the {graph.receptive_field} "
+            f"the recordings are too short to compare on: none has the {field} "
             f"samples at {source.sample_rate} Hz that make a frame"
         )
     job = _Job(source, graph, expected, options, step)
@@ -135,7 +136,7 @@ class _Job:
 
 def _example(graph: RecognizerGraph) -> tuple[Tensor, Tensor]:
     """Noise to trace with: two rows of 40 receptive fields, one of them half as long."""
-    samples = 40 * graph.receptive_field
+    samples = 40 * graph.backbone.receptive_field
     noise = torch.randn(2, samples, generator=torch.Generator().manual_seed(0))
     return noise, torch.tensor([samples, samples // 2])
 
@@ -149,8 +150,8 @@ def _describe(source: Source, graph: RecognizerGraph) -> ModelInfo:
         blank=source.blank,
         word_delimiter=source.word_delimiter,
         sample_rate=source.sample_rate,
-        frame_stride=graph.frame_stride,
-        receptive_field=graph.receptive_field,
+        frame_stride=graph.backbone.frame_stride,
+        receptive_field=graph.backbone.receptive_field,
         normalize_waveform=source.normalize_eps is not None,
         emission="log_probs" if source.log_probs else "logits",
         parameters=source.parameters,

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torchaudio
 
-from voxport_export.graph.recognizer import RecognizerGraph, geometry
+from voxport_export.graph.backbone import geometry
+from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
 
 LAYERS = [(24, 10, 5), *[(24, 3, 2)] * 4, *[(24, 2, 2)] * 2]
@@ -43,7 +44,7 @@ FAMILIES = {
 def test_equals_torchaudio(family, normalize_eps):
     model = make_model(**family)
     graph = RecognizerGraph(model, blank=0, normalize_eps=normalize_eps)
-    for samples in (graph.receptive_field, 5_000, 16_001):
+    for samples in (graph.backbone.receptive_field, 5_000, 16_001):
         waveform = make_row(samples)[None]
         output = graph(waveform, torch.tensor([samples]))
         if normalize_eps:

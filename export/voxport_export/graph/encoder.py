@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchaudio.models.wav2vec2 import components
+from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 
 from voxport_export.adapter import AdaptedLayer
+from voxport_export.graph.positions import Gate, RelativePositions
 
 # Added to the score of a key that is padding. exp() of it is exactly 0 beside any real score,
 # and unlike -inf it leaves a row without valid keys finite.
@@ -49,22 +51,43 @@ class PositionalConv(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention with one input projection."""
+    """Multi-head self-attention with one input projection; WavLM's adds its gated positions."""
 
-    def __init__(self, attention: components.SelfAttention):
+    def __init__(self, attention: components.SelfAttention | WavLMSelfAttention):
         super().__init__()
         self.heads, self.width = attention.num_heads, attention.head_dim
-        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
-        self.weight = nn.Parameter(torch.cat([p.weight.detach() for p in parts]))
-        self.bias = nn.Parameter(torch.cat([p.bias.detach() for p in parts]))
-        self.out = attention.out_proj
+        self.gate = Gate(attention) if isinstance(attention, WavLMSelfAttention) else None
+        weight, bias = _input_projection(attention)
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        inner = attention.attention if isinstance(attention, WavLMSelfAttention) else attention
+        self.out = inner.out_proj
 
-    def forward(self, x: Tensor, key_bias: Tensor) -> Tensor:
-        """Map x [batch, frames, D] to the same; key_bias is [batch, 1, 1, frames]."""
+    def forward(self, x: Tensor, key_bias: Tensor, positions: Tensor | None) -> Tensor:
+        """Map x [batch, frames, D] to the same.
+
+        Args:
+            x: [batch, frames, D].
+            key_bias: [batch, 1, 1, frames], added to each score of a key.
+            positions: [heads, frames, frames], a score of each query and key; WavLM only.
+        """
+        if self.gate is not None and positions is not None:
+            key_bias = self.gate(x) * positions + key_bias
         qkv = F.linear(x, self.weight, self.bias).unflatten(-1, (3, self.heads, self.width))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [batch, heads, frames, width]
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=key_bias)
         return self.out(y.transpose(1, 2).flatten(2))
+
+
+def _input_projection(
+    attention: components.SelfAttention | WavLMSelfAttention,
+) -> tuple[Tensor, Tensor]:
+    """Put queries, keys and values into one product: weight [3 * D, D] and bias [3 * D]."""
+    if isinstance(attention, WavLMSelfAttention):
+        inner = attention.attention
+        return inner.in_proj_weight.detach(), inner.in_proj_bias.detach()
+    parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+    weights, biases = zip(*((p.weight.detach(), p.bias.detach()) for p in parts), strict=True)
+    return torch.cat(weights), torch.cat(biases)
 
 
 class EncoderLayer(nn.Module):
@@ -76,7 +99,9 @@ class EncoderLayer(nn.Module):
         if isinstance(layer, AdaptedLayer):
             layer, self.adapter = layer.layer, layer.adapter
         feed_forward = cast("components.FeedForward", layer.feed_forward)
-        self.attention = SelfAttention(cast("components.SelfAttention", layer.attention))
+        self.attention = SelfAttention(
+            cast("components.SelfAttention | WavLMSelfAttention", layer.attention)
+        )
         self.layer_norm = layer.layer_norm
         self.final_layer_norm = layer.final_layer_norm
         self.intermediate = feed_forward.intermediate_dense
@@ -87,12 +112,12 @@ class EncoderLayer(nn.Module):
         """Map x [..., D] to the same shape."""
         return self.output(F.gelu(self.intermediate(x)))
 
-    def forward(self, x: Tensor, key_bias: Tensor) -> Tensor:
-        """Map x [batch, frames, D] to the same; key_bias is [batch, 1, 1, frames]."""
+    def forward(self, x: Tensor, key_bias: Tensor, positions: Tensor | None) -> Tensor:
+        """Map x [batch, frames, D] to the same; the rest is as ``SelfAttention`` takes it."""
         if self.layer_norm_first:
-            x = x + self.attention(self.layer_norm(x), key_bias)
+            x = x + self.attention(self.layer_norm(x), key_bias, positions)
             return self.adapter(x + self.feed_forward(self.final_layer_norm(x)))
-        x = self.layer_norm(x + self.attention(x, key_bias))
+        x = self.layer_norm(x + self.attention(x, key_bias, positions))
         return self.adapter(self.final_layer_norm(x + self.feed_forward(x)))
 
 
@@ -111,17 +136,25 @@ class Encoder(nn.Module):
         self.layer_norm = transformer.layer_norm
         # In torchaudio the transformer's flag is the opposite of its layers'.
         self.norm_inputs = transformer.layer_norm_first
-        layers = cast("Iterable[components.EncoderLayer | AdaptedLayer]", transformer.layers)
+        layers = list(cast("Iterable[components.EncoderLayer | AdaptedLayer]", transformer.layers))
         self.layers = nn.ModuleList(EncoderLayer(layer) for layer in layers)
+        self.relative = RelativePositions.of(layers)
 
-    def forward(self, features: Tensor, valid: Tensor) -> Tensor:
-        """Map features [batch, frames, C] and valid [batch, frames] to [batch, frames, D]."""
+    def forward(self, features: Tensor, valid: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Map features [batch, frames, C] and valid [batch, frames] to hidden states.
+
+        Returns:
+            The output of every layer, and the encoder's own, each [batch, frames, D].
+        """
         x = self.projection(self.norm(features))
         x = x.where(valid.unsqueeze(-1), x.new_zeros(()))
         x = x + self.positions(x)
         if self.norm_inputs:
             x = self.layer_norm(x)
         key_bias = (~valid).to(x.dtype)[:, None, None, :] * MASKED
+        positions = None if self.relative is None else self.relative(valid)
+        outputs: list[Tensor] = []
         for layer in self.layers:
-            x = layer(x, key_bias)
-        return x if self.norm_inputs else self.layer_norm(x)
+            x = layer(x, key_bias, positions)
+            outputs.append(x)
+        return outputs, x if self.norm_inputs else self.layer_norm(x)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torchaudio.models import Wav2Vec2Model
-from torchaudio.models.wav2vec2 import components
 
+from voxport_export.graph.backbone import Backbone, Hidden
 from voxport_export.graph.decoder import GreedyDecoder
-from voxport_export.graph.encoder import Encoder
-from voxport_export.graph.frontend import FeatureExtractor, NormalizeWaveform
-from voxport_export.graph.ramp import ramp
 
 
 class Outputs(NamedTuple):
@@ -50,44 +46,21 @@ class RecognizerGraph(nn.Module):
         super().__init__()
         if model.aux is None:
             raise ValueError("the model has no CTC head (aux); only models fine-tuned for ASR fit")
-        self.normalize = None if normalize_eps is None else NormalizeWaveform(normalize_eps)
-        self.extractor = FeatureExtractor(
-            cast("nn.ModuleList", model.feature_extractor.conv_layers)
-        )
-        self.encoder = Encoder(cast("components.Encoder", model.encoder))
+        self.backbone = Backbone(model, normalize_eps)
         self.head = model.aux
         self.decoder = GreedyDecoder(blank)
         self.log_probs = log_probs
-        self.frame_stride, self.receptive_field = geometry(self.extractor.geometry)
         self.eval().requires_grad_(requires_grad=False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> Outputs:
-        """Recognise waveform float32 [batch, samples] of lengths int64 [batch].
+        """Recognise waveform float32 [batch, samples] of lengths int64 [batch]."""
+        return self.decode(self.backbone(waveform, lengths))
 
-        Samples at or past a row's length are ignored, whatever they hold. One receptive field of
-        silence is appended so that every layer has at least one frame, however short the input;
-        no valid frame reaches into it, and its frames are cut off again.
-        """
-        frames = ramp(self.extractor.frames_of(ramp(waveform)))
-        padded = F.pad(waveform, (0, self.receptive_field))
-        valid = F.pad(ramp(waveform) < lengths.unsqueeze(1), (0, self.receptive_field))
-        padded = padded.where(valid, padded.new_zeros(()))
-        if self.normalize is not None:
-            padded = self.normalize(padded, valid)
-
-        features, valid = self.extractor(padded, valid)
-        emission = self.head(self.encoder(features, valid))
+    def decode(self, hidden: Hidden) -> Outputs:
+        """Map hidden states to the emission and its greedy path."""
+        emission = self.head(hidden.output)
         if self.log_probs:
             emission = torch.log_softmax(emission, dim=-1)
-        emission = emission.where(valid.unsqueeze(-1), emission.new_zeros(()))
-        path = self.decoder(emission, valid)
-        return Outputs(emission.index_select(1, frames), valid.sum(dim=1), *path)
-
-
-def geometry(layers: list[tuple[int, int]]) -> tuple[int, int]:
-    """Return (frame stride, receptive field) in samples of stacked (kernel, stride) layers."""
-    stride, field = 1, 1
-    for kernel, step in layers:
-        field += (kernel - 1) * stride
-        stride *= step
-    return stride, field
+        emission = emission.where(hidden.valid.unsqueeze(-1), emission.new_zeros(()))
+        path = self.decoder(emission, hidden.valid)
+        return Outputs(emission.index_select(1, hidden.frames), hidden.valid.sum(dim=1), *path)

@@ -1,0 +1,68 @@
+"""Waveform to hidden states: what a recogniser and a feature extractor have in common."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchaudio.models import Wav2Vec2Model
+from torchaudio.models.wav2vec2 import components
+
+from voxport_export.graph.encoder import Encoder
+from voxport_export.graph.frontend import FeatureExtractor, NormalizeWaveform
+from voxport_export.graph.ramp import ramp
+
+
+class Hidden(NamedTuple):
+    """What the backbone makes of a batch; frames past a row's length hold no meaning."""
+
+    layers: list[Tensor]  # of every transformer layer: float32 [batch, frames, D]
+    output: Tensor  # of the encoder as a whole: float32 [batch, frames, D]
+    valid: Tensor  # bool [batch, frames]
+    frames: Tensor  # int64: those frames that lie within the samples given
+
+
+class Backbone(nn.Module):
+    """torchaudio's model up to its head, batch-exact.
+
+    Args:
+        model: the eager model; its weights are shared where their layout allows, never changed.
+        normalize_eps: normalise each waveform with this epsilon under the root of the variance;
+            None leaves it as it is.
+    """
+
+    def __init__(self, model: Wav2Vec2Model, normalize_eps: float | None = None):
+        super().__init__()
+        self.normalize = None if normalize_eps is None else NormalizeWaveform(normalize_eps)
+        self.extractor = FeatureExtractor(
+            cast("nn.ModuleList", model.feature_extractor.conv_layers)
+        )
+        self.encoder = Encoder(cast("components.Encoder", model.encoder))
+        self.frame_stride, self.receptive_field = geometry(self.extractor.geometry)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> Hidden:
+        """Map waveform float32 [batch, samples] of lengths int64 [batch].
+
+        Samples at or past a row's length are ignored, whatever they hold. One receptive field of
+        silence is appended so that every layer has at least one frame, however short the input;
+        no valid frame reaches into it, and ``frames`` leaves its frames out.
+        """
+        frames = ramp(self.extractor.frames_of(ramp(waveform)))
+        padded = F.pad(waveform, (0, self.receptive_field))
+        valid = F.pad(ramp(waveform) < lengths.unsqueeze(1), (0, self.receptive_field))
+        padded = padded.where(valid, padded.new_zeros(()))
+        if self.normalize is not None:
+            padded = self.normalize(padded, valid)
+        features, valid = self.extractor(padded, valid)
+        layers, output = self.encoder(features, valid)
+        return Hidden(layers, output, valid, frames)
+
+
+def geometry(layers: list[tuple[int, int]]) -> tuple[int, int]:
+    """Return (frame stride, receptive field) in samples of stacked (kernel, stride) layers."""
+    stride, field = 1, 1
+    for kernel, step in layers:
+        field += (kernel - 1) * stride
+        stride *= step
+    return stride, field
