@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchaudio
 
-from voxport_export.graph.backbone import geometry
+from voxport_export.graph.frontend import geometry
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
 

@@ -39,7 +39,8 @@ class Backbone(nn.Module):
             cast("nn.ModuleList", model.feature_extractor.conv_layers)
         )
         self.encoder = Encoder(cast("components.Encoder", model.encoder))
-        self.frame_stride, self.receptive_field = geometry(self.extractor.geometry)
+        self.frame_stride = self.extractor.stride
+        self.receptive_field = self.extractor.receptive_field
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> Hidden:
         """Map waveform float32 [batch, samples] of lengths int64 [batch].
@@ -57,12 +58,3 @@ class Backbone(nn.Module):
         features, valid = self.extractor(padded, valid)
         layers, output = self.encoder(features, valid)
         return Hidden(layers, output, valid, frames)
-
-
-def geometry(layers: list[tuple[int, int]]) -> tuple[int, int]:
-    """Return (frame stride, receptive field) in samples of stacked (kernel, stride) layers."""
-    stride, field = 1, 1
-    for kernel, step in layers:
-        field += (kernel - 1) * stride
-        stride *= step
-    return stride, field

@@ -1,8 +1,8 @@
 """Waveform to features: masking, normalisation and the strided convolutions.
 
-Everything is channels-last. A convolution of kernel k and stride s is k strided slices, a
-concatenation and one matrix product; the slices have constant bounds because
-``torch.onnx.export`` cannot keep bounds that are computed from a shape.
+Everything is channels-last, so that a convolution is one or two matrix products on views of its
+input. Slices have constant bounds because ``torch.onnx.export`` cannot keep bounds that are
+computed from a shape.
 
 Statistics (of the waveform, of the first GroupNorm) are taken over a row's valid part only,
 which is what makes the answer independent of padding and neighbours.
@@ -10,11 +10,14 @@ which is what makes the answer independent of padding and neighbours.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from voxport_export.graph.blocks import Blocks
+from voxport_export.graph.ramp import ramp
 
 
 def windows(x: Tensor, kernel: int, stride: int) -> Tensor:
@@ -70,21 +73,63 @@ class NormalizeWaveform(nn.Module):
         return centred * torch.rsqrt(variance + self.eps).float()
 
 
+class StridedConv(nn.Module):
+    """A strided convolution over time as matrix products on views of its input.
+
+    With stride s, s neighbouring frames are one row of a view of the input that costs nothing. A
+    kernel of k covers ceil(k / s) of these rows, the last perhaps in part: one product each, added.
+    A single channel is laid out under one product instead, as adding would cost more than it.
+    """
+
+    def __init__(self, conv: nn.Conv1d):
+        super().__init__()
+        kernel, self.stride = conv.kernel_size[0], conv.stride[0]
+        self.rows = -(-kernel // self.stride)  # that a frame hears
+        weight = conv.weight.detach().permute(2, 1, 0).flatten(0, 1)  # [k * in, out]
+        step = self.stride * conv.in_channels
+        if conv.in_channels == 1:
+            step *= self.rows
+            weight = F.pad(weight, (0, 0, 0, step - kernel))
+        self.weights = nn.ParameterList(part.clone() for part in weight.split(step))
+        self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach())
+
+    def frames_for(self, frames: int) -> int:
+        """How many frames it takes in to give so many."""
+        return self.stride * (frames + self.rows - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [batch, frames_for(time), in] to [batch, time, out]."""
+        rows = x.reshape(x.shape[0], x.shape[1] // self.stride, self.stride * x.shape[2])
+        last = 1 - self.rows or None
+        if len(self.weights) < self.rows:
+            rows = torch.cat([rows[:, i : (last or 0) + i or None] for i in range(self.rows)], -1)
+            y = rows @ self.weights[0]
+        else:
+            y = (rows @ self.weights[0])[:, :last]
+            for i in range(1, self.rows):
+                weight = self.weights[i]
+                y = y + rows[:, i : (last or 0) + i or None, : weight.shape[0]] @ weight
+        return y if self.bias is None else y + self.bias
+
+
 class ConvBlock(nn.Module):
     """Convolution, optional LayerNorm over channels, GELU."""
 
     def __init__(self, conv: nn.Conv1d, layer_norm: nn.LayerNorm | None):
         super().__init__()
-        self.kernel, self.stride = conv.kernel_size[0], conv.stride[0]
-        # [out, in, k] -> [out, k * in], the order of `windows`
-        self.weight = nn.Parameter(conv.weight.detach().permute(0, 2, 1).flatten(1))
-        self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach())
+        self.conv = StridedConv(conv)
         self.norm = nn.Identity() if layer_norm is None else channels_last(layer_norm)
 
-    def forward(self, x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Map x [batch, time, in] and valid [batch, time] to the next layer's."""
-        y = F.linear(windows(x, self.kernel, self.stride), self.weight, self.bias)
-        return F.gelu(self.norm(y)), last_under(valid, self.kernel, self.stride)
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [batch, time, in] to the next layer's."""
+        return F.gelu(self.norm(self.conv(x)))
+
+
+class Folded(NamedTuple):
+    """The first layer of each row once its statistics are known."""
+
+    mean: Tensor  # float64 [batch, 1, k], of the samples under a frame
+    weight: Tensor  # float32 [batch, k, out]
 
 
 class GroupNormConvBlock(nn.Module):
@@ -111,13 +156,12 @@ class GroupNormConvBlock(nn.Module):
         self.beta = nn.Parameter(group_norm.bias.detach())
         self.eps = group_norm.eps
 
-    def forward(self, x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Map x [batch, samples, 1] and valid [batch, samples] to the next layer's."""
-        valid = last_under(valid, self.kernel, self.stride)
-        mask = valid.unsqueeze(-1)
-        frames = windows(x, self.kernel, self.stride).double()  # [batch, time, k]
+    def fold(self, waveform: Tensor, valid: Tensor) -> Folded:
+        """Take the statistics of waveform [batch, samples] where valid [batch, samples]."""
+        mask = last_under(valid, self.kernel, self.stride).unsqueeze(-1)
+        frames = windows(waveform.unsqueeze(-1), self.kernel, self.stride).double()
         mean = masked_mean(frames.where(mask, frames.new_zeros(())), mask)
-        centred = (frames - mean).where(mask, frames.new_zeros(()))
+        centred = (frames - mean).where(mask, frames.new_zeros(()))  # [batch, time, k]
         count = mask.sum(dim=1, keepdim=True).clamp(min=1)
         # Tap by tap: onnxruntime before 1.24 fuses a transposition into a float64 product, and
         # then finds that it cannot run what it made.
@@ -126,8 +170,16 @@ class GroupNormConvBlock(nn.Module):
         w = self.weight.double()
         variance = ((w @ covariance) * w).sum(dim=-1)  # [batch, out]
         scale = self.gamma / torch.sqrt(variance + self.eps).float()
-        folded = self.weight * scale.unsqueeze(-1)  # [batch, out, k]
-        return F.gelu(centred.float() @ folded.transpose(1, 2) + self.beta), valid
+        return Folded(mean, (self.weight * scale.unsqueeze(-1)).transpose(1, 2))
+
+    def frames_for(self, frames: int) -> int:
+        """How many samples it takes in to give so many frames."""
+        return self.kernel + self.stride * (frames - 1)
+
+    def forward(self, x: Tensor, folded: Folded) -> Tensor:
+        """Map x [batch, frames_for(time), 1] to [batch, time, out]."""
+        centred = windows(x, self.kernel, self.stride).double() - folded.mean
+        return F.gelu(centred.float() @ folded.weight + self.beta)
 
 
 def channels_last(norm: nn.LayerNorm) -> nn.LayerNorm:
@@ -138,29 +190,60 @@ def channels_last(norm: nn.LayerNorm) -> nn.LayerNorm:
 
 
 class FeatureExtractor(nn.Module):
-    """The stack of convolutions, from torchaudio's ``FeatureExtractor``."""
+    """The stack of convolutions, from torchaudio's ``FeatureExtractor``.
+
+    All of it is local once the first layer is folded, so that ONNX runs it in blocks of time.
+    """
 
     def __init__(self, conv_layers: nn.ModuleList):
         super().__init__()
-        blocks: list[ConvBlock | GroupNormConvBlock] = []
+        self.geometry: list[tuple[int, int]] = []  # kernel and stride of each layer
+        self.first: GroupNormConvBlock | None = None
+        blocks: list[ConvBlock] = []
         for layer in conv_layers:
             conv, norm = cast("nn.Conv1d", layer.conv), layer.layer_norm
+            self.geometry.append((conv.kernel_size[0], conv.stride[0]))
             if isinstance(norm, nn.GroupNorm):
-                blocks.append(GroupNormConvBlock(conv, norm))
+                self.first = GroupNormConvBlock(conv, norm)
             else:
                 blocks.append(ConvBlock(conv, cast("nn.LayerNorm | None", norm)))
         self.blocks = nn.ModuleList(blocks)
-        self.geometry = [(b.kernel, b.stride) for b in blocks]
+        self.stride, self.receptive_field = geometry(self.geometry)
 
     def forward(self, waveform: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Map waveform and valid [batch, samples] to features [batch, frames, C] and valid."""
+        folded = None if self.first is None else self.first.fold(waveform, valid)
+        valid = self.frames_of(valid)
+        cut = Blocks(self.stride, self.receptive_field, self.samples_for)
+        features = cut.run(lambda piece: self.features(piece, folded), waveform)
+        return features.index_select(1, ramp(valid)), valid
+
+    def features(self, waveform: Tensor, folded: Folded | None) -> Tensor:
+        """Map waveform [batch, samples_for(frames)] to features [batch, frames, C]."""
         x = waveform.unsqueeze(-1)
+        if self.first is not None and folded is not None:
+            x = self.first(x, folded)
         for block in self.blocks:
-            x, valid = block(x, valid)
-        return x, valid
+            x = block(x)
+        return x
+
+    def samples_for(self, frames: int) -> int:
+        """How many samples ``features`` takes in to give so many frames; some are not used."""
+        for block in reversed(self.blocks):
+            frames = cast("ConvBlock", block).conv.frames_for(frames)
+        return frames if self.first is None else self.first.frames_for(frames)
 
     def frames_of(self, samples: Tensor) -> Tensor:
-        """Pick the last sample of each frame: [samples] -> [frames]."""
+        """Pick the last sample of each frame: [..., samples] -> [..., frames]."""
         for kernel, stride in self.geometry:
             samples = last_under(samples, kernel, stride)
         return samples
+
+
+def geometry(layers: list[tuple[int, int]]) -> tuple[int, int]:
+    """Return (frame stride, receptive field) in samples of stacked (kernel, stride) layers."""
+    stride, field = 1, 1
+    for kernel, step in layers:
+        field += (kernel - 1) * stride
+        stride *= step
+    return stride, field
