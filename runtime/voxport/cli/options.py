@@ -43,8 +43,8 @@ def recordings(audio: Collection[Path]) -> list[Path]:
     return found
 
 
-def _provider(value: str) -> str:
-    """A wrong name is wrong usage; one that is known may still not run here."""
+def provider_name(value: str) -> str:
+    """A callback: a wrong name is wrong usage; one that is known may still not run here."""
     from voxport.errors import InputError
     from voxport.providers import full_name
 
@@ -70,7 +70,7 @@ Provider: TypeAlias = Annotated[
         "--provider",
         "-p",
         metavar="NAME",
-        callback=_provider,
+        callback=provider_name,
         help="Where to run: auto (CUDA if it works here, else the CPU), cpu, cuda, tensorrt, "
         "openvino … What is asked for and not there is an error.",
     ),

@@ -1,0 +1,201 @@
+"""A package's artifacts side by side: on which providers, with how many threads, how fast.
+
+Decides what is measured and gathers it. Knows nothing of how it is shown.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from voxport import library
+from voxport.benchmark import clips
+from voxport.benchmark.process import Candidate, Process
+from voxport.benchmark.timing import Timing, take_turns
+from voxport.errors import ArtifactUnavailableError, VoxportError
+from voxport.loading import open_artifact
+from voxport.manifest import Artifact, read_manifest
+from voxport.recognizer import Recognizer
+
+_TOGETHER = 1e9  # seconds of audio in a batch: what is given together runs together
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure; an empty choice means everything or the default."""
+
+    kinds: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ("auto",)
+    threads: tuple[int | None, ...] = (None,)  # None: the backend's own choice
+    audio: tuple[Path, ...] = ()  # noise of mixed lengths if there is none
+    batch: int = 8  # clips
+    runs: int = 5
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One artifact, on one provider, with one number of threads."""
+
+    artifact: str  # its file
+    precision: str
+    provider: str  # as asked for
+    threads: int | None
+
+    def __str__(self) -> str:
+        threads = "" if self.threads is None else f" {self.threads} threads"
+        return f"{self.artifact} {self.provider}{threads}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a variant did."""
+
+    variant: Variant
+    runs_on: str  # the provider, as the backend names it
+    load_seconds: float  # of opening the package, its hash included
+    first_seconds: float  # from the start of a process to the transcript of the first clip
+    alone: Timing  # every clip by itself
+    batched: Timing
+    same_texts: float  # the share of clips with the transcript of the first variant
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A variant that could not be measured."""
+
+    variant: Variant
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was measured."""
+
+    clips: int
+    audio_seconds: float
+    results: tuple[Result, ...]
+    failures: tuple[Failure, ...]
+
+
+def benchmark(package: str, plan: Plan) -> Report:
+    """Measure a package on this machine."""
+    folder = library.find(package)
+    variants = list(_variants(folder, plan))
+    with tempfile.TemporaryDirectory(prefix="voxport-") as space, ExitStack() as stack:
+        laid = _clips(Path(space), folder, plan)
+        return _Session(folder, laid, plan, stack).measure(variants)
+
+
+class Opened:
+    """What the process of a variant runs: from waveforms to texts, as a user has it."""
+
+    def __init__(self, folder: str, artifact: str, provider: str, threads: int | None) -> None:
+        manifest = read_manifest(Path(folder))
+        chosen = next(item for item in manifest.artifacts if item.path == artifact)
+        backend = open_artifact(Path(folder), chosen, provider, threads)
+        self._recognizer = Recognizer(manifest, chosen, backend, batch_seconds=_TOGETHER)
+        self.runs_on = backend.provider
+
+    def __call__(self, waveforms: Sequence[Any]) -> list[str]:
+        """The texts of one batch."""
+        return [item.text for item in self._recognizer.transcribe(list(waveforms))]
+
+
+def candidate(folder: Path, variant: Variant) -> Candidate:
+    """A variant as a process to be."""
+    arguments = {
+        "folder": str(folder),
+        "artifact": variant.artifact,
+        "provider": variant.provider,
+        "threads": variant.threads,
+    }
+    return Candidate(str(variant), f"{__name__}:{Opened.__name__}", arguments)
+
+
+def _variants(folder: Path, plan: Plan) -> Iterator[Variant]:
+    fitting = [item for item in read_manifest(folder).artifacts if _fits(item, plan)]
+    if not fitting:
+        wanted = " ".join((*plan.precisions, *plan.kinds))
+        raise ArtifactUnavailableError(f"holds no {wanted} artifact", folder)
+    for item, provider, threads in product(fitting, plan.providers, plan.threads):
+        yield Variant(item.path, item.precision, provider, threads)
+
+
+def _fits(artifact: Artifact, plan: Plan) -> bool:
+    return artifact.kind in (plan.kinds or (artifact.kind,)) and artifact.precision in (
+        plan.precisions or (artifact.precision,)
+    )
+
+
+def _clips(space: Path, folder: Path, plan: Plan) -> list[clips.Clip]:
+    rate = read_manifest(folder).model.sample_rate
+    if plan.audio:
+        return clips.recordings(space, plan.audio, rate)
+    return clips.noise(space, clips.MIXED, rate)
+
+
+class _Session:
+    """The processes of one benchmark and what became of each."""
+
+    def __init__(
+        self, folder: Path, laid: Sequence[clips.Clip], plan: Plan, stack: ExitStack
+    ) -> None:
+        self._folder, self._clips, self._plan, self._stack = folder, laid, plan, stack
+        self._variants: dict[str, Variant] = {}
+        self._first: dict[str, float] = {}
+        self._failures: list[Failure] = []
+
+    def measure(self, variants: Sequence[Variant]) -> Report:
+        started = [process for variant in variants if (process := self._start(variant))]
+        alone = clips.alone(self._clips)
+        timed = self._timings(started, alone)
+        going = [process for process in started if process.candidate.name in timed]
+        batched = self._timings(going, clips.batched(self._clips, self._plan.batch))
+        results = [
+            self._result(process, timed, batched)
+            for process in going
+            if process.candidate.name in batched
+        ]
+        seconds = alone.audio_seconds
+        return Report(len(self._clips), seconds, tuple(results), tuple(self._failures))
+
+    def _start(self, variant: Variant) -> Process | None:
+        """One process more, open and with its first transcript given."""
+        process = self._stack.enter_context(Process(candidate(self._folder, variant)))
+        self._variants[process.candidate.name] = variant
+        try:
+            process.load()
+            process.run([[self._clips[0].file]])
+        except VoxportError as error:
+            self._fail(process, error)
+            return None
+        self._first[process.candidate.name] = process.age()
+        return process
+
+    def _timings(self, processes: Sequence[Process], workload: clips.Workload) -> dict[str, Timing]:
+        found = take_turns(processes, workload, self._plan.runs, self._fail)
+        return {timing.candidate: timing for timing in found}
+
+    def _fail(self, process: Process, error: VoxportError) -> None:
+        variant = self._variants[process.candidate.name]
+        self._failures.append(Failure(variant, error.reason))
+
+    def _result(
+        self, process: Process, alone: dict[str, Timing], batched: dict[str, Timing]
+    ) -> Result:
+        name = process.candidate.name
+        mine, firsts = alone[name].texts, next(iter(alone.values())).texts
+        same = sum(text == other for text, other in zip(mine, firsts, strict=True)) / len(mine)
+        return Result(
+            variant=self._variants[name],
+            runs_on=process.runs_on,
+            load_seconds=process.load_seconds,
+            first_seconds=self._first[name],
+            alone=alone[name],
+            batched=batched[name],
+            same_texts=same,
+        )
