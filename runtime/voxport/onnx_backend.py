@@ -4,7 +4,6 @@ Knows the graph's names and the providers' options. Knows nothing of packages, a
 """
 
 import ctypes
-import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from voxport import optional, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import INPUTS, OUTPUTS, GraphOutput
+from voxport.threads import here as threads_here
 
 _WARNING, _FATAL = 2, 4  # onnxruntime's severities
 
@@ -111,7 +111,11 @@ def _session(runtime: Any, model: str | bytes, provider: str, threads: int | Non
     """A session that may have dropped the provider."""
     options = runtime.SessionOptions()
     options.log_severity_level = _FATAL  # errors come as exceptions, and are said once
-    options.intra_op_num_threads = threads or _threads_here()
+    # onnxruntime pins the threads of its own choice, so that two processes share one core while
+    # another is idle, and prints an error for each that it may not pin: it is given a number.
+    options.intra_op_num_threads = threads or threads_here()
+    # A plan of memory for every new pair of shapes is kept for ever, and saves no time.
+    options.enable_mem_pattern = False
     names = providers.with_fallbacks(provider)
     with _quiet(runtime, on_gpu=provider in (providers.CUDA, providers.TENSORRT)):
         return runtime.InferenceSession(
@@ -154,14 +158,3 @@ def library_problem(provider: str) -> str | None:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-def _threads_here() -> int:
-    """0, onnxruntime's own choice, unless this process may not use every core.
-
-    It would start a thread a core and pin it, and print an error for each that it may not pin.
-    """
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    allowed = len(os.sched_getaffinity(0))
-    return allowed if allowed < (os.cpu_count() or allowed) else 0

@@ -1,6 +1,5 @@
 """Lists, order, batches, failures; mostly with a backend whose answers are read off its input."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -188,16 +187,6 @@ def test_both_artifacts_agree(exported):
     assert onnx.transcribe(path).text == script.transcribe(path).text
     difference = np.abs(onnx.emission(path) - script.emission(path)).max()
     assert difference <= 1e-4 * max(1, np.abs(onnx.emission(path)).max())
-
-
-@pytest.mark.parametrize("artifact", ["onnx", "torchscript"])
-def test_threads_may_share_a_recognizer(exported, artifact):
-    recognizer = voxport.load(exported, provider="cpu", artifact=artifact)
-    rng = np.random.default_rng(1)
-    waveforms = [rng.uniform(-1, 1, n).astype(np.float32) for n in range(2000, 18000, 1000)]
-    expected = texts(recognizer.transcribe(w) for w in waveforms)
-    with ThreadPoolExecutor(4) as pool:
-        assert texts(pool.map(recognizer.transcribe, waveforms)) == expected
 
 
 def test_repr(exported):

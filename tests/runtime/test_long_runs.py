@@ -1,0 +1,43 @@
+"""One recognizer for long: many threads at once, and memory over many lengths."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import voxport
+
+# 1 600 lengths, each its own. Resident memory after 200 of them and after all.
+SOAK = """
+import voxport, numpy
+from voxport.benchmark.usage import resident_memory
+recognizer = voxport.load("commands", "cpu", threads=1)
+noise = numpy.random.default_rng(0).standard_normal(8000).astype("float32")
+for count in range(1600):
+    if count == 200:
+        print(resident_memory())
+    recognizer.transcribe(noise[: 400 + 4 * count])
+print(resident_memory())
+"""
+
+
+@pytest.mark.parametrize("artifact", ["onnx", "torchscript"])
+def test_eight_threads_share_a_recognizer(exported, artifact):
+    recognizer = voxport.load(exported, provider="cpu", artifact=artifact)
+    rng = np.random.default_rng(1)
+    waveforms = [rng.uniform(-1, 1, n).astype(np.float32) for n in range(2000, 34000, 1000)]
+    expected = [recognizer.transcribe(waveform) for waveform in waveforms]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(recognizer.transcribe, waveforms * 3))
+    assert found == expected * 3
+    assert len({transcript.text for transcript in expected}) > 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
+def test_memory_does_not_grow_with_every_new_length():
+    """With onnxruntime's defaults this grows by 8 MB: it keeps a plan for every length."""
+    done = subprocess.run([sys.executable, "-c", SOAK], capture_output=True, text=True, check=True)
+    early, late = map(int, done.stdout.split())
+    assert late - early < 3_000_000
