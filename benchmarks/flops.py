@@ -1,0 +1,48 @@
+"""How many floating-point operations the base model takes: counted layer by layer.
+
+Products only (two operations each multiply-and-add); norms, GELU and softmax are left out, as they
+are in the peak that it is compared with. ``tests/benchmarks`` compares this with PyTorch's counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# torchaudio's parameters of WAV2VEC2_ASR_BASE_960H that matter here.
+BASE: Mapping[str, Any] = {
+    "extractor_conv_layer_config": [(512, 10, 5), *[(512, 3, 2)] * 4, *[(512, 2, 2)] * 2],
+    "encoder_embed_dim": 768,
+    "encoder_pos_conv_kernel": 128,
+    "encoder_pos_conv_groups": 16,
+    "encoder_num_layers": 12,
+    "encoder_ff_interm_features": 3072,
+    "aux_num_out": 29,
+}
+
+
+def flops(samples: int, model: Mapping[str, Any] = BASE) -> int:
+    """Operations for one clip of so many samples."""
+    layers = model["extractor_conv_layer_config"]
+    convolutions, frames = _convolutions(samples, layers)
+    width, inner = model["encoder_embed_dim"], model["encoder_ff_interm_features"]
+    projection = frames * layers[-1][0] * width
+    # torchaudio pads the positional convolution by half its kernel on either side, and cuts off
+    # the frame that is then too many where the kernel is even.
+    kernel, groups = model["encoder_pos_conv_kernel"], model["encoder_pos_conv_groups"]
+    positions = (frames + 1 - kernel % 2) * width * (width // groups) * kernel
+    attention = frames * 4 * width * width + 2 * frames * frames * width
+    layer = attention + 2 * frames * width * inner
+    head = frames * width * model["aux_num_out"]
+    products = convolutions + projection + positions + model["encoder_num_layers"] * layer + head
+    return 2 * products
+
+
+def _convolutions(samples: int, layers: Iterable[tuple[int, int, int]]) -> tuple[int, int]:
+    """Products of the feature extractor, and the frames that come out."""
+    products, channels, time = 0, 1, samples
+    for out, kernel, stride in layers:
+        time = (time - kernel) // stride + 1
+        products += time * out * kernel * channels
+        channels = out
+    return products, time

@@ -1,0 +1,53 @@
+"""What the figures were measured on, without a name or a path of this machine."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_DISTRIBUTIONS = (
+    "numpy",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+    "nncf",
+    "torch",
+    "torchaudio",
+    "transformers",
+)
+_TELLING = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+
+
+def describe(threads: int) -> dict[str, Any]:
+    """The processor, the memory, the versions."""
+    cpu = _fields("/proc/cpuinfo")
+    memory = int(_fields("/proc/meminfo").get("MemTotal", "0 kB").split()[0]) * 1024
+    flags = cpu.get("flags", "").split()
+    return {
+        "cpu": cpu.get("model name", platform.processor()),
+        "instructions": [name for name in _TELLING if name in flags],
+        "cores": int(cpu.get("cpu cores", 0)) or None,
+        "memory_bytes": memory,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "threads": threads,
+        "versions": {name: found for name in _DISTRIBUTIONS if (found := _version(name))},
+    }
+
+
+def _fields(path: str) -> dict[str, str]:
+    """The first value of every "name : value" of a file."""
+    found: dict[str, str] = {}
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        found.setdefault(name.strip(), value.strip())
+    return found
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,165 @@
+"""The results of one machine as a page: tables for people, made from the lines of JSON alone."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import plots
+from benchmarks.flops import flops
+from benchmarks.peers import TORCHAUDIO
+from benchmarks.session import LOADS, QUICK, Load, Results
+from benchmarks.speech import RATE
+
+_REFERENCE = Load(10, 1, 0)  # the clip that shares of the peak and memory are told of
+
+
+def write(folder: Path) -> None:
+    """Write the page and its plots beside the results."""
+    results = Results(folder)
+    drawn = plots.draw(results, folder)
+    parts = [_machine(results), _peak(results), _speed(results), _lengths(results, (1,))]
+    parts += [_lengths(results, (8,)), _starts(results), _soak(results), _failures(results)]
+    parts += [f"![{name.stem.replace('-', ' ')}]({name.name})" for name in drawn]
+    page = "\n\n".join(part for part in parts if part)
+    (folder / "README.md").write_text(page + "\n", encoding="utf-8")
+
+
+def titles(results: Results) -> dict[str, str]:
+    """What people call each peer, in the order of the tables."""
+    return {name: row["title"] for name, row in results.latest("peer").items()}
+
+
+def _machine(results: Results) -> str:
+    rows = [row for row in results.rows if row["kind"] == "machine"]
+    if not rows:
+        return "# Results"
+    row = rows[-1]
+    versions = ", ".join(f"{name} {found}" for name, found in row["versions"].items())
+    return f"""# {row["cpu"]}, {row["threads"]} threads
+
+Base model (WAV2VEC2_ASR_BASE_960H with seeded weights), waveform to text, every peer in a process
+of its own, in turns, after a warm-up. Made with:
+
+```
+{row["command"]}
+```
+
+{row["cores"]} cores ({", ".join(row["instructions"])}), {row["memory_bytes"] / 1e9:.0f} GB, \
+{row["system"]}, Python {row["python"]}, {versions}."""
+
+
+def _peak(results: Results) -> str:
+    rates = {n: row["operations_per_second"] for n, row in results.latest("peak").items()}
+    if not rates:
+        return ""
+    rows = [(name, f"{rate / 1e9:.0f}") for name, rate in rates.items()]
+    title = "## The machine's peak\n\nA product of two 2048 x 2048 matrices, best of 15.\n\n"
+    return title + _table(("engine", "Gop/s"), rows)
+
+
+def _speed(results: Results) -> str:
+    """Ten seconds: the table that the README quotes."""
+    times = results.latest("time", _REFERENCE.name)
+    if TORCHAUDIO not in times:
+        return ""
+    work = flops(int(_REFERENCE.seconds * RATE))
+    base = times[TORCHAUDIO]
+    rows = [
+        (
+            title,
+            f"{1000 * row['median']:.0f}",
+            f"{1000 * row['best']:.0f}",
+            f"{row['rtf']:.4f}",
+            f"{base['median'] / row['median']:.2f}",
+            f"{base['best'] / row['best']:.2f}",
+            f"{work / row['best'] / 1e9:.0f}",
+            f"{row['peak_bytes'] / 1e6:.0f}",
+        )
+        for title, row in _sorted(results, times)
+    ]
+    head = ("", "median ms", "best ms", "RTF", "x eager", "x, best", "GFLOP/s", "peak MB")
+    return (
+        f"## Ten seconds, one clip\n\n{work / 1e9:.0f} GFLOP. `x eager` is the speed in times that "
+        "of eager torchaudio in float32, by the medians and by the best runs.\n\n"
+    ) + _table(head, rows)
+
+
+def _lengths(results: Results, batches: Sequence[int]) -> str:
+    """Medians over lengths, each with its ratio to eager torchaudio."""
+    loads = [load for load in (*LOADS, *QUICK) if load.batch in batches]
+    names = list(dict.fromkeys(load.name for load in loads if results.latest("time", load.name)))
+    if not names:
+        return ""
+    times = {name: results.latest("time", name) for name in names}
+    rows = [
+        (title, *(_with_ratio(times[name], peer) for name in names))
+        for peer, title in titles(results).items()
+        if any(peer in found for found in times.values())
+    ]
+    head = "## One clip" if batches == (1,) else f"## Batches of {batches[0]}"
+    return f"{head}\n\nMedian ms (times as fast as eager torchaudio).\n\n" + _table(
+        ("", *names), rows
+    )
+
+
+def _with_ratio(times: dict[str, dict[str, Any]], peer: str) -> str:
+    if peer not in times:
+        return ""
+    median = times[peer]["median"]
+    ratio = f" ({times[TORCHAUDIO]['median'] / median:.2f})" if TORCHAUDIO in times else ""
+    return f"{1000 * median:.0f}{ratio}"
+
+
+def _starts(results: Results) -> str:
+    """From the start of a process to the transcript of ten seconds."""
+    rows: list[tuple[str, ...]] = []
+    for peer, title in titles(results).items():
+        found = [row for row in results.rows if row["kind"] == "start" and row["peer"] == peer]
+        if found:
+            firsts, loads = ([row[key] for row in found] for key in ("first", "load"))
+            times = (statistics.median(firsts), min(firsts), statistics.median(loads))
+            rows.append((title, *(f"{value:.2f}" for value in times)))
+    if not rows:
+        return ""
+    head = ("", "to the first transcript, median s", "best s", "of it loading, median s")
+    return (
+        "## Cold start\n\nA fresh process, its imports, the model, ten seconds of audio; files in "
+        "the system's cache.\n\n"
+    ) + _table(head, rows)
+
+
+def _soak(results: Results) -> str:
+    rows = [
+        (
+            name,
+            str(row["files"]),
+            f"{row['audio_seconds'] / 3600:.1f}",
+            f"{row['resident'][500 // row['every'] - 1] / 1e6:.0f}",
+            f"{row['resident'][-1] / 1e6:.0f}",
+            f"{max(row['resident']) / 1e6:.0f}",
+            f"{row['growth']:+.1%}",
+        )
+        for name, row in results.latest("soak").items()
+    ]
+    head = ("", "files", "hours", "MB after 500", "MB at the end", "most MB", "growth")
+    return "## Memory over thousands of files\n\n" + _table(head, rows) if rows else ""
+
+
+def _failures(results: Results) -> str:
+    rows = [f"- {name}: {row['reason']}" for name, row in results.latest("failed").items()]
+    return "## Not measured\n\n" + "\n".join(rows) if rows else ""
+
+
+def _sorted(results: Results, times: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Slowest first."""
+    order = sorted(times, key=lambda peer: -times[peer]["median"])
+    named = titles(results)
+    return [(named.get(peer, peer), times[peer]) for peer in order]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

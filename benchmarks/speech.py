@@ -1,0 +1,35 @@
+"""Real speech, where it lies beside the repository; noise of like lengths where it does not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.inputs import read_clip
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("VOXPORT_DATA", ROOT.parent / "shared" / "data"))
+RATE = 16_000  # Hz
+_LONGEST = 15  # seconds
+
+
+def some(count: int) -> list[NDArray[np.float32]]:
+    """The first clips of read speech, of at most 15 s."""
+    clips: list[NDArray[np.float32]] = []
+    for file in sorted((DATA / "speech").rglob("*.flac")):
+        if len(clips) == count:
+            break
+        waveform = read_clip(file, str(file), None, RATE).waveform
+        if len(waveform) <= _LONGEST * RATE:
+            clips.append(waveform)
+    return clips or noise(count)
+
+
+def noise(count: int) -> list[NDArray[np.float32]]:
+    """White noise of 1 to 15 s."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(RATE, _LONGEST * RATE, count)
+    return [rng.standard_normal(int(length), np.float32) * 0.1 for length in lengths]
