@@ -20,6 +20,7 @@ def put_weights(workspace: Path) -> None:
     if any(home.rglob("*.pt*")):
         return
     import torchaudio
+
     from tests.support.seeded import put_weights as put
 
     put(getattr(torchaudio.pipelines, MODEL), home)
