@@ -66,6 +66,41 @@ def exported(narrow_model, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def with_features(narrow_model, tmp_path_factory) -> Path:
+    """The package of that model with the transformer's layers too. Read it only."""
+    package = pytest.importorskip("voxport_export.package")
+    folder = tmp_path_factory.mktemp("package") / "with-features"
+    audio = (data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav")
+    package.export_package(str(narrow_model), folder, package.Options(features=True, audio=audio))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def headless_model(narrow_model, tmp_path_factory) -> Path:
+    """The same model without its CTC head."""
+    safetensors = pytest.importorskip("safetensors.torch")
+    folder = tmp_path_factory.mktemp("model") / "headless"
+    folder.mkdir()
+    state = safetensors.load_file(narrow_model / "weights.safetensors")
+    state = {name: value for name, value in state.items() if not name.startswith("aux.")}
+    safetensors.save_file(state, folder / "weights.safetensors")
+    config = {**_CONFIG, "labels": [], "word_delimiter": None}
+    config["model"] = {**_CONFIG["model"], "aux_num_out": None}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def headless(headless_model, tmp_path_factory) -> Path:
+    """The package of the model without a head. Read it only."""
+    package = pytest.importorskip("voxport_export.package")
+    folder = tmp_path_factory.mktemp("package") / "headless"
+    options = package.Options(features=True, audio=(data.SAMPLES / "yes.flac",))
+    package.export_package(str(headless_model), folder, options)
+    return folder
+
+
 @pytest.fixture
 def package(exported, tmp_path) -> Path:
     """A copy of that package to spoil."""

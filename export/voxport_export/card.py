@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from voxport.manifest import Artifact, Manifest, Parity
+from voxport.manifest import Artifact, Manifest, ModelInfo, Parity
 
 
 def write_card(manifest: Manifest) -> str:
     """Write the package's README.md."""
     model = manifest.model
-    labels = " ".join(f"`{label}`" for label in model.labels)
-    rows = "\n".join(_row(item, manifest.parity_of(item)) for item in manifest.artifacts)
     field_ms = 1000 * model.receptive_field / model.sample_rate
     stride_ms = 1000 * model.frame_stride / model.sample_rate
     return f"""# {model.name}
 
-A speech recogniser in one file: waveform in, transcript out. Exported by voxport \
-{manifest.created_by["voxport"]} from `{model.source}`.
+{_what(manifest)} Exported by voxport {manifest.created_by["voxport"]} from `{model.source}`.
 
 | | |
 |---|---|
@@ -24,28 +21,64 @@ A speech recogniser in one file: waveform in, transcript out. Exported by voxpor
 | Input | mono, {model.sample_rate} Hz, float32 |
 | Frames | one every {stride_ms:g} ms, each {field_ms:g} ms wide |
 | Waveform normalised in the graph | {"yes" if model.normalize_waveform else "no"} |
-| Emission | {"logits" if model.emission == "logits" else "log-probabilities"} |
-| Blank | `{model.labels[model.blank]}` (index {model.blank}) |
-| Word delimiter | {f"`{model.word_delimiter}`" if model.word_delimiter else "none"} |
-
-Labels: {labels}
-
+{_head(model) if model.transcribes else ""}
 ## Files and measured parity
 
 Each file was loaded again from disk and compared with eager torchaudio, every clip alone and
 all of them in one batch.
-
-| file | MB | run by | clips | seconds | largest difference of emissions | equal transcripts |
-|---|---|---|---|---|---|---|
-{rows}
-
+{_transcripts(manifest) if model.transcribes else ""}{_features(manifest)}
 ## Use
 
 ```
 pip install "voxport[cpu]"
-voxport transcribe . speech.flac
+voxport {"transcribe . speech.flac" if model.transcribes else "plot . speech.flac --features"}
 voxport verify .
 ```
+"""
+
+
+def _what(manifest: Manifest) -> str:
+    if manifest.model.transcribes:
+        return "A speech recogniser in one file: waveform in, transcript out."
+    return "A speech model in one file: waveform in, the outputs of its transformer layers out."
+
+
+def _head(model: ModelInfo) -> str:
+    labels = " ".join(f"`{label}`" for label in model.labels)
+    return f"""| Emission | {"logits" if model.emission == "logits" else "log-probabilities"} |
+| Blank | `{model.labels[model.blank]}` (index {model.blank}) |
+| Word delimiter | {f"`{model.word_delimiter}`" if model.word_delimiter else "none"} |
+
+Labels: {labels}
+"""
+
+
+def _transcripts(manifest: Manifest) -> str:
+    rows = "\n".join(_row(item, manifest.parity_of(item)) for item in manifest.artifacts)
+    return f"""
+| file | MB | run by | clips | seconds | largest difference of emissions | equal transcripts |
+|---|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def _features(manifest: Manifest) -> str:
+    features = manifest.features
+    if features is None:
+        return ""
+    rows = "\n".join(
+        f"| {one.artifact} | {one.against}, {one.provider} | {one.clips} | {one.seconds:.1f} "
+        f"| {one.max_difference:.1e} (allowed {one.tolerance:.1e}) |"
+        for one in features.parity
+    )
+    return f"""
+Features: {features.layers} transformer layers of {features.width} channels, in ONNX the outputs
+`features_1` to `features_{features.layers}`, in TorchScript the list that
+`extract_features(waveform, lengths)` returns with its lengths.
+
+| file | run by | clips | seconds | largest difference of any layer |
+|---|---|---|---|---|
+{rows}
 """
 
 

@@ -59,6 +59,14 @@ def export(
         Precision,
         typer.Option("--precision", metavar="fp32", help="Precision of the weights."),
     ] = Precision.fp32,
+    features: Annotated[
+        bool,
+        typer.Option(
+            "--features",
+            help="Give the output of every transformer layer too; for a model without a CTC head "
+            "(HUBERT_BASE, WAVLM_LARGE …) it is all there is.",
+        ),
+    ] = False,
     audio: Annotated[
         list[Path] | None,
         typer.Option(
@@ -71,6 +79,8 @@ def export(
 ) -> None:
     """Export a model with its decoder to one file that takes a waveform and returns text.
 
+    With --features, or without a CTC head, it returns what the transformer's layers made of it.
+
     Every file is loaded again and compared with eager torchaudio before the package is put in
     place; the result stands in its manifest.json. A failed comparison writes nothing.
 
@@ -79,6 +89,7 @@ def export(
       voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
       voxport export facebook/wav2vec2-base-960h -o build/base --format onnx
       voxport export facebook/mms-1b-all:fra -o build/mms-french
+      voxport export WAVLM_BASE_PLUS -o build/wavlm --features
       voxport export ./my-model -o build/mine --audio recordings/
     """
     try:
@@ -93,6 +104,7 @@ def export(
     options = Options(
         formats=tuple(dict.fromkeys(f.value for f in formats)),
         precision=precision.value,
+        features=features,
         audio=tuple(recordings(audio or [])),
     )
     with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
@@ -101,6 +113,12 @@ def export(
         print(
             f"{parity.artifact}: equal to {parity.reference} on {parity.clips} clips, "
             f"emissions within {parity.max_emission_difference:.1e}",
+            file=sys.stderr,
+        )
+    for measured in manifest.features.parity if manifest.features else ():
+        print(
+            f"{measured.artifact}: every layer equal to {measured.reference} on {measured.clips} "
+            f"clips, within {measured.max_difference:.1e}",
             file=sys.stderr,
         )
     print(output)

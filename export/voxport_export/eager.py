@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
+from torchaudio.models import Wav2Vec2Model
 
-from voxport.comparison import Expected
+from voxport.comparison import Answer, Expected, ExpectedFeatures
 from voxport.manifest import Manifest
 from voxport.references import Recording
 from voxport_export.errors import SourceError
@@ -30,6 +31,20 @@ def eager_emission(source: Source, waveform: Tensor, receptive_field: int) -> Te
     if waveform.shape[-1] < receptive_field:
         return waveform.new_zeros((0, len(source.labels)))
     return source.reference(waveform.unsqueeze(0))[0][0]
+
+
+@torch.no_grad()
+def eager_features(source: Source, waveform: Tensor, receptive_field: int) -> Tensor:
+    """Run the reference on one waveform [samples]; return its features [layers, frames, D].
+
+    A waveform shorter than the receptive field, which torchaudio refuses, has no frames.
+    """
+    is_short = waveform.shape[-1] < receptive_field
+    if is_short:
+        waveform = waveform.new_zeros(receptive_field)
+    reference = cast("Wav2Vec2Model", source.reference)
+    layers = torch.cat(reference.extract_features(waveform.unsqueeze(0))[0])
+    return layers[:, :0] if is_short else layers
 
 
 class Run(NamedTuple):
@@ -70,8 +85,14 @@ def ask(source: Source, recording: Recording, receptive_field: int) -> Expected:
     )
 
 
-def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Expected]:
-    """Answer as the model that the manifest's package was made from.
+def ask_features(source: Source, recording: Recording, receptive_field: int) -> ExpectedFeatures:
+    """Answer as eager torchaudio does, with the outputs of its layers."""
+    layers = eager_features(source, torch.from_numpy(recording.waveform), receptive_field)
+    return ExpectedFeatures(recording.name, recording.waveform, layers.numpy())
+
+
+def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Answer]:
+    """Answer as the model that the manifest's package was made from, all that the package does.
 
     Raises:
         SourceError: the source is not here, or is not the model it was.
@@ -81,4 +102,7 @@ def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Expe
     if (source.labels, source.blank) != (model.labels, model.blank):
         raise SourceError(f"{model.source}: its labels are not those of the package any more")
     for recording in recordings:
-        yield ask(source, recording, model.receptive_field)
+        if model.transcribes:
+            yield ask(source, recording, model.receptive_field)
+        if manifest.features is not None:
+            yield ask_features(source, recording, model.receptive_field)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from voxport.audio import Audio, read_audio
-from voxport.comparison import Expected
+from voxport.comparison import Expected, ExpectedFeatures
+from voxport.entries import FileEntry
+from voxport.feature_info import GoldenFeatures
 from voxport.hashing import file_entry
 from voxport.manifest import GoldenClip
 from voxport.references import Recording
@@ -38,17 +41,15 @@ def write_golden(
     """Write each clip as wav and its emission as npy into ``folder``."""
     entries = []
     for index, one in enumerate(expected):
-        wav, emission = folder / f"golden-{index}.wav", folder / f"golden-{index}.npy"
-        samples = (one.waveform * _FULL_SCALE).astype(np.int16)
-        soundfile.write(wav, samples, sample_rate, subtype="PCM_16")
+        emission = folder / f"golden-{index}.npy"
         np.save(emission, one.emission, allow_pickle=False)
-        entry = file_entry(wav)
+        entry = _write(folder / f"golden-{index}.wav", one.waveform, sample_rate)
         entries.append(
             GoldenClip(
                 path=entry.path,
                 bytes=entry.bytes,
                 sha256=entry.sha256,
-                seconds=len(samples) / sample_rate,
+                seconds=len(one.waveform) / sample_rate,
                 transcript=one.transcript,
                 tokens=one.tokens or (),
                 token_starts=one.starts or (),
@@ -58,6 +59,34 @@ def write_golden(
             )
         )
     return tuple(entries)
+
+
+def write_golden_features(
+    folder: Path, expected: Sequence[ExpectedFeatures], sample_rate: int
+) -> GoldenFeatures:
+    """Write the shortest of the clips that have frames, and its features as npy.
+
+    One is enough to find a host that computes otherwise, and all would be as large as the model.
+    """
+    with_frames = [one for one in expected if one.layers.shape[1]]
+    one = min(with_frames, key=lambda item: len(item.waveform))
+    values = folder / "golden-features.npy"
+    np.save(values, one.layers, allow_pickle=False)
+    entry = _write(folder / "golden-features.wav", one.waveform, sample_rate)
+    return GoldenFeatures(
+        path=entry.path,
+        bytes=entry.bytes,
+        sha256=entry.sha256,
+        seconds=len(one.waveform) / sample_rate,
+        frames=one.layers.shape[1],
+        values=file_entry(values),
+    )
+
+
+def _write(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> FileEntry:
+    samples = (waveform * _FULL_SCALE).astype(np.int16)
+    soundfile.write(path, samples, sample_rate, subtype="PCM_16")
+    return file_entry(path)
 
 
 def _at_rate(name: str, audio: Audio, sample_rate: int) -> Recording:

@@ -7,15 +7,17 @@ so that weights over protobuf's 2 GB never pass through one message.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx_ir as ir
 import torch
 from torch import Tensor
 
+from voxport.manifest import TensorSpec
 from voxport_export import specs
-from voxport_export.graph.recognizer import Outputs, RecognizerGraph
-from voxport_export.onnx_transcript import append_transcript
+from voxport_export.graph import FeatureGraph, Graph
+from voxport_export.onnx_transcript import TRANSCRIPT, append_transcript
 from voxport_export.quiet import quiet_onnx_exporter
 
 OPSET = 20  # the first with StringConcat and Gelu
@@ -24,9 +26,9 @@ EXTERNAL_DATA_BYTES = 2**31 - 2**26
 
 
 def export_onnx(
-    graph: RecognizerGraph, example: tuple[Tensor, Tensor], pieces: list[str], path: Path
+    graph: Graph, example: tuple[Tensor, Tensor], pieces: list[str], path: Path
 ) -> None:
-    """Export ``graph`` with its decoder and the text join to one ONNX file.
+    """Export ``graph``, and where it decodes the text join, to one ONNX file.
 
     Weights of more than about 2 GB go to ``<name>.data`` beside it.
 
@@ -36,6 +38,8 @@ def export_onnx(
         pieces: what each label adds to a transcript.
         path: the file to write.
     """
+    outputs = specs.outputs_of(graph, len(pieces))
+    names = [spec.name for spec in outputs if spec.name != TRANSCRIPT]
     batch = torch.export.Dim("batch")
     shapes = {"waveform": {0: batch, 1: torch.export.Dim("samples")}, "lengths": {0: batch}}
     with torch.no_grad(), quiet_onnx_exporter():
@@ -46,15 +50,16 @@ def export_onnx(
             opset_version=OPSET,
             dynamic_shapes=shapes,
             input_names=list(shapes),
-            output_names=list(Outputs._fields),
+            output_names=names,
             verbose=False,
         )
     if program is None:
         raise RuntimeError("torch.onnx.export returned nothing")
     model = program.model
     _strip_notes(model)
-    _name_dimensions(model, labels=len(pieces))
-    append_transcript(model, pieces)
+    _name_dimensions(model, outputs)
+    if not isinstance(graph, FeatureGraph):
+        append_transcript(model, pieces)
     values = (value.const_value for value in model.graph.initializers.values())
     weights = sum(value.nbytes for value in values if value is not None)
     large = weights > EXTERNAL_DATA_BYTES
@@ -73,7 +78,7 @@ def _strip_notes(model: ir.Model) -> None:
         value.metadata_props.clear()
 
 
-def _name_dimensions(model: ir.Model, labels: int) -> None:
-    shapes = {spec.name: spec.shape for spec in (*specs.INPUTS, *specs.outputs(labels))}
+def _name_dimensions(model: ir.Model, outputs: Sequence[TensorSpec]) -> None:
+    shapes = {spec.name: spec.shape for spec in (*specs.INPUTS, *outputs)}
     for value in (*model.graph.inputs, *model.graph.outputs):
         value.shape = ir.Shape(shapes[str(value.name)])

@@ -12,6 +12,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
+TRANSCRIPT = "transcript"  # the output's name
+
 
 def append_transcript(model: ir.Model, pieces: Sequence[str]) -> None:
     """Add the output ``transcript`` (string [batch]) to a graph with the output ``tokens``.
@@ -20,8 +22,8 @@ def append_transcript(model: ir.Model, pieces: Sequence[str]) -> None:
         model: changed in place.
         pieces: what each label adds to a transcript; padding (-1) adds nothing.
     """
-    tokens = next(value for value in model.graph.outputs if value.name == "tokens")
-    lengths = next(value for value in model.graph.outputs if value.name == "token_lengths")
+    names = [value.name for value in model.graph.outputs]
+    tokens, lengths = (model.graph.outputs[names.index(n)] for n in ("tokens", "token_lengths"))
     tape = Tape()
     # Negative indices count from the end, so that -1, the padding, finds the empty string.
     table = tape.op("Identity", [_strings(tape, [*pieces, ""])])
@@ -35,11 +37,11 @@ def append_transcript(model: ir.Model, pieces: Sequence[str]) -> None:
     more = tape.op("Squeeze", [more, _ints(tape, [0])])
     joined = tape.op("Loop", [None, more, text], {"body": _halve(empty)})
     transcript = tape.op("Squeeze", [joined, _ints(tape, [1])])
-    transcript.name = "transcript"
+    transcript.name = TRANSCRIPT
     transcript.dtype = ir.DataType.STRING
     transcript.shape = ir.Shape(["batch"])
     model.graph.extend(tape.nodes)
-    model.graph.outputs.append(transcript)
+    model.graph.outputs.insert(1 + names.index("token_scores"), transcript)
 
 
 def _halve(empty: ir.Value) -> ir.Graph:

@@ -12,10 +12,20 @@ from collections.abc import Sequence
 import numpy as np
 import torchaudio
 
-from voxport.comparison import Expected, compare
+from voxport.comparison import (
+    Answer,
+    Check,
+    Expected,
+    ExpectedFeatures,
+    compare,
+    compare_features,
+)
+from voxport.feature_info import FeatureParity
 from voxport.graph import Backend
 from voxport.manifest import Parity
 from voxport_export.errors import ParityError
+
+_REFERENCE = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"
 
 
 def measure(
@@ -28,13 +38,7 @@ def measure(
     """
     checks = [check for one in expected for check in compare(artifact, backend, [one])]
     checks += compare(artifact, backend, expected, padding=np.nan)
-    for check in checks:
-        if not check.ok:
-            raise ParityError(
-                f"{artifact} does not answer as eager torchaudio on {check.recording}: "
-                f"{check.problem}"
-            )
-    worst = max(checks, key=lambda check: check.difference / check.tolerance)
+    worst = _worst(checks)
     pairs = [
         (one.transcript, check.transcript)
         for one, check in zip([*expected, *expected], checks, strict=True)
@@ -42,13 +46,54 @@ def measure(
     errors = sum(torchaudio.functional.edit_distance(*pair) for pair in pairs)
     return Parity(
         artifact=artifact,
-        reference=f"eager torchaudio {torchaudio.__version__.partition('+')[0]}",
+        reference=_REFERENCE,
         against=backend.runtime,
         provider=backend.provider,
         clips=len(expected),
-        seconds=round(sum(len(one.waveform) for one in expected) / sample_rate, 3),
+        seconds=_seconds(expected, sample_rate),
         max_emission_difference=worst.difference,
         emission_tolerance=worst.tolerance,
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
         cer=errors / max(sum(len(one) for one, _ in pairs), 1),
     )
+
+
+def measure_features(
+    artifact: str, backend: Backend, expected: Sequence[ExpectedFeatures], sample_rate: int
+) -> FeatureParity:
+    """The same for the outputs of the transformer layers, every one of them.
+
+    Raises:
+        ParityError: a layer differs; the message says where.
+    """
+    layers = len(expected[0].layers)
+    checks = [
+        check for one in expected for check in compare_features(artifact, backend, [one], layers)
+    ]
+    checks += compare_features(artifact, backend, expected, layers, padding=np.nan)
+    worst = _worst(checks)
+    return FeatureParity(
+        artifact=artifact,
+        reference=_REFERENCE,
+        against=backend.runtime,
+        provider=backend.provider,
+        clips=len(expected),
+        seconds=_seconds(expected, sample_rate),
+        max_difference=worst.difference,
+        tolerance=worst.tolerance,
+    )
+
+
+def _worst(checks: Sequence[Check]) -> Check:
+    """The largest difference as a share of what is allowed, once each is found to be allowed."""
+    for check in checks:
+        if not check.ok:
+            raise ParityError(
+                f"{check.artifact} does not answer as eager torchaudio on {check.recording}: "
+                f"{check.problem}"
+            )
+    return max(checks, key=lambda check: check.difference / check.tolerance)
+
+
+def _seconds(expected: Sequence[Answer], sample_rate: int) -> float:
+    return round(sum(len(one.waveform) for one in expected) / sample_rate, 3)

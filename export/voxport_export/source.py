@@ -14,15 +14,15 @@ TORCHAUDIO_EPS = 1e-5
 
 @dataclass(frozen=True)
 class Source:
-    """An eager CTC model with all that its transcripts depend on."""
+    """An eager model with all that its transcripts depend on; without a CTC head, no labels."""
 
     name: str  # what the package is called
     origin: str  # where it came from, as `voxport verify --against eager` finds it again
     licence: str  # of the weights: an SPDX identifier, or words where there is none
-    model: Wav2Vec2Model  # with its CTC head, in evaluation mode
+    model: Wav2Vec2Model  # in evaluation mode
     reference: nn.Module  # eager torchaudio: waveform [1, samples] -> (emission, lengths)
-    labels: tuple[str, ...]
-    blank: int  # index of the blank label
+    labels: tuple[str, ...]  # none without a head
+    blank: int  # index of the blank label; 0 without a head
     word_delimiter: str | None  # the label that becomes a space
     sample_rate: int  # Hz
     normalize_eps: float | None  # epsilon of the waveform's normalisation; None: not normalised
@@ -36,12 +36,17 @@ class Source:
             raise ValueError(
                 f"{self.name}: the model has {outputs} outputs, but {len(self.labels)} labels"
             )
-        if not 0 <= self.blank < outputs:
+        if not 0 <= self.blank < max(outputs, 1):
             raise ValueError(f"{self.name}: blank is {self.blank}, of {outputs} labels")
         if self.word_delimiter is not None and self.word_delimiter not in self.labels:
             raise ValueError(
                 f"{self.name}: word_delimiter {self.word_delimiter!r} is not one of the labels"
             )
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether there is a CTC head."""
+        return bool(self.labels)
 
     @property
     def pieces(self) -> list[str]:
@@ -64,6 +69,13 @@ class EagerReference(nn.Module):
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map waveform [1, samples] to (emission [1, frames, labels], None)."""
-        if self.normalize_eps is not None:
-            waveform = nn.functional.layer_norm(waveform, waveform.shape, eps=self.normalize_eps)
-        return self.model(waveform)
+        return self.model(self._normalized(waveform))
+
+    def extract_features(self, waveform: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """Map waveform [1, samples] to (every layer's output [1, frames, D], None)."""
+        return self.model.extract_features(self._normalized(waveform))
+
+    def _normalized(self, waveform: Tensor) -> Tensor:
+        if self.normalize_eps is None:
+            return waveform
+        return nn.functional.layer_norm(waveform, waveform.shape, eps=self.normalize_eps)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from voxport.graph import FEATURE_LENGTHS, feature_output
 from voxport.manifest import TensorSpec
+from voxport_export.graph import FeatureGraph, Graph, RecognizerGraph
 
 _LABELS = "labels"  # stands for the number of labels
 
@@ -21,6 +23,25 @@ _OUTPUTS = (
     TensorSpec("token_scores", "float32", ("batch", "tokens")),
     TensorSpec("transcript", "string", ("batch",)),
 )
+
+
+def feature_outputs(layers: int, width: int) -> tuple[TensorSpec, ...]:
+    """The outputs of a model's transformer layers."""
+    return (
+        *(
+            TensorSpec(feature_output(n), "float32", ("batch", "frames", width))
+            for n in range(1, layers + 1)
+        ),
+        TensorSpec(FEATURE_LENGTHS, "int64", ("batch",)),
+    )
+
+
+def outputs_of(graph: Graph, labels: int) -> tuple[TensorSpec, ...]:
+    """Every output of a graph, in the contract's order; transcripts come before features."""
+    features = feature_outputs(graph.backbone.layers, graph.backbone.width)
+    if isinstance(graph, FeatureGraph):
+        return features
+    return outputs(labels) if isinstance(graph, RecognizerGraph) else (*outputs(labels), *features)
 
 
 def outputs(labels: int) -> tuple[TensorSpec, ...]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from voxport_export.graph.recognizer import RecognizerGraph
+from voxport_export.graph import (
+    FeatureGraph,
+    FeatureRecognizerGraph,
+    Graph,
+    RecognizerGraph,
+)
 from voxport_export.quiet import quiet_torchscript
 
 # torch's archive writer adds these by itself.
@@ -34,10 +38,36 @@ class _WithTranscript(nn.Module):
         return emission, frames, tokens, counts, starts, ends, scores, transcripts
 
 
+class _WithTranscriptAndFeatures(_WithTranscript):
+    @torch.jit.export
+    def extract_features(self, waveform: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        return self.graph.extract_features(waveform, lengths)
+
+
+class _Methods(nn.Module):
+    """A graph with each of its answers in a method of its own, over the same weights."""
+
+    def __init__(self, graph: Graph):
+        super().__init__()
+        self.recognizer = graph
+        self.features = graph
+        if isinstance(graph, FeatureRecognizerGraph):
+            self.recognizer, self.features = graph.recognizer, graph.features
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        return self.recognizer(waveform, lengths)
+
+    def extract_features(self, waveform: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        return self.features(waveform, lengths)
+
+
 def export_torchscript(
-    graph: RecognizerGraph, example: tuple[Tensor, Tensor], pieces: list[str], path: Path
+    graph: Graph, example: tuple[Tensor, Tensor], pieces: list[str], path: Path
 ) -> None:
-    """Trace ``graph`` and save it with its decoder.
+    """Trace ``graph`` and save it.
+
+    Transcripts are the answer of the file's ``forward``, features that of ``extract_features``;
+    both have the same weights.
 
     Args:
         graph: in evaluation mode, on the CPU.
@@ -49,17 +79,36 @@ def export_torchscript(
     Raises:
         RuntimeError: the trace holds a device, so it would run only where it was made.
     """
+    methods = _METHODS[type(graph)]
     with torch.no_grad(), quiet_torchscript():
-        traced = cast("torch.jit.ScriptModule", torch.jit.trace(graph, example, check_trace=False))
-    lines = str(traced.inlined_graph).splitlines()
-    if tied := [line for line in lines if '="cpu"' in line or "<Tensor>" in line]:
-        raise RuntimeError(f"the traced graph is tied to a device: {tied[0].strip()}")
-    with quiet_torchscript():
-        scripted = torch.jit.script(_WithTranscript(traced, pieces))
+        module = torch.jit.trace_module(
+            _Methods(graph),
+            dict.fromkeys(methods, example),
+            check_trace=False,
+            strict=False,  # a list of layers is meant to be one
+        )
+    for method in methods:
+        _check_device(str(getattr(module, method).inlined_graph))
+    if "forward" in methods:
+        wrapper = _WithTranscript if len(methods) == 1 else _WithTranscriptAndFeatures
+        with quiet_torchscript():
+            module = torch.jit.script(wrapper(module, pieces))
     whole = path.with_name(f"{path.name}.whole")
-    scripted.save(str(whole))
+    module.save(str(whole))
     _copy_without_source_paths(whole, path)
     whole.unlink()
+
+
+_METHODS = {
+    RecognizerGraph: ("forward",),
+    FeatureGraph: ("extract_features",),
+    FeatureRecognizerGraph: ("forward", "extract_features"),
+}
+
+
+def _check_device(graph: str) -> None:
+    if tied := [line for line in graph.splitlines() if '="cpu"' in line or "<Tensor>" in line]:
+        raise RuntimeError(f"the traced graph is tied to a device: {tied[0].strip()}")
 
 
 def _copy_without_source_paths(archive: Path, target: Path) -> None:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
         VerificationError,
         VoxportError,
     )
-    from voxport.loading import load
+    from voxport.features import FeatureExtractor
+    from voxport.loading import load, load_features
     from voxport.recognizer import Outcome, Recognizer
     from voxport.transcript import Token, Transcript, Word
 
@@ -40,6 +41,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "load",
+    "load_features",
+    "FeatureExtractor",
     "Recognizer",
     "Outcome",
     "Transcript",
@@ -67,6 +70,8 @@ __all__ = [
 
 _HOMES = {
     "load": "loading",
+    "load_features": "loading",
+    "FeatureExtractor": "features",
     "Recognizer": "recognizer",
     "Outcome": "recognizer",
     "Transcript": "transcript",

@@ -7,6 +7,10 @@ the graph's promise, so this is only about speed and memory. Knows lengths, noth
 
 from collections.abc import Sequence
 
+# A minute of padded audio: 3 000 frames, so that attention in a base model needs at most
+# 12 heads * 3 000**2 * 4 bytes = 432 MB for one row of a minute, and 36 MB for twelve of 5 s.
+BATCH_SECONDS = 60.0
+
 
 def batches(lengths: Sequence[int], limit: int) -> list[list[int]]:
     """Indices into `lengths`, every one in one batch, each batch of at most `limit` padded samples.

@@ -6,11 +6,12 @@ prints it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.graph import Backend, GraphOutput
+from voxport.graph import Backend, FeatureOutput, GraphOutput
 
 # Rounding, as a share of the largest emission (of 1 at least): sums in another order, in float32.
 TOLERANCE = 1e-4
@@ -30,16 +31,29 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class ExpectedFeatures:
+    """The right outputs of every transformer layer for a recording."""
+
+    name: str
+    waveform: NDArray[np.float32]  # (S,) at the model's rate
+    layers: NDArray[np.float32]  # (layers, frames, width)
+
+
+Answer: TypeAlias = Expected | ExpectedFeatures
+
+
+@dataclass(frozen=True)
 class Check:
     """One artifact's answer to one recording, compared."""
 
     artifact: str
     recording: str
     samples: int
-    difference: float  # largest, of emissions
+    difference: float  # largest, of emissions or of features
     tolerance: float
-    transcript: str  # the artifact's
+    transcript: str  # the artifact's; features have none
     problem: str | None = None  # None: equal
+    what: str = "emission"  # or "features"
 
     @property
     def ok(self) -> bool:
@@ -51,12 +65,51 @@ def compare(
     artifact: str, backend: Backend, expected: Sequence[Expected], padding: float = 0.0
 ) -> list[Check]:
     """Ask `backend` about all of `expected` in one batch, padded with `padding`, and compare."""
+    output = backend.run(*_batch(expected, padding))
+    return [_check(artifact, output, row, item) for row, item in enumerate(expected)]
+
+
+def compare_features(
+    artifact: str,
+    backend: Backend,
+    expected: Sequence[ExpectedFeatures],
+    layers: int,
+    padding: float = 0.0,
+) -> list[Check]:
+    """The same for features: all of the artifact's `layers`."""
+    output = backend.extract(*_batch(expected, padding), range(1, layers + 1))
+    return [_check_features(artifact, output, row, item) for row, item in enumerate(expected)]
+
+
+def _batch(
+    expected: Sequence[Answer], padding: float
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Waveforms (B, S) and lengths (B,)."""
     lengths = np.array([len(item.waveform) for item in expected], np.int64)
     waveform = np.full((len(expected), lengths.max()), padding, np.float32)
     for row, item in zip(waveform, expected, strict=True):
         row[: len(item.waveform)] = item.waveform
-    output = backend.run(waveform, lengths)
-    return [_check(artifact, output, row, item) for row, item in enumerate(expected)]
+    return waveform, lengths
+
+
+def _check_features(
+    artifact: str, output: FeatureOutput, row: int, expected: ExpectedFeatures
+) -> Check:
+    """The worst layer, as a share of what that layer is allowed."""
+    frames = int(output.lengths[row])
+    found = np.stack([layer[row, :frames] for layer in output.layers])  # (layers, frames, width)
+    difference, tolerance = float("inf"), TOLERANCE
+    problem = f"the features' shape: expected {expected.layers.shape}, got {found.shape}"
+    if found.shape == expected.layers.shape:
+        differences = np.abs(found - expected.layers).max(axis=(1, 2), initial=0.0)
+        tolerances = TOLERANCE * np.abs(expected.layers).max(axis=(1, 2), initial=1.0)
+        worst = int(np.argmax(differences / tolerances))  # a NaN, if there is one
+        difference, tolerance = float(differences[worst]), float(tolerances[worst])
+        problem = f"layer {worst + 1} differs by {difference:.1e}, more than {tolerance:.1e}"
+    is_equal = difference <= tolerance
+    samples = len(expected.waveform)
+    verdict = None if is_equal else problem
+    return Check(artifact, expected.name, samples, difference, tolerance, "", verdict, "features")
 
 
 def _check(artifact: str, output: GraphOutput, row: int, expected: Expected) -> Check:

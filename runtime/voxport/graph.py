@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.manifest import FEATURES
+
 INPUTS = ("waveform", "lengths")
 OUTPUTS = (
     "emission",
@@ -22,6 +24,7 @@ OUTPUTS = (
     "token_scores",
     "transcript",
 )
+FEATURE_LENGTHS = "feature_lengths"
 EMISSION = OUTPUTS[:2]  # what a caller who only wants emissions asks for
 DECODED = OUTPUTS[2:]  # what a caller who only wants transcripts asks for
 
@@ -40,6 +43,19 @@ class GraphOutput:
     transcript: Sequence[str] | None = None  # (B,)
 
 
+def feature_output(layer: int) -> str:
+    """The name of a transformer layer's output in an ONNX graph; layers count from 1."""
+    return f"{FEATURES}{layer}"
+
+
+@dataclass(frozen=True)
+class FeatureOutput:
+    """Outputs of transformer layers. Padding holds no meaning."""
+
+    layers: Sequence[NDArray[np.float32]]  # each (B, T, D), in the order asked for
+    lengths: NDArray[np.int64]  # (B,) frames
+
+
 class Backend(Protocol):
     """Something that runs an artifact. Safe to call from several threads."""
 
@@ -53,4 +69,13 @@ class Backend(Protocol):
         outputs: Sequence[str] = OUTPUTS,
     ) -> GraphOutput:
         """The outputs named in `outputs`, for each row of the batch."""
+        ...
+
+    def extract(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,) samples
+        layers: Sequence[int],  # counted from 1
+    ) -> FeatureOutput:
+        """The outputs of these transformer layers; for artifacts that were exported with them."""
         ...

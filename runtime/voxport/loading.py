@@ -5,14 +5,17 @@ The order matters: neither onnxruntime nor torch sees a file before its hash is 
 
 import math
 import os
+from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 
 from voxport import hashing, library
+from voxport.batches import BATCH_SECONDS
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
+from voxport.features import FeatureExtractor
 from voxport.graph import Backend
 from voxport.manifest import KINDS, ONNX, TORCHSCRIPT, Artifact, Manifest, read_manifest
-from voxport.recognizer import BATCH_SECONDS, Recognizer
+from voxport.recognizer import Recognizer
 
 
 def load(
@@ -33,21 +36,65 @@ def load(
     choice. `batch_seconds`: the most seconds of audio, padding included, that run together; a
     longer recording runs alone, as a whole.
     """
+    folder, manifest = _read(package, threads, batch_seconds)
+    if not manifest.model.transcribes:
+        raise ArtifactUnavailableError(
+            "the model has no CTC head: it gives features and no text "
+            "(voxport.load_features, voxport plot --features)",
+            folder,
+        )
+    chosen = choose_artifact(folder, manifest, artifact, precision)
+    backend = _open(folder, manifest, chosen, provider, threads)
+    return Recognizer(manifest, chosen, backend, batch_seconds=batch_seconds)
+
+
+def load_features(
+    package: str | os.PathLike[str],
+    provider: str = "auto",
+    artifact: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    *,
+    batch_seconds: float = BATCH_SECONDS,
+) -> FeatureExtractor:
+    """A feature extractor for a package that was exported with ``--features``.
+
+    Arguments are those of ``load``.
+    """
+    folder, manifest = _read(package, threads, batch_seconds)
+    able = replace(manifest, artifacts=tuple(item for item in manifest.artifacts if item.features))
+    if not able.artifacts:
+        raise ArtifactUnavailableError(
+            "gives no features; `voxport export MODEL --features` writes packages that do", folder
+        )
+    chosen = choose_artifact(folder, able, artifact, precision)
+    backend = _open(folder, able, chosen, provider, threads)
+    return FeatureExtractor(manifest, chosen, backend, batch_seconds=batch_seconds)
+
+
+def _read(
+    package: str | os.PathLike[str], threads: int | None, batch_seconds: float
+) -> tuple[Path, Manifest]:
+    """The package's folder and manifest, once the other arguments are found to make sense."""
     if threads is not None and (not isinstance(threads, Integral) or threads < 1):
         raise InputError(f"threads must be a whole number of at least 1, got {threads!r}")
     if not isinstance(batch_seconds, Real) or not 0 < batch_seconds < math.inf:
         raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
     folder = library.find(package)
-    manifest = read_manifest(folder)
-    chosen = choose_artifact(folder, manifest, artifact, precision)
+    return folder, read_manifest(folder)
+
+
+def _open(
+    folder: Path, manifest: Manifest, chosen: Artifact, provider: str, threads: int | None
+) -> Backend:
+    """The backend; where it needs what is missing, another artifact is named that does without."""
     try:
-        backend = open_artifact(folder, chosen, provider, threads)
+        return open_artifact(folder, chosen, provider, threads)
     except MissingDependencyError as error:
         if chosen.kind == ONNX or ONNX not in (item.kind for item in manifest.artifacts):
             raise
         advice = "or use artifact='onnx' (--artifact onnx), which does without"
         raise MissingDependencyError(f"{error}, {advice}") from error
-    return Recognizer(manifest, chosen, backend, batch_seconds=batch_seconds)
 
 
 def choose_artifact(

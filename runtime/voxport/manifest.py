@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from voxport.entries import FileEntry, read_entry
 from voxport.errors import (
     LaterVersionError,
     ManifestError,
@@ -18,24 +19,18 @@ from voxport.errors import (
     PackageNotFoundError,
     accessing,
 )
+from voxport.feature_info import FeatureInfo, FeatureParity, read_features
 from voxport.fields import Fields
 
 FORMAT = "voxport"
-VERSION = 1  # raised only when an older reader would misunderstand the package
+# Raised only when an older reader would misunderstand a package: 2 may have no CTC head.
+VERSION = 2
 FILE_NAME = "manifest.json"
 KINDS = (ONNX, TORCHSCRIPT) = ("onnx", "torchscript")
-EMISSIONS = ("logits", "log_probs")
+FEATURES = "features_"  # and its number, from 1: the output of a transformer layer
+EMISSIONS = ("logits", "log_probs", "none")
 
 _UNSIGNED = "0" * 64  # stands where the manifest's own hash will be while that is computed
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """A file of the package."""
-
-    path: str  # a plain file name inside the package's folder
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +68,11 @@ class Artifact(FileEntry):
     outputs: tuple[TensorSpec, ...]
     external_data: tuple[FileEntry, ...] = ()  # weights beside the graph, where it is over 2 GB
 
+    @property
+    def features(self) -> tuple[TensorSpec, ...]:
+        """The outputs of the transformer layers, where it was exported with them."""
+        return tuple(output for output in self.outputs if output.name.startswith(FEATURES))
+
 
 @dataclass(frozen=True)
 class GoldenClip(FileEntry):
@@ -92,7 +92,10 @@ class GoldenClip(FileEntry):
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """The model that every artifact of the package computes."""
+    """The model that every artifact of the package computes.
+
+    Without a CTC head it has no labels, its blank is 0 and its emission "none".
+    """
 
     name: str
     source: str
@@ -107,6 +110,11 @@ class ModelInfo:
     emission: str  # one of EMISSIONS
     parameters: int
 
+    @property
+    def transcribes(self) -> bool:
+        """Whether there is a CTC head; without it there are features only."""
+        return bool(self.labels)
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -118,16 +126,25 @@ class Manifest:
     parity: tuple[Parity, ...] = ()  # at most one an artifact
     golden: tuple[GoldenClip, ...] = ()
     files: tuple[FileEntry, ...] = ()  # everything else in the folder
+    features: FeatureInfo | None = None  # where artifacts give features
 
     def to_json(self) -> str:
         """The text of ``manifest.json``, its own hash included; write it as UTF-8, unchanged."""
-        content = {"format": FORMAT, "version": VERSION, "sha256": _UNSIGNED, **asdict(self)}
+        version = 1 if self.model.transcribes else 2  # the first that can tell this
+        content = {"format": FORMAT, "version": version, "sha256": _UNSIGNED, **asdict(self)}
+        if self.features is None:
+            del content["features"]
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return text.replace(_UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
 
     def parity_of(self, artifact: Artifact) -> Parity | None:
         """What was measured on an artifact, if it was."""
         return next((item for item in self.parity if item.artifact == artifact.path), None)
+
+    def feature_parity_of(self, artifact: Artifact) -> FeatureParity | None:
+        """What was measured on an artifact's features, if it was."""
+        measured = self.features.parity if self.features else ()
+        return next((item for item in measured if item.artifact == artifact.path), None)
 
     def entries(self) -> list[FileEntry]:
         """Every file of the package but the manifest."""
@@ -136,6 +153,8 @@ class Manifest:
             listed += [artifact, *artifact.external_data]
         for clip in self.golden:
             listed += [clip, clip.emission]
+        if self.features:
+            listed += [self.features.golden, self.features.golden.values]
         return [*listed, *self.files]
 
 
@@ -193,13 +212,16 @@ def _check_integrity(raw: bytes, recorded: str) -> None:
 
 def _check_consistency(manifest: Manifest) -> None:
     model = manifest.model
-    if model.blank >= len(model.labels):
+    if model.transcribes == (model.emission == "none"):
+        raise ManifestError(f"model.emission is {model.emission!r} of {len(model.labels)} labels")
+    if model.transcribes and model.blank >= len(model.labels):
         raise ManifestError(f"model.blank is {model.blank} of {len(model.labels)} labels")
     if model.word_delimiter is not None and model.word_delimiter not in model.labels:
         raise ManifestError(f"model.word_delimiter {model.word_delimiter!r} is not a label")
     _check_outputs(manifest)
     artifacts = [artifact.path for artifact in manifest.artifacts]
-    for item in manifest.parity:
+    features = manifest.features
+    for item in (*manifest.parity, *(features.parity if features else ())):
         if item.artifact not in artifacts:
             raise ManifestError(f"parity names {item.artifact!r}, which is not an artifact")
     paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
@@ -216,6 +238,17 @@ def _check_outputs(manifest: Manifest) -> None:
                 raise ManifestError(
                     f"{artifact.path} gives an emission of {list(output.shape)} for {labels} labels"
                 )
+        _check_features(artifact, manifest.features)
+
+
+def _check_features(artifact: Artifact, features: FeatureInfo | None) -> None:
+    """Layers that the graph does not have would end in the middle of a run."""
+    widths = [output.shape[-1:] for output in artifact.features]
+    if widths and (features is None or widths != [(features.width,)] * features.layers):
+        told = "none" if features is None else f"{features.layers} of width {features.width}"
+        raise ManifestError(
+            f"{artifact.path} gives features of {len(widths)} layers, the manifest tells of {told}"
+        )
 
 
 def _manifest(fields: Fields) -> Manifest:
@@ -225,7 +258,8 @@ def _manifest(fields: Fields) -> Manifest:
         artifacts=tuple(map(_artifact, fields.children("artifacts"))),
         parity=tuple(map(_parity, fields.children("parity"))),
         golden=tuple(map(_golden, fields.children("golden"))),
-        files=tuple(map(_file, fields.children("files"))),
+        files=tuple(map(read_entry, fields.children("files"))),
+        features=read_features(fields.child("features")) if "features" in fields.data else None,
     )
 
 
@@ -255,7 +289,7 @@ def _artifact(fields: Fields) -> Artifact:
         sha256=fields.sha256("sha256"),
         inputs=tuple(map(_tensor, fields.children("inputs"))),
         outputs=tuple(map(_tensor, fields.children("outputs"))),
-        external_data=tuple(map(_file, fields.children("external_data"))),
+        external_data=tuple(map(read_entry, fields.children("external_data"))),
     )
 
 
@@ -270,7 +304,7 @@ def _golden(fields: Fields) -> GoldenClip:
         token_starts=fields.integers("token_starts"),
         token_ends=fields.integers("token_ends"),
         frames=fields.integer("frames"),
-        emission=_file(fields.child("emission")),
+        emission=read_entry(fields.child("emission")),
     )
 
 
@@ -291,7 +325,3 @@ def _parity(fields: Fields) -> Parity:
 
 def _tensor(fields: Fields) -> TensorSpec:
     return TensorSpec(fields.text("name"), fields.text("type"), fields.dimensions("shape"))
-
-
-def _file(fields: Fields) -> FileEntry:
-    return FileEntry(fields.file_name("path"), fields.integer("bytes"), fields.sha256("sha256"))

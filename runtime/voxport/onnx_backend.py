@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from voxport import optional, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
-from voxport.graph import INPUTS, OUTPUTS, GraphOutput
+from voxport.graph import (
+    FEATURE_LENGTHS,
+    INPUTS,
+    OUTPUTS,
+    FeatureOutput,
+    GraphOutput,
+    feature_output,
+)
 from voxport.threads import here as threads_here
 
 _WARNING, _FATAL = 2, 4  # onnxruntime's severities
@@ -38,6 +45,9 @@ class OnnxBackend:
     def __init__(self, path: Path, provider: str = "auto", threads: int | None = None) -> None:
         self._path = path
         self._session = _open(path, provider, threads)
+        # Without this, onnxruntime computes every output and returns those that are named.
+        self._run_options = onnxruntime().RunOptions()
+        self._run_options.only_execute_path_to_fetches = True
         self.provider = str(self._session.get_providers()[0])
         self.runtime = f"onnxruntime {onnxruntime().__version__}"
 
@@ -48,9 +58,26 @@ class OnnxBackend:
         outputs: Sequence[str] = OUTPUTS,
     ) -> GraphOutput:
         """Only the outputs that are named are computed and copied back to the host."""
+        values = self._fetch(waveform, lengths, outputs)
+        return GraphOutput(**dict(zip(outputs, values, strict=True)))
+
+    def extract(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        layers: Sequence[int],
+    ) -> FeatureOutput:
+        """Layers above the highest one asked for are not computed."""
+        outputs = [*map(feature_output, layers), FEATURE_LENGTHS]
+        *values, frames = self._fetch(waveform, lengths, outputs)
+        return FeatureOutput(values, frames)
+
+    def _fetch(
+        self, waveform: NDArray[np.float32], lengths: NDArray[np.int64], outputs: Sequence[str]
+    ) -> list[Any]:
         feed = dict(zip(INPUTS, (waveform, lengths), strict=True))
         try:
-            values = self._session.run(list(outputs), feed)
+            return self._session.run(list(outputs), feed, self._run_options)
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise InferenceError(
                 f"onnxruntime failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
@@ -58,7 +85,6 @@ class OnnxBackend:
                 "(memory grows with the square of a recording's length: cut a long one)",
                 self._path.name,
             ) from error
-        return GraphOutput(**dict(zip(outputs, values, strict=True)))
 
 
 def _open(path: Path, requested: str, threads: int | None) -> Any:

@@ -12,17 +12,14 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory
-from voxport.batches import batches
+from voxport.batches import BATCH_SECONDS, batches
+from voxport.engine import Engine
 from voxport.errors import InferenceError, VoxportError
-from voxport.graph import DECODED, EMISSION, Backend, GraphOutput
+from voxport.features import FeatureExtractor
+from voxport.graph import DECODED, EMISSION, Backend
 from voxport.inputs import AudioInput, Clip, name_of, read_clip
-from voxport.manifest import ONNX, Artifact, Manifest
+from voxport.manifest import Artifact, Manifest
 from voxport.transcript import Transcript, transcripts
-
-# A minute of padded audio: 3 000 frames, so that attention in a base model needs at most
-# 12 heads * 3 000**2 * 4 bytes = 432 MB for one row of a minute, and 36 MB for twelve of 5 s.
-BATCH_SECONDS = 60.0
 
 # Inputs are read ahead, sorted and batched this many batches at a time: enough to find clips of
 # like length, and little enough that hours of files are not in memory and the first answer is soon.
@@ -59,9 +56,7 @@ class Recognizer:
         self.artifact = artifact
         self.provider = backend.provider  # what the backend really runs on
         self._backend = backend
-        # What `memory` knows is onnxruntime's use of the machine's memory; torch's attention is
-        # fused, and a device's memory is not known here.
-        self._shares_memory = artifact.kind == ONNX and self.provider.lower().startswith("cpu")
+        self._engine = Engine(manifest.model, artifact, backend)
         self._model = manifest.model
         self._limit = max(1, int(min(batch_seconds * manifest.model.sample_rate, sys.maxsize)))
 
@@ -105,10 +100,25 @@ class Recognizer:
     def emission(self, waveform: AudioInput, sample_rate: int | None = None) -> NDArray[np.float32]:
         """The model's emission for one recording: float32 [frames, labels]."""
         clip = self._read(waveform, name_of(waveform, "the input"), sample_rate)
-        output = self._run([clip], EMISSION)
+        output = self._engine.run([clip], EMISSION)
         if output.emission is None or output.emission_lengths is None:
             raise InferenceError(f"{self.artifact.path}: gave no emission")
         return output.emission[0, : int(output.emission_lengths[0])]
+
+    def features(
+        self,
+        waveform: AudioInput,
+        sample_rate: int | None = None,
+        *,
+        layers: Sequence[int] | None = None,
+    ) -> NDArray[np.float32]:
+        """The transformer layers' outputs for one recording: float32 [layers, frames, width].
+
+        For packages that were exported with ``--features``; ``FeatureExtractor.features`` says what
+        `layers` are. ``voxport.load_features`` needs no CTC head.
+        """
+        extractor = FeatureExtractor(self.manifest, self.artifact, self._backend)
+        return extractor.features(waveform, sample_rate, layers=layers)
 
     def _read(self, x: AudioInput, name: str, sample_rate: int | None) -> Clip:
         return read_clip(x, name, sample_rate, self._model.sample_rate)
@@ -157,15 +167,5 @@ class Recognizer:
         return [Outcome(clip.name, answer) for clip, answer in zip(clips, answers, strict=True)]
 
     def _transcribe(self, clips: list[Clip]) -> list[Transcript]:
-        output = self._run(clips, DECODED)
+        output = self._engine.run(clips, DECODED)
         return transcripts(output, [clip.seconds for clip in clips], self._model)
-
-    def _run(self, clips: list[Clip], outputs: Sequence[str]) -> GraphOutput:
-        lengths = np.array([len(clip.waveform) for clip in clips], np.int64)  # (B,)
-        samples = max(int(lengths.max()), self._model.receptive_field)  # one frame at the least
-        if self._shares_memory and (shortage := memory.shortage(len(clips), samples, self._model)):
-            raise InferenceError(shortage, clips[0].name)
-        waveform = np.zeros((len(clips), samples), np.float32)  # (B, S)
-        for row, clip in enumerate(clips):
-            waveform[row, : lengths[row]] = clip.waveform
-        return self._backend.run(waveform, lengths, outputs)

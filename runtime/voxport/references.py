@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.comparison import Expected
+from voxport.comparison import Answer
 from voxport.errors import MissingDependencyError, VerificationError
 from voxport.manifest import Manifest
 
@@ -31,10 +31,8 @@ class Recording:
 class Reference(Protocol):
     """Builds the manifest's model from its own source and runs it on each recording alone."""
 
-    def __call__(
-        self, manifest: Manifest, recordings: Sequence[Recording], /
-    ) -> Iterable[Expected]:
-        """One answer a recording, in order."""
+    def __call__(self, manifest: Manifest, recordings: Sequence[Recording], /) -> Iterable[Answer]:
+        """One answer a recording, in order, of each kind that the package's artifacts give."""
         ...
 
 

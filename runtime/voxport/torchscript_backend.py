@@ -5,7 +5,8 @@ so. Knows the graph's order of outputs. Knows nothing of packages, audio or labe
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from voxport import cuda, optional, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
-from voxport.graph import OUTPUTS, GraphOutput
+from voxport.graph import OUTPUTS, FeatureOutput, GraphOutput
 
 if TYPE_CHECKING:
     import torch
@@ -50,12 +51,31 @@ class TorchScriptBackend:
         outputs: Sequence[str] = OUTPUTS,
     ) -> GraphOutput:
         """Only the outputs that are named are copied back to the host."""
+        with self._running(waveform, lengths) as inputs:
+            values: dict[str, Any] = dict(zip(OUTPUTS, self._module(*inputs), strict=True))
+            return GraphOutput(**{name: _on_host(values[name]) for name in outputs})
+
+    def extract(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        layers: Sequence[int],
+    ) -> FeatureOutput:
+        """Every layer is computed; only those that are named are copied back to the host."""
+        with self._running(waveform, lengths) as inputs:
+            values, frames = self._module.extract_features(*inputs)
+            return FeatureOutput([_on_host(values[n - 1]) for n in layers], _on_host(frames))
+
+    @contextmanager
+    def _running(
+        self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]
+    ) -> Generator["tuple[torch.Tensor, torch.Tensor]", None, None]:
+        """The inputs on the device, and what torch says against them as an error of ours."""
         torch = _torch()
-        inputs = (torch.from_numpy(array).to(self._device) for array in (waveform, lengths))
         try:
             with torch.inference_mode():
-                values: dict[str, Any] = dict(zip(OUTPUTS, self._module(*inputs), strict=True))
-            return GraphOutput(**{name: _on_host(values[name]) for name in outputs})
+                device = self._device
+                yield torch.from_numpy(waveform).to(device), torch.from_numpy(lengths).to(device)
         except RuntimeError as error:
             raise InferenceError(
                 f"torch failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "

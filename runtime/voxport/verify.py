@@ -13,7 +13,14 @@ import numpy as np
 
 from voxport import hashing
 from voxport.audio import read_audio
-from voxport.comparison import Check, Expected, compare
+from voxport.comparison import (
+    Answer,
+    Check,
+    Expected,
+    ExpectedFeatures,
+    compare,
+    compare_features,
+)
 from voxport.errors import MissingDependencyError, PackageError, VerificationError, accessing
 from voxport.inputs import read_clip
 from voxport.loading import open_artifact
@@ -89,16 +96,22 @@ def _unlisted(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _run(
-    folder: Path, artifact: Artifact, expected: Sequence[Expected], provider: str
+    folder: Path, artifact: Artifact, expected: Sequence[Answer], provider: str
 ) -> list[Check]:
     backend = open_artifact(folder, artifact, provider)
-    return [check for item in expected for check in compare(artifact.path, backend, [item])]
+    checks: list[Check] = []
+    for item in expected:
+        if isinstance(item, Expected):
+            checks += compare(artifact.path, backend, [item])
+        elif artifact.features:
+            checks += compare_features(artifact.path, backend, [item], len(artifact.features))
+    return checks
 
 
 def _expected(
     folder: Path, manifest: Manifest, against: str | None, audio: Sequence[Path]
-) -> list[Expected]:
-    golden = [] if audio else [_golden(folder, clip) for clip in manifest.golden]
+) -> list[Answer]:
+    golden = [] if audio else _golden(folder, manifest)
     if not golden and not audio:
         raise VerificationError(
             "holds no golden clips: give recordings and a reference "
@@ -109,9 +122,13 @@ def _expected(
         return golden
     rate = manifest.model.sample_rate
     clips = [read_clip(path, str(path), None, rate) for path in audio]
-    recordings = [Recording(item.name, item.waveform) for item in (clips or golden)]
+    recordings = [Recording(clip.name, clip.waveform) for clip in clips]
+    for item in golden:  # of which a package with transcripts and features has one twice
+        if isinstance(item, Expected) or not manifest.model.transcribes:
+            recordings.append(Recording(item.name, item.waveform))
     answers = list(reference(against)(manifest, recordings))
-    if len(answers) != len(recordings):
+    kinds = (manifest.model.transcribes, manifest.features is not None)
+    if len(answers) != len(recordings) * sum(kinds):
         raise VerificationError(
             f"the reference {against!r} gave {len(answers)} answers "
             f"for {len(recordings)} recordings"
@@ -119,7 +136,18 @@ def _expected(
     return answers
 
 
-def _golden(folder: Path, clip: GoldenClip) -> Expected:
+def _golden(folder: Path, manifest: Manifest) -> list[Answer]:
+    """What the package records; of features, for one recording."""
+    answers: list[Answer] = [_golden_clip(folder, clip) for clip in manifest.golden]
+    if manifest.features is not None:
+        clip = manifest.features.golden
+        waveform = read_audio(folder / clip.path, clip.path).waveform
+        layers = np.load(folder / clip.values.path, allow_pickle=False)
+        answers.append(ExpectedFeatures(clip.path, waveform, layers))
+    return answers
+
+
+def _golden_clip(folder: Path, clip: GoldenClip) -> Expected:
     return Expected(
         name=clip.path,
         waveform=read_audio(folder / clip.path, clip.path).waveform,

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import importlib.resources
 import json
@@ -5,9 +6,10 @@ import json
 import pytest
 
 from support import fakes
+from voxport.entries import FileEntry
 from voxport.errors import LaterVersionError, ManifestError, PackageNotFoundError
+from voxport.feature_info import FeatureInfo, FeatureParity, GoldenFeatures
 from voxport.manifest import (
-    FileEntry,
     GoldenClip,
     Manifest,
     Parity,
@@ -49,6 +51,21 @@ FULL = Manifest(
 )
 
 
+FEATURES = FeatureInfo(
+    layers=2,
+    width=8,
+    golden=GoldenFeatures("f.wav", 44, SHA, 0.5, 1, FileEntry("f.npy", 12, SHA)),
+    parity=(FeatureParity("model.onnx", "eager", "onnxruntime 1", "cpu", 2, 1.5, 1e-6, 1e-4),),
+)
+LAYERS = tuple(TensorSpec(f"features_{n}", "float32", ("batch", "frames", 8)) for n in (1, 2))
+HEADLESS = Manifest(
+    created_by={},
+    model=fakes.model(labels=(), word_delimiter=None, emission="none"),
+    artifacts=(fakes.artifact(outputs=LAYERS),),
+    features=FEATURES,
+)
+
+
 def document(**changes) -> dict:
     return json.loads(FULL.to_json()) | changes
 
@@ -81,6 +98,34 @@ def test_golden_bytes():
         "golden",
         "files",
     ]
+
+
+def test_a_model_without_a_head_comes_back_as_it_was():
+    """Version 1 could not tell of it: older readers ask for a later voxport."""
+    text = HEADLESS.to_json()
+    assert parse_manifest(text.encode()) == HEADLESS
+    assert json.loads(text)["version"] == 2
+    assert json.loads(FULL.to_json())["version"] == 1
+    schema_validator().validate(json.loads(text))
+    assert [entry.path for entry in HEADLESS.entries()] == ["model.onnx", "f.wav", "f.npy"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"features": None}, "gives features of 2 layers, the manifest tells of none"),
+        (
+            {"features": dataclasses.replace(FEATURES, layers=3)},
+            "gives features of 2 layers, the manifest tells of 3 of width 8",
+        ),
+        ({"features": dataclasses.replace(FEATURES, width=9)}, "tells of 2 of width 9"),
+        ({"model": fakes.model(emission="none")}, "model.emission is 'none' of 5 labels"),
+    ],
+)
+def test_features_that_do_not_fit(changes, message):
+    text = dataclasses.replace(HEADLESS, **changes).to_json()
+    with pytest.raises(ManifestError, match=message):
+        parse_manifest(text.encode())
 
 
 def test_layout_and_other_fields_do_not_matter():
@@ -126,7 +171,7 @@ BROKEN = [
     ("model.word_delimiter", "|", "word_delimiter '|' is not a label"),
     ("model.sample_rate", 0, "model.sample_rate must be a whole number of at least 1"),
     ("model.normalize_waveform", 0, "model.normalize_waveform must be true or false"),
-    ("model.emission", "probabilities", "model.emission must be 'logits' or 'log_probs'"),
+    ("model.emission", "probabilities", "model.emission must be 'logits' or 'log_probs' or"),
     ("artifacts.0.kind", "tflite", r"artifacts\[0\].kind must be 'onnx' or 'torchscript'"),
     ("artifacts.0.bytes", 1.5, r"artifacts\[0\].bytes must be a whole number"),
     ("artifacts.0.sha256", "AB" * 32, r"artifacts\[0\].sha256 must be 64 hexadecimal digits"),
@@ -195,7 +240,7 @@ def test_what_is_no_manifest(raw, message):
 def test_a_later_version_says_how_to_upgrade():
     """Its other fields may mean anything by then: only the version is looked at."""
     with pytest.raises(LaterVersionError, match=r"pip install -U voxport"):
-        parse_manifest(b'{"format": "voxport", "version": 2}')
+        parse_manifest(b'{"format": "voxport", "version": 3}')
 
 
 def test_no_manifest(tmp_path):

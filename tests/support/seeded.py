@@ -11,12 +11,12 @@ from urllib.parse import urlparse
 
 import torch
 import torchaudio
-from torchaudio.pipelines import Wav2Vec2ASRBundle
+from torchaudio.pipelines import Wav2Vec2ASRBundle, Wav2Vec2Bundle
 
 SPREAD = 4.0  # standard deviation of a label's logit over the frames of something like speech
 
 
-def narrow(bundle: Wav2Vec2ASRBundle) -> Wav2Vec2ASRBundle:
+def narrow(bundle: Wav2Vec2Bundle) -> Wav2Vec2Bundle:
     """A copy of the bundle with the same structure, two layers deep and a few channels wide."""
     params = dict(bundle._params)
     layers = params["extractor_conv_layer_config"]
@@ -33,24 +33,35 @@ def narrow(bundle: Wav2Vec2ASRBundle) -> Wav2Vec2ASRBundle:
     return copy
 
 
-def put_weights(bundle: Wav2Vec2ASRBundle, torch_home: Path, seed: int = 0) -> None:
+def put_weights(bundle: Wav2Vec2Bundle, torch_home: Path, seed: int = 0) -> None:
     """Write seeded weights where ``bundle.get_model()`` finds them under ``TORCH_HOME``."""
     torch.manual_seed(seed)
-    model = torchaudio.models.wav2vec2_model(**bundle._params).eval()
+    factories = {
+        "Wav2Vec2": torchaudio.models.wav2vec2_model,
+        "WavLM": torchaudio.models.wavlm_model,
+    }
+    model = factories[bundle._model_type](**bundle._params).eval()
     for name, tensor in model.state_dict().items():
         if tensor.ndim == 1 and "feature_extractor" in name:
             tensor.add_(torch.randn_like(tensor), alpha=0.2)  # norms that do something
-    enliven(model, bundle._normalize_waveform)
+    if model.aux is not None:
+        enliven(model, bundle._normalize_waveform)
     state = model.state_dict()
+    if model.aux is not None:
+        _add_rows(state, bundle)
+    path = torch_home / "hub" / "checkpoints" / Path(urlparse(bundle._path).path).name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path)
+
+
+def _add_rows(state: dict[str, torch.Tensor], bundle: Wav2Vec2ASRBundle) -> None:
+    """Give the head those rows that torchaudio will remove."""
     removed = bundle._remove_aux_axis
     rows = [i for i in range(bundle._params["aux_num_out"] + len(removed)) if i not in removed]
     for name in ("aux.weight", "aux.bias"):
         kept = state[name]
         state[name] = kept.new_zeros((len(rows) + len(removed), *kept.shape[1:]))
         state[name][rows] = kept
-    path = torch_home / "hub" / "checkpoints" / Path(urlparse(bundle._path).path).name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, path)
 
 
 @torch.no_grad()

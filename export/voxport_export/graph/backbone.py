@@ -41,6 +41,8 @@ class Backbone(nn.Module):
         self.encoder = Encoder(cast("components.Encoder", model.encoder))
         self.frame_stride = self.extractor.stride
         self.receptive_field = self.extractor.receptive_field
+        self.layers = len(self.encoder.layers)
+        self.width = self.encoder.layer_norm.normalized_shape[0]  # channels of each layer
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> Hidden:
         """Map waveform float32 [batch, samples] of lengths int64 [batch].

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from voxport_export.graph.backbone import Backbone, Hidden
-from voxport_export.graph.recognizer import RecognizerGraph
+from voxport_export.graph.recognizer import Outputs, RecognizerGraph
 
 
 class Features(NamedTuple):
@@ -30,24 +30,30 @@ class FeatureGraph(nn.Module):
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> Features:
         """Map waveform float32 [batch, samples] of lengths int64 [batch]."""
-        return features_of(self.backbone(waveform, lengths))
+        return _features(self.backbone(waveform, lengths))
 
 
-class RecognizerWithFeatures(nn.Module):
-    """Both answers of one run of the backbone, flat: ONNX knows no lists."""
+class FeatureRecognizerGraph(nn.Module):
+    """A recogniser that gives its backbone's layers too; they have the same weights."""
 
     def __init__(self, recognizer: RecognizerGraph):
         super().__init__()
         self.recognizer = recognizer
+        self.features = FeatureGraph(recognizer.backbone)
+        self.eval()
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """Map waveform float32 [batch, samples] of lengths int64 [batch]."""
-        hidden = self.recognizer.backbone(waveform, lengths)
-        layers, frames = features_of(hidden)
-        return (*self.recognizer.decode(hidden), frames, *layers)
+    @property
+    def backbone(self) -> Backbone:
+        """What both answers are read from."""
+        return self.recognizer.backbone
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Outputs, Features]:
+        """Map waveform float32 [batch, samples] of lengths int64 [batch], in one run."""
+        hidden = self.backbone(waveform, lengths)
+        return self.recognizer.decode(hidden), _features(hidden)
 
 
-def features_of(hidden: Hidden) -> Features:
+def _features(hidden: Hidden) -> Features:
     """Cut the appended frames off each layer and zero what lies past a row's length."""
     outside = ~hidden.valid.unsqueeze(-1)
     return Features(

@@ -1,4 +1,4 @@
-"""The CTC bundles of ``torchaudio.pipelines``, found in the module itself."""
+"""The bundles of ``torchaudio.pipelines`` around a Wav2Vec2 model, found in the module itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.error import URLError
 
 import torchaudio
 from torchaudio.models import Wav2Vec2Model
-from torchaudio.pipelines import Wav2Vec2ASRBundle, Wav2Vec2FABundle
+from torchaudio.pipelines import Wav2Vec2ASRBundle, Wav2Vec2Bundle, Wav2Vec2FABundle
 
 from voxport_export.errors import SourceError
 from voxport_export.source import TORCHAUDIO_EPS, Source
@@ -26,7 +26,17 @@ def bundles() -> dict[str, Wav2Vec2ASRBundle]:
     return {name: value for name, value in found if isinstance(value, Wav2Vec2ASRBundle)}
 
 
-def licence_of(bundle: Wav2Vec2ASRBundle) -> str:
+def backbones() -> dict[str, Wav2Vec2Bundle]:
+    """Every bundle that has none, by name: Wav2Vec2, XLSR, HuBERT and WavLM as pre-trained."""
+    found = vars(torchaudio.pipelines).items()
+    return {
+        name: value
+        for name, value in found
+        if isinstance(value, Wav2Vec2Bundle) and not isinstance(value, Wav2Vec2ASRBundle)
+    }
+
+
+def licence_of(bundle: Wav2Vec2Bundle) -> str:
     """The licence of the weights, from torchaudio's documentation of the bundle."""
     text = bundle.__doc__ or ""
     for pattern, identifier in _LICENCES.items():
@@ -41,7 +51,7 @@ def load_bundle(name: str) -> Source:
     Raises:
         SourceError: the weights can be neither found nor downloaded, or do not fit.
     """
-    bundle = bundles()[name]
+    bundle = {**backbones(), **bundles()}[name]
     options = {"weights_only": True}  # never run code from a weights file
     aligner = isinstance(bundle, Wav2Vec2FABundle)
     try:
@@ -58,17 +68,23 @@ def load_bundle(name: str) -> Source:
         ) from error
     except Exception as error:  # a damaged or hostile file can fail in any way
         raise SourceError(f"the weights of {name} cannot be loaded: {error}") from error
-    labels = bundle.get_labels(star=None) if aligner else bundle.get_labels()
+    labels = _labels(bundle)
     return Source(
         name=name,
         origin=PREFIX + name,
         licence=licence_of(bundle),
         model=cast("Wav2Vec2Model", getattr(reference, "model", reference)),
         reference=reference,
-        labels=tuple(labels),
+        labels=labels,
         blank=0,
         word_delimiter=DELIMITER if DELIMITER in labels else None,
         sample_rate=int(bundle.sample_rate),
         normalize_eps=TORCHAUDIO_EPS if bundle._normalize_waveform else None,
         log_probs=aligner,
     )
+
+
+def _labels(bundle: Wav2Vec2Bundle) -> tuple[str, ...]:
+    if isinstance(bundle, Wav2Vec2FABundle):
+        return tuple(bundle.get_labels(star=None))
+    return tuple(bundle.get_labels()) if isinstance(bundle, Wav2Vec2ASRBundle) else ()

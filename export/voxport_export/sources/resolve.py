@@ -28,7 +28,7 @@ def resolve(model: str) -> Source:
     for prefix, load in _LOADERS.items():
         if model.startswith(prefix):
             return load(model.removeprefix(prefix))
-    if model in bundle.bundles():
+    if model in bundle.bundles() or model in bundle.backbones():
         return bundle.load_bundle(model)
     if model in shipped.names():
         return shipped.load_shipped(model)
@@ -80,7 +80,7 @@ def _from_folder_name(path: str) -> Source:
 
 
 def _unknown(model: str) -> UnknownModelError:
-    known = [*shipped.names(), *bundle.bundles()]
+    known = [*shipped.names(), *bundle.bundles(), *bundle.backbones()]
     folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(model.casefold(), folded, n=3, cutoff=0.5)
     hint = ", ".join(folded[name] for name in near) or ", ".join(known)

@@ -7,6 +7,7 @@ import typer
 from voxport.cli.options import Package
 
 if TYPE_CHECKING:
+    from voxport.feature_info import FeatureParity
     from voxport.manifest import Artifact, Manifest, ModelInfo, Parity
 
 
@@ -33,8 +34,18 @@ def inspect(
         return
     typer.echo(f"{folder}\n")
     _print_model(manifest.model)
+    if manifest.features is not None:
+        layers = f"{manifest.features.layers} layers of {manifest.features.width} channels"
+        typer.echo(f"{'features':16} {layers}")
     for artifact in manifest.artifacts:
-        _print_artifact(artifact, manifest.parity_of(artifact))
+        _print_artifact(artifact)
+        parity, of_features = manifest.parity_of(artifact), manifest.feature_parity_of(artifact)
+        if parity is not None:
+            _print_parity(parity)
+        if of_features is not None:
+            _print_feature_parity(of_features)
+        if parity is None and of_features is None:
+            typer.echo("  parity: not measured")
     _print_rest(manifest)
 
 
@@ -47,7 +58,7 @@ def _print_model(model: "ModelInfo") -> None:
         "licence": model.licence,
         "parameters": f"{model.parameters:,}",
         "labels": f"{len(model.labels)}: {' '.join(model.labels)}",
-        "blank": repr(model.labels[model.blank]),
+        "blank": repr(model.labels[model.blank]) if model.transcribes else "none",
         "word delimiter": delimiter,
         "sample rate": f"{rate} Hz",
         "frame stride": f"{model.frame_stride} samples ({1000 * model.frame_stride / rate:g} ms)",
@@ -60,18 +71,26 @@ def _print_model(model: "ModelInfo") -> None:
         typer.echo(f"{name:16} {value}")
 
 
-def _print_artifact(artifact: "Artifact", parity: "Parity | None") -> None:
+def _print_artifact(artifact: "Artifact") -> None:
     size = artifact.bytes + sum(entry.bytes for entry in artifact.external_data)
     typer.echo(f"\n{artifact.path}  {artifact.kind} {artifact.precision}, {_size(size)}")
-    if parity is None:
-        typer.echo("  parity: not measured")
-        return
+
+
+def _print_parity(parity: "Parity") -> None:
     typer.echo(
         f"  parity: {parity.against} ({parity.provider}) against {parity.reference}\n"
         f"          {parity.equal_transcripts:.1%} of {parity.clips} transcripts equal "
         f"({parity.seconds:.0f} s), CER {parity.cer:.2%}\n"
         f"          emissions within {parity.max_emission_difference:.1e} "
         f"(limit {parity.emission_tolerance:.1e})"
+    )
+
+
+def _print_feature_parity(parity: "FeatureParity") -> None:
+    typer.echo(
+        f"  features: {parity.against} ({parity.provider}) against {parity.reference}\n"
+        f"            every layer within {parity.max_difference:.1e} "
+        f"(limit {parity.tolerance:.1e}) on {parity.clips} recordings ({parity.seconds:.0f} s)"
     )
 
 

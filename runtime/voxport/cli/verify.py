@@ -83,7 +83,7 @@ def _print_artifact(artifact: str, checks: "list[Check]") -> None:
     for check in checks:
         verdict = "equal" if check.ok else "DIFFERENT"
         typer.echo(
-            f"  {_shortened(check.recording, width):{width}}  {verdict:9}  emission within "
+            f"  {_shortened(check.recording, width):{width}}  {verdict:9}  {check.what} within "
             f"{check.difference:.1e} (limit {check.tolerance:.1e})"
         )
         if check.problem:

@@ -1,0 +1,46 @@
+"""Clips through an artifact: padded to one batch, and refused where memory cannot hold them.
+
+What a recogniser and a feature extractor do alike. Knows no order of inputs and no answers.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport import memory
+from voxport.errors import InferenceError
+from voxport.graph import Backend, FeatureOutput, GraphOutput
+from voxport.inputs import Clip
+from voxport.manifest import ONNX, Artifact, ModelInfo
+
+
+class Engine:
+    """A backend for clips of one model. Several threads may use it at once."""
+
+    def __init__(self, model: ModelInfo, artifact: Artifact, backend: Backend) -> None:
+        self.provider = backend.provider  # what the backend really runs on
+        self._model = model
+        self._backend = backend
+        # What `memory` knows is onnxruntime's use of the machine's memory; torch's attention is
+        # fused, and a device's memory is not known here.
+        self._shares_memory = artifact.kind == ONNX and self.provider.lower().startswith("cpu")
+
+    def run(self, clips: Sequence[Clip], outputs: Sequence[str]) -> GraphOutput:
+        """The outputs of that name, a row a clip."""
+        return self._backend.run(*self._batch(clips), outputs)
+
+    def extract(self, clips: Sequence[Clip], layers: Sequence[int]) -> FeatureOutput:
+        """The outputs of these transformer layers, a row a clip."""
+        return self._backend.extract(*self._batch(clips), layers)
+
+    def _batch(self, clips: Sequence[Clip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Waveforms (B, S) and lengths (B,)."""
+        lengths = np.array([len(clip.waveform) for clip in clips], np.int64)
+        samples = max(int(lengths.max()), self._model.receptive_field)  # one frame at the least
+        if self._shares_memory and (shortage := memory.shortage(len(clips), samples, self._model)):
+            raise InferenceError(shortage, clips[0].name)
+        waveform = np.zeros((len(clips), samples), np.float32)
+        for row, clip in enumerate(clips):
+            waveform[row, : lengths[row]] = clip.waveform
+        return waveform, lengths

@@ -1,0 +1,77 @@
+"""What a manifest tells of features: how many layers, what was measured, a recording to check.
+
+It stands apart from all that concerns transcripts, so that a package may have the one, the other
+or both.
+"""
+
+from dataclasses import dataclass
+
+from voxport.entries import FileEntry, read_entry
+from voxport.fields import Fields
+
+
+@dataclass(frozen=True)
+class FeatureParity:
+    """A comparison of an artifact's features with those of the model that it was made from."""
+
+    artifact: str  # path of the artifact
+    reference: str  # what it was compared with: "eager torchaudio 2.11.0"
+    against: str  # what ran the artifact: "onnxruntime 1.31.1"
+    provider: str
+    clips: int
+    seconds: float  # of audio in those clips
+    max_difference: float  # of any layer
+    tolerance: float  # for that layer
+
+
+@dataclass(frozen=True)
+class GoldenFeatures(FileEntry):
+    """A recording in the package, as a golden clip's, and every layer's output for it."""
+
+    seconds: float
+    frames: int
+    values: FileEntry  # numpy file, float32 [layers, frames, width]
+
+
+@dataclass(frozen=True)
+class FeatureInfo:
+    """The outputs of the transformer layers, which those artifacts give that list them."""
+
+    layers: int
+    width: int  # channels of each layer
+    golden: GoldenFeatures
+    parity: tuple[FeatureParity, ...] = ()  # at most one an artifact
+
+
+def read_features(fields: Fields) -> FeatureInfo:
+    """The object at ``features`` in a manifest."""
+    return FeatureInfo(
+        layers=fields.integer("layers", least=1),
+        width=fields.integer("width", least=1),
+        golden=_golden_features(fields.child("golden")),
+        parity=tuple(map(_feature_parity, fields.children("parity"))),
+    )
+
+
+def _golden_features(fields: Fields) -> GoldenFeatures:
+    return GoldenFeatures(
+        path=fields.file_name("path"),
+        bytes=fields.integer("bytes"),
+        sha256=fields.sha256("sha256"),
+        seconds=fields.number("seconds"),
+        frames=fields.integer("frames"),
+        values=read_entry(fields.child("values")),
+    )
+
+
+def _feature_parity(fields: Fields) -> FeatureParity:
+    return FeatureParity(
+        artifact=fields.file_name("artifact"),
+        reference=fields.text("reference"),
+        against=fields.text("against"),
+        provider=fields.text("provider"),
+        clips=fields.integer("clips"),
+        seconds=fields.number("seconds"),
+        max_difference=fields.number("max_difference"),
+        tolerance=fields.number("tolerance"),
+    )

@@ -1,0 +1,115 @@
+"""``FeatureExtractor``: audio in, the outputs of a model's transformer layers out.
+
+What a CTC head, a speaker classifier or a voice converter is built on. Works for models without a
+CTC head too. Knows no backend by name and no labels; keeps nothing between calls, so threads may
+share one.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.batches import BATCH_SECONDS, batches
+from voxport.engine import Engine
+from voxport.errors import ArtifactUnavailableError, InputError
+from voxport.graph import Backend
+from voxport.inputs import AudioInput, Clip, name_of, read_clip
+from voxport.manifest import Artifact, Manifest
+
+
+class FeatureExtractor:
+    """A loaded artifact that was exported with ``--features``; ``voxport.load_features`` makes one.
+
+    Several threads may use it at once.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        artifact: Artifact,
+        backend: Backend,
+        *,
+        batch_seconds: float = BATCH_SECONDS,
+    ) -> None:
+        if manifest.features is None or not artifact.features:
+            raise ArtifactUnavailableError(
+                "gives no features; `voxport export MODEL --features` writes artifacts that do",
+                artifact.path,
+            )
+        self.manifest = manifest
+        self.artifact = artifact
+        self.provider = backend.provider  # what the backend really runs on
+        self.layers = manifest.features.layers  # how many there are
+        self.width = manifest.features.width  # channels of each
+        self._engine = Engine(manifest.model, artifact, backend)
+        self._rate = manifest.model.sample_rate
+        self._limit = max(1, int(min(batch_seconds * self._rate, sys.maxsize)))
+
+    def __repr__(self) -> str:
+        name = self.manifest.model.name
+        return f"<FeatureExtractor {name} {self.artifact.path} on {self.provider}>"
+
+    @overload
+    def features(
+        self,
+        x: list[AudioInput] | tuple[AudioInput, ...],
+        sample_rate: int | None = None,
+        *,
+        layers: Sequence[int] | None = None,
+    ) -> list[NDArray[np.float32]]: ...
+
+    @overload
+    def features(
+        self,
+        x: AudioInput,
+        sample_rate: int | None = None,
+        *,
+        layers: Sequence[int] | None = None,
+    ) -> NDArray[np.float32]: ...
+
+    def features(
+        self,
+        x: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
+        sample_rate: int | None = None,
+        *,
+        layers: Sequence[int] | None = None,
+    ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        """The layers' outputs for a recording, float32 [layers, frames, width], or each of many.
+
+        Recordings are what ``Recognizer.transcribe`` takes. `layers` counts from 1, so that layer n
+        is what ``model.extract_features`` of torchaudio gives at index n - 1, and ``hidden_states``
+        of Hugging Face at index n; without it, all of them, in order. With an ONNX artifact, no
+        layer above the highest one asked for is computed.
+        """
+        chosen = self._chosen(layers)
+        if not isinstance(x, (list, tuple)):
+            clip = read_clip(x, name_of(x, "the input"), sample_rate, self._rate)
+            return self._extract([clip], chosen)[0]
+        clips = [
+            read_clip(one, name_of(one, f"inputs[{i}]"), sample_rate, self._rate)
+            for i, one in enumerate(x)
+        ]
+        found: dict[int, NDArray[np.float32]] = {}
+        for batch in batches([len(clip.waveform) for clip in clips], self._limit):
+            answers = self._extract([clips[i] for i in batch], chosen)
+            found.update(zip(batch, answers, strict=True))
+        return [found[index] for index in range(len(clips))]
+
+    def _chosen(self, layers: Sequence[int] | None) -> list[int]:
+        chosen = list(range(1, self.layers + 1)) if layers is None else list(layers)
+        wrong = [layer for layer in chosen if layer not in range(1, self.layers + 1)]
+        if wrong or not chosen:
+            raise InputError(
+                f"layers are numbered 1 to {self.layers}, got {wrong[0] if wrong else 'none'}"
+            )
+        return chosen
+
+    def _extract(self, clips: list[Clip], layers: list[int]) -> list[NDArray[np.float32]]:
+        output = self._engine.extract(clips, layers)
+        return [
+            np.stack([layer[row, :frames] for layer in output.layers])  # (L, T, D)
+            for row, frames in enumerate(output.lengths)
+        ]

@@ -1,0 +1,137 @@
+"""Features from packages: choice of layers, lists, packages without them or without a head."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import voxport
+from support import data
+from voxport.cli import app
+from voxport.errors import ArtifactUnavailableError, InputError
+from voxport.hashing import file_entry
+from voxport.manifest import read_manifest
+from voxport.verify import verify
+
+SAMPLE = data.SAMPLES / "yes.flac"
+
+
+def run(*args):
+    return CliRunner().invoke(app, [*map(str, args)])
+
+
+@pytest.fixture(params=["onnx", "torchscript"])
+def extractor(request, with_features):
+    return voxport.load_features(with_features, provider="cpu", artifact=request.param)
+
+
+def test_layers_are_chosen_by_number(extractor):
+    everything = extractor.features(SAMPLE)
+    assert everything.dtype == np.float32
+    assert everything.shape == (2, 62, 32)
+    assert (extractor.layers, extractor.width) == (2, 32)
+    second, first = extractor.features(SAMPLE, layers=[2, 1])
+    assert np.array_equal(first, everything[0])
+    assert np.array_equal(second, everything[1])
+    assert extractor.features(SAMPLE, layers=(2,)).shape == (1, 62, 32)
+
+
+@pytest.mark.parametrize("layers", [[0], [3], [1, -1], []])
+def test_a_layer_that_is_not_there(extractor, layers):
+    with pytest.raises(InputError, match="layers are numbered 1 to 2, got"):
+        extractor.features(SAMPLE, layers=layers)
+
+
+def test_a_list_comes_back_in_its_order_and_as_each_alone(with_features):
+    extractor = voxport.load_features(with_features, provider="cpu", batch_seconds=1.5)
+    noise = np.random.default_rng(0).uniform(-1, 1, 30_000).astype(np.float32)
+    rows = [noise[:length] for length in (16_000, 0, 399, 400, 5_000, 30_000, 401)]
+    for row, found in zip(rows, extractor.features(rows), strict=True):
+        alone = extractor.features(row)
+        assert found.shape == alone.shape
+        np.testing.assert_allclose(found, alone, atol=1e-4)
+    assert extractor.features(rows)[2].shape == (2, 0, 32)
+    assert extractor.features([]) == []
+
+
+def test_a_recognizer_gives_them_too(with_features):
+    recognizer = voxport.load(with_features, provider="cpu")
+    extractor = voxport.load_features(with_features, provider="cpu")
+    assert np.array_equal(recognizer.features(SAMPLE), extractor.features(SAMPLE))
+    assert recognizer.transcribe(SAMPLE).text
+
+
+def test_transcripts_are_those_of_the_package_without(exported, with_features):
+    for kind in ("onnx", "torchscript"):
+        one, other = (voxport.load(p, "cpu", kind) for p in (exported, with_features))
+        assert one.transcribe(SAMPLE).text == other.transcribe(SAMPLE).text
+        np.testing.assert_allclose(one.emission(SAMPLE), other.emission(SAMPLE), atol=1e-4)
+
+
+def test_a_package_without_features_says_how_to_get_them(exported):
+    with pytest.raises(ArtifactUnavailableError, match=r"gives no features; .*--features"):
+        voxport.load_features(exported)
+    with pytest.raises(ArtifactUnavailableError, match=r"model\.onnx: gives no features"):
+        voxport.load(exported, provider="cpu").features(SAMPLE)
+
+
+def test_a_model_without_a_head_has_features_and_no_text(headless, with_features):
+    found = voxport.load_features(headless, provider="cpu").features(SAMPLE)
+    wanted = voxport.load_features(with_features, provider="cpu").features(SAMPLE)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    result = run("transcribe", headless, SAMPLE)
+    assert result.exit_code == 1
+    assert "the model has no CTC head: it gives features and no text" in result.stderr
+    assert not result.stdout
+
+
+def test_repr(extractor):
+    assert repr(extractor).startswith("<FeatureExtractor narrow model.")
+
+
+def test_verify_covers_them(with_features, headless):
+    report = verify(with_features)
+    assert report.ok
+    assert [check.what for check in report.checks] == ["emission", "emission", "features"] * 2
+    assert run("verify", headless).stdout.endswith("verified\n")
+
+
+def test_verify_against_eager(with_features, headless):
+    pytest.importorskip("torchaudio")
+    for package, checks in ((with_features, 8), (headless, 2)):
+        report = verify(package, against="eager")
+        assert report.ok
+        assert len(report.checks) == checks
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda v: v * [[[1.0]], [[1.01]]], "layer 2 differs by"),
+        (lambda v: v * np.nan, "layer 1 differs by nan"),
+        (lambda v: v[:, 1:], "the features' shape: expected"),
+        (lambda v: v[:1], "the features' shape: expected"),
+    ],
+)
+def test_other_features(headless, tmp_path, spoil, problem):
+    package = shutil.copytree(headless, tmp_path / "package")
+    manifest = read_manifest(package)
+    golden = manifest.features.golden
+    path = package / golden.values.path
+    np.save(path, spoil(np.load(path)).astype(np.float32))
+    golden = dataclasses.replace(golden, values=file_entry(path))
+    features = dataclasses.replace(manifest.features, golden=golden)
+    text = dataclasses.replace(manifest, features=features).to_json()
+    (package / "manifest.json").write_text(text, encoding="utf-8")
+    result = run("verify", package)
+    assert result.exit_code == 1
+    assert problem in result.stderr
+
+
+def test_inspect(with_features, headless):
+    assert "2 layers of 32 channels" in run("inspect", with_features).stdout
+    shown = run("inspect", headless).stdout
+    assert "blank            none" in shown
+    assert "every layer within" in shown
