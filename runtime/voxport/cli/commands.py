@@ -21,6 +21,7 @@ from voxport import __version__
 from voxport.cli.benchmark import benchmark
 from voxport.cli.doctor import doctor
 from voxport.cli.inspect import inspect
+from voxport.cli.plot import plot
 from voxport.cli.transcribe import transcribe
 from voxport.cli.verify import verify
 from voxport.errors import MissingDependencyError, VoxportError
@@ -89,7 +90,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     )
     command.callback()(_options)
-    for function in (transcribe, verify, inspect, benchmark, doctor):
+    for function in (transcribe, plot, verify, inspect, benchmark, doctor):
         command.command()(function)
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         _add(command, point)

@@ -1,0 +1,176 @@
+"""What every picture has: rows over one time axis, a waveform, words in lanes, a file to save to.
+
+The only module that imports matplotlib, and only on request; it uses no ``pyplot``, so it leaves
+the plots of a caller's notebook alone. Knows no model.
+"""
+
+import io
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport import optional
+from voxport.errors import InputError, OutputError, accessing
+from voxport.transcript import Word
+
+MOST_SECONDS = 20.0  # a letter of quick speech still has its own place on the axis
+FORMATS = (".png", ".svg", ".pdf")
+
+BLUE, VERMILION, INK, FAINT = "#0072b2", "#d55e00", "#222222", "#8a8a8a"
+
+_INCHES_PER_SECOND = 1.8
+_LEAST_WIDTH = 9.0  # inches
+_MARGIN = 1.6  # inches of a figure's width that the axes do not have
+_DPI = 110
+_ENVELOPE = 1500  # bins of the waveform: more than there are pixels to tell them apart
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The part of a recording that is shown."""
+
+    name: str
+    waveform: NDArray[np.float32]  # (S,)
+    sample_rate: int  # Hz
+    start: float = 0.0  # seconds into the recording
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.waveform) / self.sample_rate
+
+    @property
+    def end(self) -> float:
+        """Seconds into the recording."""
+        return self.start + self.seconds
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A text and the time that it stands for."""
+
+    text: str
+    start: float  # seconds
+    end: float  # seconds
+
+
+def figure(excerpt: Excerpt, heights: Sequence[float], title: str) -> tuple[Any, list[Any]]:
+    """A figure with rows of these heights in inches, and the rows' axes, over one time axis."""
+    module = optional.load(
+        "matplotlib.figure", "drawing needs matplotlib", 'pip install "voxport[plot]"'
+    )
+    width = _MARGIN + axis_width(excerpt.seconds)
+    size = (width, sum(heights) + 0.9)
+    made = module.Figure(figsize=size, dpi=_DPI, layout="constrained")
+    made.set_facecolor("white")
+    made.get_layout_engine().set(h_pad=0.03, hspace=0.0)
+    rows = made.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    made.suptitle(_fitted(title, width * 11), x=0.01, ha="left", fontsize=11, color=INK)
+    for axes in rows:
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(colors=INK, labelsize=8, length=2)
+        axes.set_xlim(excerpt.start, max(excerpt.end, excerpt.start + 1e-3))
+    rows[-1].set_xlabel("seconds", fontsize=9, color=INK)
+    return made, list(rows)
+
+
+def axis_width(seconds: float) -> float:
+    """Inches of the time axis."""
+    return max(_LEAST_WIDTH, seconds * _INCHES_PER_SECOND)
+
+
+def name_row(axes: Any, name: str) -> None:
+    """Say at its left what a row shows, where its values are of no interest."""
+    axes.set_yticks([])
+    axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, color=INK)
+
+
+def draw_waveform(axes: Any, excerpt: Excerpt) -> None:
+    """The lowest and highest sample of each pixel."""
+    bins = np.array_split(excerpt.waveform, min(_ENVELOPE, max(1, len(excerpt.waveform))))
+    low = [float(part.min(initial=0.0)) for part in bins]
+    high = [float(part.max(initial=0.0)) for part in bins]
+    time = np.linspace(excerpt.start, excerpt.end, len(bins))
+    axes.fill_between(time, low, high, color=BLUE, linewidth=0.4)
+    loudest = max(1e-3, *map(abs, low), *high)
+    axes.set_ylim(-1.05 * loudest, 1.05 * loudest)
+    name_row(axes, "waveform")
+
+
+def shade(rows: Sequence[Any], words: Sequence[Word], start: float) -> None:
+    """A band behind each word, through all of the rows; words count from `start`."""
+    for axes in rows:
+        for word in words:
+            band = (start + word.start, start + word.end)
+            axes.axvspan(*band, color=VERMILION, alpha=0.13, linewidth=0, zorder=0)
+
+
+def lanes(marks: Sequence[Mark], seconds: float, size: float) -> list[int]:
+    """The lane of each mark, so that no two texts of `size` points in one lane touch."""
+    scale = seconds / axis_width(seconds)  # seconds an inch
+    ends: list[float] = []
+    chosen: list[int] = []
+    for mark in marks:
+        half = max((mark.end - mark.start) / 2, scale * text_width(mark.text, size) / 2)
+        centre = (mark.start + mark.end) / 2
+        free = (lane for lane, end in enumerate(ends) if end <= centre - half)
+        lane = next(free, len(ends))
+        ends[lane : lane + 1] = [centre + half]
+        chosen.append(lane)
+    return chosen
+
+
+def text_width(text: str, size: float) -> float:
+    """Inches, nearly."""
+    ems = sum(1.05 if unicodedata.east_asian_width(c) in "WF" else 0.68 for c in text)
+    return (ems + 0.3) * size / 72
+
+
+def draw_marks(axes: Any, marks: Sequence[Mark], chosen: Sequence[int], size: float) -> None:
+    """Each text at its time and in its lane, the first lane on top."""
+    for mark, lane in zip(marks, chosen, strict=True):
+        axes.text(
+            (mark.start + mark.end) / 2,
+            -lane,
+            mark.text,
+            ha="center",
+            va="center",
+            fontsize=size,
+            color=INK,
+            clip_on=False,
+        )
+    axes.set_ylim(-max(chosen, default=0) - 0.6, 0.6)
+    axes.spines["bottom"].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def save(made: Any, path: Path) -> None:
+    """Write the file under another name and rename it, so that none is ever half-written."""
+    check_format(path)
+    content = io.BytesIO()
+    with warnings.catch_warnings():  # a letter that no font here has is drawn as a box
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        made.savefig(content, format=path.suffix[1:].lower())
+    with accessing(path, OutputError, "cannot be written"):
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            temporary.write_bytes(content.getvalue())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def check_format(path: Path) -> None:
+    """Refuse, before anything is drawn, an ending that says nothing."""
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"expected a name that ends in {', '.join(FORMATS)}", path)
+
+
+def _fitted(text: str, most: float) -> str:
+    return text if len(text) <= most else f"{text[: int(most) - 1]}…"

@@ -1,0 +1,76 @@
+"""The picture of features: what each transformer layer made of a recording, a strip a layer.
+
+Channels differ in size by far, so each is shown as its distance from its own mean over time, in
+its own standard deviations. Knows arrays; runs nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.manifest import ModelInfo
+from voxport.pictures import canvas
+from voxport.pictures.canvas import Excerpt, Mark
+from voxport.transcript import Word
+
+_MOST_CHANNELS = 48  # rows of a strip, evenly chosen: more would be finer than pixels
+_LIMIT = 2.5  # standard deviations that have a colour
+_WORD_SIZE = 9.5  # points
+_LANE = 0.2  # inches
+
+
+def draw(
+    excerpt: Excerpt,
+    features: NDArray[np.float32],
+    model: ModelInfo,
+    words: Sequence[Word] = (),
+) -> Any:
+    """A figure; `features` is float32 [layers, frames, width], `words` what was said, if known."""
+    marks = [Mark(w.text, excerpt.start + w.start, excerpt.start + w.end) for w in words]
+    chosen = canvas.lanes(marks, excerpt.seconds, _WORD_SIZE)
+    layers, frames, width = features.shape
+    shown = np.linspace(0, width - 1, min(width, _MOST_CHANNELS)).astype(int)
+    strip = min(0.8, max(0.25, 9.0 / layers))
+    heights = [1.1, *[strip] * layers, *([_LANE * (2 + max(chosen))] if marks else [])]
+    title = f"{excerpt.name}: {layers} layers, {len(shown)} of {width} channels each"
+    made, rows = canvas.figure(excerpt, heights, title)
+    canvas.draw_waveform(rows[0], excerpt)
+    right = excerpt.start + frames * model.frame_stride / model.sample_rate
+    for number, (axes, layer) in enumerate(zip(rows[1:], features, strict=False), start=1):
+        canvas.name_row(axes, f"layer {number}")
+        if number < layers:
+            axes.spines["bottom"].set_visible(False)
+            axes.tick_params(bottom=False)
+        if frames:
+            image = axes.imshow(
+                _standardized(layer[:, shown]).T,
+                aspect="auto",
+                extent=(excerpt.start, right, len(shown), 0),
+                cmap="PuOr_r",
+                vmin=-_LIMIT,
+                vmax=_LIMIT,
+                interpolation="nearest",
+            )
+            axes.set_xlim(excerpt.start, max(excerpt.end, excerpt.start + 1e-3))
+            if number == 1:
+                _explain(made, image, rows[1 : layers + 1])
+    if marks:
+        canvas.name_row(rows[-1], "words")
+        canvas.draw_marks(rows[-1], marks, chosen, _WORD_SIZE)
+        canvas.shade([rows[0], rows[-1]], words, excerpt.start)
+    return made
+
+
+def _standardized(layer: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each column of (frames, channels) with mean 0 and deviation 1; 0 where nothing changes."""
+    centred = layer - layer.mean(axis=0)
+    return centred / np.maximum(layer.std(axis=0), 1e-6)
+
+
+def _explain(made: Any, image: Any, rows: Sequence[Any]) -> None:
+    bar = made.colorbar(image, ax=list(rows), pad=0.01, fraction=0.03, aspect=40)
+    bar.set_label("standard deviations from the channel's mean", fontsize=8, color=canvas.INK)
+    bar.ax.tick_params(labelsize=8, length=2)
+    bar.outline.set_visible(False)

@@ -1,0 +1,122 @@
+"""The picture of a transcript: waveform, emission, tokens and words over one time axis.
+
+Knows an answer and its model's labels; runs nothing.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.manifest import ModelInfo
+from voxport.pictures import canvas
+from voxport.pictures.canvas import Excerpt, Mark
+from voxport.transcript import Transcript
+
+_FLOOR = 1e-3  # posteriors from here to 1 have a colour, on a scale of logarithms
+_MOST_LABELS = 40  # rows that can be read; the likeliest where a model has more
+_LONGEST_LABEL = 10  # characters
+_TOKEN_SIZE, _WORD_SIZE = 8.0, 9.5  # points
+_LANE = 0.2  # inches
+
+
+def draw(
+    excerpt: Excerpt, emission: NDArray[np.float32], transcript: Transcript, model: ModelInfo
+) -> Any:
+    """A figure; `emission` is float32 [frames, labels], times in `transcript` are the excerpt's."""
+    tokens = [
+        Mark(_visible(t.text), excerpt.start + t.start, excerpt.start + t.end)
+        for t in transcript.tokens
+    ]
+    words = [Mark(w.text, excerpt.start + w.start, excerpt.start + w.end) for w in transcript.words]
+    tracks = [
+        (marks, canvas.lanes(marks, excerpt.seconds, size), size, name)
+        for marks, size, name in ((tokens, _TOKEN_SIZE, "tokens"), (words, _WORD_SIZE, "words"))
+    ]
+    posteriors = _posteriors(emission)
+    shown = _shown(posteriors, model)
+    heights = [1.1, max(1.5, 0.17 * len(shown))]
+    heights += [_LANE * (2 + max(chosen, default=0)) for _, chosen, _, _ in tracks]
+    made, rows = canvas.figure(excerpt, heights, _title(excerpt, transcript))
+    canvas.draw_waveform(rows[0], excerpt)
+    _draw_emission(made, rows[1], posteriors[:, shown], excerpt, model)
+    _name_runs(rows[1], tokens, transcript, shown, model)
+    rows[1].set_yticks(range(len(shown)), [_named(model, label) for label in shown], fontsize=8)
+    for axes, (marks, chosen, size, name) in zip(rows[2:], tracks, strict=True):
+        canvas.name_row(axes, name)
+        canvas.draw_marks(axes, marks, chosen, size)
+        if not marks:
+            axes.text(0.5, 0.5, f"no {name}", transform=axes.transAxes, ha="center", va="center",
+                      fontsize=size, color=canvas.FAINT)  # fmt: skip
+    canvas.shade([rows[0], *rows[2:]], transcript.words, excerpt.start)
+    return made
+
+
+def _draw_emission(
+    made: Any, axes: Any, posteriors: NDArray[np.float64], excerpt: Excerpt, model: ModelInfo
+) -> None:
+    """Posteriors (frames, labels) as an image, a column a frame."""
+    stride = model.frame_stride / model.sample_rate
+    right = excerpt.start + stride * len(posteriors)
+    extent = (excerpt.start, right, posteriors.shape[1] - 0.5, -0.5)
+    if len(posteriors):
+        image = axes.imshow(
+            np.log10(np.clip(posteriors, _FLOOR, 1.0)).T,
+            aspect="auto",
+            extent=extent,
+            cmap="Blues",
+            vmin=np.log10(_FLOOR),
+            vmax=0.0,
+            interpolation="nearest",
+        )
+        bar = made.colorbar(image, ax=axes, pad=0.01, fraction=0.03, aspect=30)
+        bar.set_ticks([-3, -2, -1, 0], labels=["≤ 0.1 %", "1 %", "10 %", "100 %"])
+        bar.ax.tick_params(labelsize=8, length=2)
+        bar.outline.set_visible(False)
+    axes.set_ylabel("emission", rotation=0, ha="right", va="center", fontsize=9, color=canvas.INK)
+    axes.set_xlim(excerpt.start, max(excerpt.end, excerpt.start + 1e-3))
+
+
+def _name_runs(
+    axes: Any, marks: list[Mark], transcript: Transcript, shown: list[int], model: ModelInfo
+) -> None:
+    """Each token beside the frames that it was read from: the axis is far from most of them."""
+    row_of = {model.labels[label]: row for row, label in enumerate(shown)}
+    for mark, token in zip(marks, transcript.tokens, strict=True):
+        label = model.word_delimiter if token.text == " " else token.text
+        if label in row_of:
+            place = {"xy": (mark.end, row_of[label]), "xytext": (2, 0)}
+            style = {"fontsize": _TOKEN_SIZE, "color": canvas.VERMILION, "va": "center"}
+            axes.annotate(mark.text, **place, textcoords="offset points", **style)
+
+
+def _posteriors(emission: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Softmax over the labels; of log-probabilities, those probabilities."""
+    scores = np.exp(emission - emission.max(axis=1, keepdims=True, initial=-np.inf), dtype=float)
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
+def _shown(posteriors: NDArray[np.float64], model: ModelInfo) -> list[int]:
+    """The labels that get a row: all, or those that were likeliest somewhere."""
+    peaks = posteriors.max(axis=0, initial=0.0)
+    peaks[model.blank] = 2.0
+    return sorted(int(label) for label in np.argsort(-peaks, kind="stable")[:_MOST_LABELS])
+
+
+def _named(model: ModelInfo, label: int) -> str:
+    text = model.labels[label]
+    if label == model.blank:
+        return "blank"
+    if text == model.word_delimiter:
+        return "space"
+    shown = text or f"#{label}"
+    return shown if len(shown) <= _LONGEST_LABEL else f"{shown[: _LONGEST_LABEL - 1]}…"
+
+
+def _visible(token: str) -> str:
+    return "␣" if token == " " else token
+
+
+def _title(excerpt: Excerpt, transcript: Transcript) -> str:
+    text = " ".join(transcript.text.split())
+    return f"{excerpt.name}: {text}" if text else f"{excerpt.name}: no words"
