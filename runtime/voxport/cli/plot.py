@@ -84,6 +84,7 @@ def plot(
     from voxport.pictures import canvas
 
     canvas.check_format(output)
+    canvas.matplotlib_figure()  # say that it is missing before a model is run
     draw = _draw_features if features else _draw_emission
     canvas.save(draw(package, audio, (start, end), artifact, provider), output)
     typer.echo(str(output))

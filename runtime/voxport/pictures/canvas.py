@@ -62,12 +62,9 @@ class Mark:
 
 def figure(excerpt: Excerpt, heights: Sequence[float], title: str) -> tuple[Any, list[Any]]:
     """A figure with rows of these heights in inches, and the rows' axes, over one time axis."""
-    module = optional.load(
-        "matplotlib.figure", "drawing needs matplotlib", 'pip install "voxport[plot]"'
-    )
     width = _MARGIN + axis_width(excerpt.seconds)
     size = (width, sum(heights) + 0.9)
-    made = module.Figure(figsize=size, dpi=_DPI, layout="constrained")
+    made = matplotlib_figure().Figure(figsize=size, dpi=_DPI, layout="constrained")
     made.set_facecolor("white")
     made.get_layout_engine().set(h_pad=0.03, hspace=0.0)
     rows = made.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
@@ -78,6 +75,13 @@ def figure(excerpt: Excerpt, heights: Sequence[float], title: str) -> tuple[Any,
         axes.set_xlim(excerpt.start, max(excerpt.end, excerpt.start + 1e-3))
     rows[-1].set_xlabel("seconds", fontsize=9, color=INK)
     return made, list(rows)
+
+
+def matplotlib_figure() -> Any:
+    """The module ``matplotlib.figure``, or an error that says what to install."""
+    return optional.load(
+        "matplotlib.figure", "drawing needs matplotlib", 'pip install "voxport[plot]"'
+    )
 
 
 def axis_width(seconds: float) -> float:
