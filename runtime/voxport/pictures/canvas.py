@@ -24,6 +24,7 @@ FORMATS = (".png", ".svg", ".pdf")
 
 BLUE, VERMILION, INK, FAINT = "#0072b2", "#d55e00", "#222222", "#8a8a8a"
 
+_INSTALL = 'pip install "voxport[plot]"'
 _INCHES_PER_SECOND = 1.8
 _LEAST_WIDTH = 9.0  # inches
 _MARGIN = 1.6  # inches of a figure's width that the axes do not have
@@ -79,9 +80,13 @@ def figure(excerpt: Excerpt, heights: Sequence[float], title: str) -> tuple[Any,
 
 def matplotlib_figure() -> Any:
     """The module ``matplotlib.figure``, or an error that says what to install."""
-    return optional.load(
-        "matplotlib.figure", "drawing needs matplotlib", 'pip install "voxport[plot]"'
-    )
+    return optional.load("matplotlib.figure", "drawing needs matplotlib", _INSTALL)
+
+
+def halo() -> list[Any]:
+    """A white edge for text that lies on an image."""
+    effects = optional.load("matplotlib.patheffects", "drawing needs matplotlib", _INSTALL)
+    return [effects.withStroke(linewidth=2, foreground="white")]
 
 
 def axis_width(seconds: float) -> float:

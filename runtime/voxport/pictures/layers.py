@@ -31,10 +31,11 @@ def draw(
     marks = [Mark(w.text, excerpt.start + w.start, excerpt.start + w.end) for w in words]
     chosen = canvas.lanes(marks, excerpt.seconds, _WORD_SIZE)
     layers, frames, width = features.shape
-    shown = np.linspace(0, width - 1, min(width, _MOST_CHANNELS)).astype(int)
+    count = min(width, _MOST_CHANNELS)
+    shown = [index * width // count for index in range(count)]
     strip = min(0.8, max(0.25, 9.0 / layers))
     heights = [1.1, *[strip] * layers, *([_LANE * (2 + max(chosen))] if marks else [])]
-    title = f"{excerpt.name}: {layers} layers, {len(shown)} of {width} channels each"
+    title = f"{excerpt.name}: {layers} layers, {count} of {width} channels each"
     made, rows = canvas.figure(excerpt, heights, title)
     canvas.draw_waveform(rows[0], excerpt)
     right = excerpt.start + frames * model.frame_stride / model.sample_rate
@@ -45,9 +46,9 @@ def draw(
             axes.tick_params(bottom=False)
         if frames:
             image = axes.imshow(
-                _standardized(layer[:, shown]).T,
+                _standardized(layer[:, shown]).transpose(),
                 aspect="auto",
-                extent=(excerpt.start, right, len(shown), 0),
+                extent=(excerpt.start, right, count, 0),
                 cmap="PuOr_r",
                 vmin=-_LIMIT,
                 vmax=_LIMIT,

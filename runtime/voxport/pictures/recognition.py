@@ -61,7 +61,7 @@ def _draw_emission(
     extent = (excerpt.start, right, posteriors.shape[1] - 0.5, -0.5)
     if len(posteriors):
         image = axes.imshow(
-            np.log10(np.clip(posteriors, _FLOOR, 1.0)).T,
+            np.log10(np.maximum(posteriors, _FLOOR)).transpose(),
             aspect="auto",
             extent=extent,
             cmap="Blues",
@@ -81,12 +81,14 @@ def _name_runs(
     axes: Any, marks: list[Mark], transcript: Transcript, shown: list[int], model: ModelInfo
 ) -> None:
     """Each token beside the frames that it was read from: the axis is far from most of them."""
+    halo = canvas.halo()
     row_of = {model.labels[label]: row for row, label in enumerate(shown)}
     for mark, token in zip(marks, transcript.tokens, strict=True):
         label = model.word_delimiter if token.text == " " else token.text
         if label in row_of:
             place = {"xy": (mark.end, row_of[label]), "xytext": (2, 0)}
-            style = {"fontsize": _TOKEN_SIZE, "color": canvas.VERMILION, "va": "center"}
+            style: dict[str, Any] = {"fontsize": _TOKEN_SIZE, "color": canvas.VERMILION}
+            style |= {"va": "center", "path_effects": halo}
             axes.annotate(mark.text, **place, textcoords="offset points", **style)
 
 
