@@ -37,12 +37,7 @@ def load(
     longer recording runs alone, as a whole.
     """
     folder, manifest = _read(package, threads, batch_seconds)
-    if not manifest.model.transcribes:
-        raise ArtifactUnavailableError(
-            "the model has no CTC head: it gives features and no text "
-            "(voxport.load_features, voxport plot --features)",
-            folder,
-        )
+    check_transcribes(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
     backend = _open(folder, manifest, chosen, provider, threads)
     return Recognizer(manifest, chosen, backend, batch_seconds=batch_seconds)
@@ -70,6 +65,16 @@ def load_features(
     chosen = choose_artifact(folder, able, artifact, precision)
     backend = _open(folder, able, chosen, provider, threads)
     return FeatureExtractor(manifest, chosen, backend, batch_seconds=batch_seconds)
+
+
+def check_transcribes(folder: Path, manifest: Manifest) -> None:
+    """Refuse a package that has features only."""
+    if not manifest.model.transcribes:
+        raise ArtifactUnavailableError(
+            "the model has no CTC head: it gives features and no text "
+            "(voxport.load_features, voxport plot --features)",
+            folder,
+        )
 
 
 def _read(

@@ -81,7 +81,11 @@ def test_a_model_without_a_head_has_features_and_no_text(headless, with_features
     found = voxport.load_features(headless, provider="cpu").features(SAMPLE)
     wanted = voxport.load_features(with_features, provider="cpu").features(SAMPLE)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
-    result = run("transcribe", headless, SAMPLE)
+
+
+@pytest.mark.parametrize("command", ["transcribe", "benchmark"])
+def test_commands_that_need_a_head(headless, command):
+    result = run(command, headless, *([SAMPLE] if command == "transcribe" else []))
     assert result.exit_code == 1
     assert "the model has no CTC head: it gives features and no text" in result.stderr
     assert not result.stdout

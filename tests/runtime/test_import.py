@@ -8,7 +8,8 @@ import pytest
 
 import voxport
 
-HEAVY = {"torch", "torchaudio", "onnx", "onnxruntime", "soundfile", "numpy", "voxport_export"}
+HEAVY = {"torch", "torchaudio", "onnx", "onnxruntime", "soundfile", "numpy", "matplotlib"}
+HEAVY |= {"voxport_export"}
 
 
 def modules_after(code: str) -> set[str]:

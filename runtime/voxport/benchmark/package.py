@@ -16,7 +16,7 @@ from voxport.benchmark import clips
 from voxport.benchmark.process import Candidate, Process
 from voxport.benchmark.timing import Timing, take_turns
 from voxport.errors import ArtifactUnavailableError, VoxportError
-from voxport.loading import open_artifact
+from voxport.loading import check_transcribes, open_artifact
 from voxport.manifest import Artifact, read_manifest
 from voxport.recognizer import Recognizer
 
@@ -117,7 +117,9 @@ def candidate(folder: Path, variant: Variant) -> Candidate:
 
 
 def _variants(folder: Path, plan: Plan) -> Iterator[Variant]:
-    fitting = [item for item in read_manifest(folder).artifacts if _fits(item, plan)]
+    manifest = read_manifest(folder)
+    check_transcribes(folder, manifest)
+    fitting = [item for item in manifest.artifacts if _fits(item, plan)]
     if not fitting:
         wanted = " ".join((*plan.precisions, *plan.kinds))
         raise ArtifactUnavailableError(f"holds no {wanted} artifact", folder)

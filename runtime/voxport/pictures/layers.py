@@ -46,7 +46,7 @@ def draw(
             axes.tick_params(bottom=False)
         if frames:
             image = axes.imshow(
-                _standardized(layer[:, shown]).transpose(),
+                np.transpose(_standardized(layer[:, shown])),
                 aspect="auto",
                 extent=(excerpt.start, right, count, 0),
                 cmap="PuOr_r",

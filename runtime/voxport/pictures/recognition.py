@@ -61,7 +61,7 @@ def _draw_emission(
     extent = (excerpt.start, right, posteriors.shape[1] - 0.5, -0.5)
     if len(posteriors):
         image = axes.imshow(
-            np.log10(np.maximum(posteriors, _FLOOR)).transpose(),
+            np.transpose(np.log10(np.maximum(posteriors, _FLOOR))),
             aspect="auto",
             extent=extent,
             cmap="Blues",
