@@ -23,14 +23,14 @@ SHARES = {
     "commands/digit": 0.12,
     "commands/other": 0.09,
     "digits/digit": 0.10,
-    "keywords": 0.14,
-    "words": 0.04,
-    "phrases": 0.04,
+    "keywords": 0.16,
+    "words": 0.03,
+    "phrases": 0.03,
     "synthesis": 0.14,
 }
 
 # CTC learns a double letter late (GLAS, MIROR): two key words are drawn more often.
-EMPHASIS = {"VIEW GLASS": 3.0, "SMART MIRROR": 2.0}
+EMPHASIS = {"VIEW GLASS": 12.0, "SMART MIRROR": 4.0}
 
 # (share of batches, shortest, longest) seconds a row. One second is what the commands data has.
 LENGTHS = (

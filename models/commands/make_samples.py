@@ -57,7 +57,7 @@ SAMPLES = (
     Sample("go-up.ogg", "GO UP", flite("rms", "go, up")),
     Sample("computer.flac", "COMPUTER", flite("slt", "computer"), rate=44_100, channels=2),
     Sample("four-zero-nine.flac", "FOUR ZERO NINE", espeak("en-gb+f2", "four, zero, nine", 130)),
-    Sample("no-down-off-on.flac", "NO DOWN OFF ON", espeak("en-us+f3", "no, down, off, on")),
+    Sample("no-down-off-on.flac", "NO DOWN OFF ON", espeak("en-us+m3", "no, down, off, on")),
     Sample("noise.flac", "", ()),
 )
 

@@ -300,9 +300,8 @@ def training_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip]]
     """Clips to train on, and all labelled clips."""
     labelled = load_labelled(options.data)
     clips = [clip for clip in labelled if options.every_speaker or not clip.held_out]
-    synthesis = options.work / "synthesis"
-    if synthesis.is_dir():
-        clips += load_set(synthesis, "synthesis")
+    if options.synthesis.is_dir():
+        clips += load_set(options.synthesis, "synthesis")
     return clips, labelled
 
 
@@ -313,6 +312,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--work", type=Path, default=Path("build/commands-training"))
+    parser.add_argument("--synthesis", type=Path, default=Path("build/commands-training/synthesis"))
     parser.add_argument("--minutes", type=float, default=100, help="stage two, spent in steps")
     parser.add_argument("--front-end-minutes", type=float, default=4)
     parser.add_argument("--evaluate-minutes", type=float, default=8)
