@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voxport.errors import (
+        AlignmentError,
         ArtifactUnavailableError,
         AudioError,
         AudioFileError,
@@ -49,6 +50,7 @@ __all__ = [
     "Word",
     "Token",
     "VoxportError",
+    "AlignmentError",
     "ArtifactUnavailableError",
     "AudioError",
     "AudioFileError",

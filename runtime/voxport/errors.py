@@ -77,6 +77,10 @@ class InputError(VoxportError, ValueError):
     """An argument that makes no sense: a wrong shape, a sample rate of 0, an unknown option."""
 
 
+class AlignmentError(InputError):
+    """A text that cannot be aligned with its recording."""
+
+
 class AudioError(InputError):
     """Audio that cannot be transcribed."""
 

@@ -1,0 +1,145 @@
+"""Forced alignment in numpy: the most likely CTC path that spells a known sequence of labels.
+
+Path and scores equal those of ``torchaudio.functional.forced_align``: the same sums in the same
+order and in the emission's own precision, and of equal paths the one that it prefers. (But where
+the two ways to enter a label are equally good, torchaudio 2.11 takes neither, and can end on a
+worse path. This does not.) Unlike it, this takes many recordings at once, and its memory stays
+bounded for hours of audio. Knows log-probabilities and label indices; neither audio, nor text, nor
+seconds. The recursion is in `trellis`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.errors import AlignmentError, InputError
+from voxport.trellis import Trellis
+
+# What is aligned at once. More rows share the cost of a call of numpy; more states would not stay
+# in the processor's cache, and rows that differ in length are padded.
+_ROWS, _STATES, _CELLS = 127, 1 << 13, 1 << 25
+
+
+@dataclass(frozen=True)
+class Span:
+    """A label of the text and the frames that it was found on."""
+
+    token: int
+    start: int  # frame
+    end: int  # frame, exclusive
+    score: float  # mean posterior, 0 to 1
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The best path through one emission of T frames."""
+
+    path: NDArray[np.int64]  # (T,) the label of every frame, blanks included
+    scores: NDArray[Any]  # (T,) log-probabilities of these labels
+    blank: int
+
+    def spans(self) -> list[Span]:
+        """The path's runs without its blanks: one for each label of the text, in order."""
+        starts = np.flatnonzero(np.diff(self.path, prepend=-1))
+        ends = np.append(starts[1:], len(self.path))
+        means = np.add.reduceat(np.exp(self.scores), starts) / (ends - starts)
+        tokens = self.path[starts]
+        kept = tokens != self.blank
+        columns = (column[kept].tolist() for column in (tokens, starts, ends, means))
+        return [Span(*values) for values in zip(*columns, strict=True)]
+
+
+def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
+    """Log-probabilities (T, C) of logits."""
+    centred = logits - logits.max(axis=-1, keepdims=True)
+    return centred - np.log(np.exp(centred).sum(axis=-1, keepdims=True))
+
+
+def with_star(log_probs: NDArray[Any]) -> NDArray[Any]:
+    """Log-probabilities with one more label, the last, that fits anything: it costs nothing."""
+    return np.pad(log_probs, ((0, 0), (0, 1)))
+
+
+def forced_align(
+    log_probs: Sequence[NDArray[Any]], targets: Sequence[Sequence[int]], blank: int = 0
+) -> list[Alignment]:
+    """Align every emission (T, C) with its labels; their lengths may differ, C may not."""
+    if len(log_probs) != len(targets):
+        raise InputError(f"got {len(log_probs)} emissions and {len(targets)} sequences of labels")
+    if not targets:
+        return []
+    emissions = _checked(log_probs)
+    spelled = _spelled(targets, blank, emissions[0].shape[1])
+    for emission, labels, target in zip(emissions, spelled, targets, strict=True):
+        if len(labels) > len(emission):
+            raise AlignmentError(
+                f"the text is too long for the audio: {len(target)} labels need at least "
+                f"{len(labels)} frames (a blank between two that are alike is one), and there are "
+                f"{len(emission)}"
+            )
+    found: dict[int, Alignment] = {}
+    sizes = [(len(e), 2 * len(s) + 1) for e, s in zip(emissions, spelled, strict=True)]
+    for group in _groups(sizes):
+        trellis = Trellis([emissions[i] for i in group], [spelled[i] for i in group], blank)
+        found |= {i: Alignment(*row, blank) for i, row in zip(group, trellis.paths(), strict=True)}
+    return [found[index] for index in range(len(targets))]
+
+
+def frames_needed(target: Sequence[int]) -> int:
+    """The fewest frames that spell `target`: one a label, and a blank between two alike."""
+    return len(target) + sum(one == other for one, other in pairwise(target))
+
+
+def _checked(log_probs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """The emissions, in single precision at the least."""
+    for item in log_probs:
+        if item.ndim != 2 or item.dtype.kind != "f" or item.shape[1] != log_probs[0].shape[1]:
+            raise InputError(
+                "expected log-probabilities as float arrays of [frames, labels], as many labels "
+                f"in each, got {item.dtype} {list(item.shape)}"
+            )
+        if np.isnan(item).any():
+            raise InputError("the emission holds values that are not numbers (NaN)")
+    precision = np.result_type(np.float32, *(item.dtype for item in log_probs))
+    return [item.astype(precision, copy=False) for item in log_probs]
+
+
+def _spelled(targets: Sequence[Sequence[int]], blank: int, classes: int) -> list[NDArray[np.int64]]:
+    """The labels of each text with a blank between two that are alike, which no path can leave out.
+
+    Spelled out, it needs no rule of its own.
+    """
+    counts = np.array([len(target) for target in targets])
+    if not counts.all():
+        raise AlignmentError("there are no labels to align")
+    labels = np.concatenate(targets, dtype=np.int64)
+    if labels.min() < 0 or labels.max() >= classes or (labels == blank).any():
+        raise InputError(f"labels must be 0 to {classes - 1} and not the blank, {blank}")
+    ends = counts.cumsum()
+    again = np.zeros(len(labels), np.bool_)
+    np.equal(labels[1:], labels[:-1], again[1:])
+    again[ends[:-1]] = False
+    places = np.arange(len(labels)) + again.cumsum()
+    spelled = np.full(places[-1] + 1, blank)
+    spelled[places] = labels
+    starts = [0, *places[ends[:-1]].tolist(), len(spelled)]
+    return [spelled[start:end] for start, end in pairwise(starts)]
+
+
+def _groups(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """Rows of like size together, as many as the limits allow; sizes are (frames, states)."""
+    group: list[int] = []
+    widest = 0
+    for index in sorted(range(len(sizes)), key=sizes.__getitem__):
+        frames, states = sizes[index]
+        total = max(widest, states) * (len(group) + 1)
+        if group and (len(group) == _ROWS or total > _STATES or total * frames > _CELLS):
+            yield group
+            group, widest = [], 0
+        group.append(index)
+        widest = max(widest, states)
+    yield group

@@ -1,0 +1,202 @@
+"""Forced alignment against torchaudio's, and against every path there is."""
+
+from itertools import groupby, product
+
+import numpy as np
+import pytest
+
+from support import data
+from voxport import alignment, trellis
+from voxport.alignment import forced_align, frames_needed, log_softmax, with_star
+from voxport.errors import AlignmentError, InputError
+
+LABELS = 12
+
+
+def random_case(rng, alphabet=LABELS, scale=1.0, frames=None):
+    """Log-probabilities and labels that fit, some of them repeated, some with no frame to spare."""
+    frames = frames or int(rng.integers(1, 150))
+    target = rng.integers(1, alphabet, rng.integers(1, frames + 1)).tolist()
+    while frames_needed(target) > frames:
+        target.pop()
+    logits = scale * rng.standard_normal((frames, LABELS), dtype=np.float32)
+    return log_softmax(logits), target
+
+
+@pytest.fixture(scope="module")
+def cases():
+    """A text of two labels repeats them at every other place."""
+    rng = np.random.default_rng(0)
+    settings = [(alphabet, scale) for alphabet in (3, LABELS) for scale in (0.1, 1, 5, 20)]
+    return [random_case(rng, *settings[case % 8]) for case in range(200)]
+
+
+@pytest.fixture(scope="module")
+def expected(cases):
+    return [torchaudio_align(*case) for case in cases]
+
+
+def torchaudio_align(log_probs, target):
+    torch = pytest.importorskip("torch")
+    functional = pytest.importorskip("torchaudio.functional")
+    path, scores = functional.forced_align(
+        torch.from_numpy(log_probs)[None], torch.tensor([target]), blank=0
+    )
+    return path[0].numpy(), scores[0].numpy(), functional.merge_tokens(path[0], scores[0].exp())
+
+
+def assert_equal(found, expected):
+    path, scores, spans = expected
+    np.testing.assert_array_equal(found.path, path)
+    np.testing.assert_array_equal(found.scores, scores)
+    own = found.spans()
+    assert [(s.token, s.start, s.end) for s in own] == [(s.token, s.start, s.end) for s in spans]
+    assert [s.score for s in own] == pytest.approx([s.score for s in spans], abs=1e-6)
+
+
+def test_two_hundred_cases_one_by_one(cases, expected):
+    assert sum(frames_needed(target) > len(target) for _, target in cases) > 100
+    assert sum(frames_needed(target) == len(log_probs) for log_probs, target in cases) > 5
+    for (log_probs, target), answer in zip(cases, expected, strict=True):
+        [found] = forced_align([log_probs], [target])
+        assert_equal(found, answer)
+        assert [span.token for span in found.spans()] == target
+
+
+def test_two_hundred_cases_at_once(cases, expected):
+    found = forced_align(*zip(*cases, strict=True))
+    for one, answer in zip(found, expected, strict=True):
+        assert_equal(one, answer)
+
+
+def test_two_hundred_cases_in_chunks(cases, expected, monkeypatch):
+    """As hours are aligned: from checkpoints, a few labels at a time."""
+    monkeypatch.setattr(trellis, "_ONE_PASS", 0)
+    monkeypatch.setattr(trellis, "_MOST", 5)
+    monkeypatch.setattr(trellis, "_FEWEST", 2)
+    for (log_probs, target), answer in zip(cases, expected, strict=True):
+        assert_equal(forced_align([log_probs], [target])[0], answer)
+
+
+def test_double_precision(cases):
+    for log_probs, target in cases[:20]:
+        log_probs = log_probs.astype(np.float64)
+        assert_equal(forced_align([log_probs], [target])[0], torchaudio_align(log_probs, target))
+
+
+def test_a_blank_that_is_not_the_first_label():
+    log_probs, target = random_case(np.random.default_rng(3), frames=60)
+    turned = np.roll(log_probs, -1, axis=1)
+    [found] = forced_align([turned], [[label - 1 for label in target]], blank=LABELS - 1)
+    path, scores, _ = torchaudio_align(log_probs, target)
+    np.testing.assert_array_equal(found.path, (path - 1) % LABELS)
+    np.testing.assert_array_equal(found.scores, scores)
+
+
+@data.needs_data
+def test_real_speech(cases):
+    """The shipped model's emissions; the text that it heard, and a text that is half wrong."""
+    voxport = pytest.importorskip("voxport")
+    recognizer = voxport.load("commands", provider="cpu")
+    rng = np.random.default_rng(5)
+    found = []
+    for path in [*sorted(data.SAMPLES.glob("*.flac")), *data.real_speech()]:
+        log_probs = log_softmax(recognizer.emission(path))
+        heard = [label for label, _ in groupby(log_probs.argmax(axis=1).tolist()) if label]
+        wrong = [label if rng.random() < 0.5 else int(rng.integers(1, 29)) for label in heard]
+        found += [(log_probs, text) for text in (heard, wrong) if text]
+        found += [(with_star(log_probs), [29, *heard[2:-2], 29])]
+    found = [case for case in found if frames_needed(case[1]) <= len(case[0])]
+    assert len(found) > 20
+    stars = [case for case in found if case[0].shape[1] == 30]
+    for group in (stars, [case for case in found if case[0].shape[1] == 29]):
+        for one, case in zip(forced_align(*zip(*group, strict=True)), group, strict=True):
+            assert_equal(one, torchaudio_align(*case))
+
+
+def spell(path):
+    return [label for label, _ in groupby(path) if label]
+
+
+@pytest.mark.parametrize("target", [[1], [1, 1], [1, 2], [2, 1, 1], [1, 2, 1]])
+def test_the_best_of_all_paths_even_where_many_tie(target):
+    rng = np.random.default_rng(len(target))
+    paths = [path for path in product(range(3), repeat=6) if spell(path) == target]
+    for _ in range(20):
+        log_probs = -rng.integers(0, 3, (6, 3)).astype(np.float32)
+        [found] = forced_align([log_probs], [target])
+        best = max(log_probs[np.arange(6), path].sum() for path in map(list, paths))
+        assert found.scores.sum() == best
+        assert spell(found.path.tolist()) == target
+
+
+def test_a_star_takes_what_the_text_leaves_out():
+    said = [0, 3, 0, 4, 5, 0, 1, 0, 2, 0]
+    log_probs = with_star(log_softmax(10 * np.eye(LABELS, dtype=np.float32)[said]))
+    [found] = forced_align([log_probs], [[LABELS, 1, 2]])
+    star, *rest = found.spans()
+    assert (star.token, star.start, star.score) == (LABELS, 0, 1.0)
+    assert [(span.token, span.start) for span in rest] == [(1, 6), (2, 8)]
+
+
+def test_a_text_that_is_too_long():
+    log_probs = np.zeros((4, LABELS), np.float32)
+    with pytest.raises(AlignmentError, match=r"3 labels need at least 5 frames .* there are 4"):
+        forced_align([log_probs], [[2, 2, 2]])
+    with pytest.raises(AlignmentError, match="there are 0"):
+        forced_align([log_probs[:0]], [[2]])
+    assert forced_align([log_probs], [[2, 3, 2, 3]])[0].path.tolist() == [2, 3, 2, 3]
+
+
+@pytest.mark.parametrize("target", [[0], [LABELS], [-1], [1, 0]])
+def test_labels_that_make_no_sense(target):
+    with pytest.raises(InputError, match="labels must be 0 to 11 and not the blank, 0"):
+        forced_align([np.zeros((9, LABELS), np.float32)], [target])
+
+
+def test_emissions_that_make_no_sense():
+    good = np.zeros((9, LABELS), np.float32)
+    for bad in (good[0], good.astype(int), good[:, :3]):
+        with pytest.raises(InputError, match="as many labels in each"):
+            forced_align([good, bad], [[1], [1]])
+    with pytest.raises(InputError, match="NaN"):
+        forced_align([np.full_like(good, np.nan)], [[1]])
+    with pytest.raises(InputError, match="1 emissions and 2 sequences"):
+        forced_align([good], [[1], [1]])
+    with pytest.raises(AlignmentError, match="no labels"):
+        forced_align([good], [[]])
+    with pytest.raises(AlignmentError, match="no probability at all"):
+        forced_align([np.full_like(good, -np.inf)], [[1]])
+    assert forced_align([], []) == []
+
+
+def test_half_precision_is_computed_in_single(cases):
+    log_probs, target = cases[0]
+    half = log_probs.astype(np.float16)
+    [found] = forced_align([half], [target])
+    np.testing.assert_array_equal(
+        found.path, forced_align([half.astype(np.float32)], [target])[0].path
+    )
+
+
+def test_memory_is_bounded():
+    """Six minutes, sixteen labels a second: all moves would be 18 000 * 12 001 bytes."""
+    tracemalloc = pytest.importorskip("tracemalloc")
+    rng = np.random.default_rng(1)
+    frames, labels = 18_000, 6_000
+    target = rng.integers(1, LABELS, labels)
+    said = np.zeros(frames, int)
+    said[np.sort(rng.choice(frames // 2, labels, replace=False)) * 2] = target
+    log_probs = log_softmax(rng.standard_normal((frames, LABELS), dtype=np.float32))
+    log_probs[np.arange(frames), said] += 10
+    tracemalloc.start()
+    [found] = forced_align([log_probs], [target])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+    np.testing.assert_array_equal(found.path, said)
+
+
+def test_rows_of_like_size_go_together():
+    sizes = [(100, 21), (10, 3), (90, 31), (12, 5), (5000, 7001)]
+    assert list(alignment._groups(sizes)) == [[1, 3, 2, 0], [4]]
