@@ -234,7 +234,7 @@ def _trace_one(block: _Moves, state: int) -> list[int]:
 
 def _trace_many(block: _Moves, states: NDArray[np.int64]) -> None:
     """Many recordings at once; no more than 127, so that twice their number is a byte."""
-    n = states.shape[1]
+    n = len(states[0])
     moved = np.reshape(block.moved.astype(np.uint8), (len(block.moved), -1, n))
     size = moved.shape[1] // 2
     steps = np.empty_like(moved)  # how far the path moves, in places of a flat array
