@@ -13,6 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from voxport.aligner import AlignedTranscript
+    from voxport.decoding import BeamSearch
     from voxport.errors import (
         AlignmentError,
         ArtifactUnavailableError,
@@ -45,8 +47,10 @@ __all__ = [
     "load_features",
     "FeatureExtractor",
     "Recognizer",
+    "BeamSearch",
     "Outcome",
     "Transcript",
+    "AlignedTranscript",
     "Word",
     "Token",
     "VoxportError",
@@ -75,8 +79,10 @@ _HOMES = {
     "load_features": "loading",
     "FeatureExtractor": "features",
     "Recognizer": "recognizer",
+    "BeamSearch": "decoding",
     "Outcome": "recognizer",
     "Transcript": "transcript",
+    "AlignedTranscript": "aligner",
     "Word": "transcript",
     "Token": "transcript",
 }

@@ -74,12 +74,13 @@ def forced_align(
         return []
     emissions = _checked(log_probs)
     spelled = _spelled(targets, blank, emissions[0].shape[1])
-    for emission, labels, target in zip(emissions, spelled, targets, strict=True):
+    for index, (emission, labels) in enumerate(zip(emissions, spelled, strict=True)):
         if len(labels) > len(emission):
             raise AlignmentError(
-                f"the text is too long for the audio: {len(target)} labels need at least "
-                f"{len(labels)} frames (a blank between two that are alike is one), and there are "
-                f"{len(emission)}"
+                f"the text is too long for the audio: its {len(targets[index])} labels need at "
+                f"least {len(labels)} frames (a blank between two that are alike is one), and "
+                f"there are {len(emission)}",
+                f"targets[{index}]" if len(targets) > 1 else None,
             )
     found: dict[int, Alignment] = {}
     sizes = [(len(e), 2 * len(s) + 1) for e, s in zip(emissions, spelled, strict=True)]

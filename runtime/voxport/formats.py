@@ -18,6 +18,14 @@ def txt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
     return f"{transcript.text}\n"
 
 
+def words(file: str, transcript: Transcript) -> str:  # noqa: ARG001
+    """A line a word: start and end in seconds, score, text."""
+    return "".join(
+        f"{word.start:9.2f} {word.end:9.2f}  {word.score:.2f}  {word.text}\n"
+        for word in transcript.words
+    )
+
+
 def json_line(file: str, transcript: Transcript) -> str:
     """One object on one line: file, text, duration, words and tokens."""
     return _line({"file": file, **asdict(transcript)})
@@ -71,6 +79,10 @@ FORMATS: dict[str, Callable[[str, Transcript], str]] = {
     "vtt": vtt,
     "tsv": tsv,
 }
+
+
+# Of a text that was known before, its words' times are the news.
+ALIGNED = {**FORMATS, "txt": words}
 
 
 def _milliseconds(seconds: float) -> int:

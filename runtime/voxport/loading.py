@@ -11,6 +11,7 @@ from pathlib import Path
 
 from voxport import hashing, library
 from voxport.batches import BATCH_SECONDS
+from voxport.decoding import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.features import FeatureExtractor
 from voxport.graph import Backend
@@ -26,6 +27,7 @@ def load(
     threads: int | None = None,
     *,
     batch_seconds: float = BATCH_SECONDS,
+    decoder: BeamSearch | None = None,
 ) -> Recognizer:
     """A recognizer for a package.
 
@@ -34,13 +36,14 @@ def load(
     "torchscript"; without it ONNX if the package has it. `precision`: "fp32", ...; without it fp32
     if the package has it. `threads`: for one operator on the CPU; without it the backend's own
     choice. `batch_seconds`: the most seconds of audio, padding included, that run together; a
-    longer recording runs alone, as a whole.
+    longer recording runs alone, as a whole. `decoder`: a ``voxport.BeamSearch``; without it the
+    graph's own greedy decoder.
     """
     folder, manifest = _read(package, threads, batch_seconds)
     check_transcribes(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
     backend = _open(folder, manifest, chosen, provider, threads)
-    return Recognizer(manifest, chosen, backend, batch_seconds=batch_seconds)
+    return Recognizer(manifest, chosen, backend, batch_seconds=batch_seconds, decoder=decoder)
 
 
 def load_features(

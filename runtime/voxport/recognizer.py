@@ -12,14 +12,17 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport import aligner
+from voxport.aligner import AlignedTranscript
 from voxport.batches import BATCH_SECONDS, batches
+from voxport.decoding import BeamSearch
 from voxport.engine import Engine
-from voxport.errors import InferenceError, VoxportError
+from voxport.errors import InferenceError, InputError, VoxportError
 from voxport.features import FeatureExtractor
 from voxport.graph import DECODED, EMISSION, Backend
 from voxport.inputs import AudioInput, Clip, name_of, read_clip
 from voxport.manifest import Artifact, Manifest
-from voxport.transcript import Transcript, transcripts
+from voxport.transcript import Transcript, transcript, transcripts
 
 # Inputs are read ahead, sorted and batched this many batches at a time: enough to find clips of
 # like length, and little enough that hours of files are not in memory and the first answer is soon.
@@ -51,6 +54,7 @@ class Recognizer:
         backend: Backend,
         *,
         batch_seconds: float = BATCH_SECONDS,
+        decoder: BeamSearch | None = None,
     ) -> None:
         self.manifest = manifest
         self.artifact = artifact
@@ -58,6 +62,7 @@ class Recognizer:
         self._backend = backend
         self._engine = Engine(manifest.model, artifact, backend)
         self._model = manifest.model
+        self._decode = decoder.of(manifest.model) if decoder else None  # None: as the graph does
         self._limit = max(1, int(min(batch_seconds * manifest.model.sample_rate, sys.maxsize)))
 
     def __repr__(self) -> str:
@@ -99,11 +104,40 @@ class Recognizer:
 
     def emission(self, waveform: AudioInput, sample_rate: int | None = None) -> NDArray[np.float32]:
         """The model's emission for one recording: float32 [frames, labels]."""
-        clip = self._read(waveform, name_of(waveform, "the input"), sample_rate)
-        output = self._engine.run([clip], EMISSION)
-        if output.emission is None or output.emission_lengths is None:
-            raise InferenceError(f"{self.artifact.path}: gave no emission")
-        return output.emission[0, : int(output.emission_lengths[0])]
+        return self._heard(waveform, sample_rate)[0]
+
+    @overload
+    def align(
+        self,
+        x: list[AudioInput] | tuple[AudioInput, ...],
+        text: Sequence[str],
+        sample_rate: int | None = None,
+    ) -> list[AlignedTranscript]: ...
+
+    @overload
+    def align(
+        self, x: AudioInput, text: str, sample_rate: int | None = None
+    ) -> AlignedTranscript: ...
+
+    def align(
+        self,
+        x: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
+        text: str | Sequence[str],
+        sample_rate: int | None = None,
+    ) -> AlignedTranscript | list[AlignedTranscript]:
+        """When each word of a known text was said in a recording, or in each of a list of them.
+
+        What the labels cannot spell is in the answer's `unspelled`; ``*`` as a word stands for
+        anything that the text leaves out.
+        """
+        recordings = list(x) if isinstance(x, (list, tuple)) else [x]
+        texts = [text] if isinstance(text, str) else list(text)
+        if len(recordings) != len(texts) or isinstance(x, (list, tuple)) == isinstance(text, str):
+            raise InputError("expected a recording and its text, or as many texts as recordings")
+        heard = [self._heard(item, sample_rate) for item in recordings]
+        emissions, seconds = [item[0] for item in heard], [item[1] for item in heard]
+        found = aligner.align(emissions, texts, seconds, self._model)
+        return found[0] if isinstance(text, str) else found
 
     def features(
         self,
@@ -122,6 +156,18 @@ class Recognizer:
 
     def _read(self, x: AudioInput, name: str, sample_rate: int | None) -> Clip:
         return read_clip(x, name, sample_rate, self._model.sample_rate)
+
+    def _heard(self, x: AudioInput, sample_rate: int | None) -> tuple[NDArray[np.float32], float]:
+        """A recording's emission and seconds."""
+        clip = self._read(x, name_of(x, "the input"), sample_rate)
+        return self._emissions([clip])[0], clip.seconds
+
+    def _emissions(self, clips: list[Clip]) -> list[NDArray[np.float32]]:
+        output = self._engine.run(clips, EMISSION)
+        if output.emission is None or output.emission_lengths is None:
+            raise InferenceError(f"{self.artifact.path}: gave no emission")
+        lengths = output.emission_lengths.tolist()
+        return [row[:length] for row, length in zip(output.emission, lengths, strict=True)]
 
     def _windows(
         self, inputs: Iterable[AudioInput], sample_rate: int | None
@@ -167,5 +213,9 @@ class Recognizer:
         return [Outcome(clip.name, answer) for clip, answer in zip(clips, answers, strict=True)]
 
     def _transcribe(self, clips: list[Clip]) -> list[Transcript]:
+        if self._decode is not None:
+            paths = map(self._decode, self._emissions(clips))
+            pairs = zip(paths, clips, strict=True)
+            return [transcript(path, clip.seconds, self._model) for path, clip in pairs]
         output = self._engine.run(clips, DECODED)
         return transcripts(output, [clip.seconds for clip in clips], self._model)

@@ -71,6 +71,17 @@ class Speller:
             )
         return Spelling(spelling.tokens, spelling.words, spelling.texts, tuple(unspelled))
 
+    def words(self, text: str) -> list[tuple[int, ...]]:
+        """The labels of each word, all of which must be spelled."""
+        found = self.spell(text)
+        if found.unspelled or self._star in found.tokens:
+            raise AlignmentError(f"no label spells all of {_shortened(text)!r}")
+        words: list[tuple[int, ...]] = [()] * len(found.texts)
+        for token, owner in zip(found.tokens, found.words, strict=True):
+            if owner is not None:
+                words[owner] += (token,)
+        return words
+
     def _append(self, spelling: Spelling, word: str, tokens: list[int]) -> None:
         if spelling.tokens and self._delimiter is not None:
             spelling.tokens.append(self._delimiter)

@@ -10,6 +10,7 @@ a word's is the mean of its tokens', each weighted by its frames. They rank, the
 calibrated.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -80,26 +81,41 @@ def transcript(
     """What a path of a recording of `duration` seconds says; `text` where the graph joined it."""
     delimiter = model.word_delimiter
     labels = [model.labels[token] for token in path.tokens]
-    tokens = tuple(
+    tokens = timed(path, labels, duration, model)
+    runs = groupby(
+        range(len(labels)), key=lambda i: delimiter is not None and labels[i] == delimiter
+    )
+    words = tuple(word(path, tokens, list(run)) for is_gap, run in runs if not is_gap)
+    joined = "".join(token.text for token in tokens)
+    return Transcript(joined if text is None else text, duration, words, tokens)
+
+
+def timed(
+    path: Path, labels: Sequence[str], duration: float, model: "ModelInfo"
+) -> tuple[Token, ...]:
+    """The tokens of a path, whose labels are `labels`, in seconds."""
+    columns = zip(labels, path.starts, path.ends, path.scores, strict=True)
+    return tuple(
         Token(
-            text=" " if label == delimiter else label,
+            text=" " if label == model.word_delimiter else label,
             start=min(start * model.frame_stride / model.sample_rate, duration),
             end=min(end * model.frame_stride / model.sample_rate, duration),
             score=score,
         )
-        for label, start, end, score in zip(
-            labels, path.starts, path.ends, path.scores, strict=True
-        )
+        for label, start, end, score in columns
     )
-    frames = [end - start for start, end in zip(path.starts, path.ends, strict=True)]
-    runs = groupby(
-        range(len(labels)), key=lambda i: delimiter is not None and labels[i] == delimiter
+
+
+def word(path: Path, tokens: Sequence[Token], run: Sequence[int], text: str | None = None) -> Word:
+    """The word of some of the path's tokens; `text` if it is not their labels joined."""
+    frames = [path.ends[i] - path.starts[i] for i in run]
+    total = sum(tokens[i].score * count for i, count in zip(run, frames, strict=True))
+    return Word(
+        text="".join(tokens[i].text for i in run) if text is None else text,
+        start=tokens[run[0]].start,
+        end=tokens[run[-1]].end,
+        score=total / max(1, sum(frames)),
     )
-    words = tuple(
-        _word([(tokens[i], frames[i]) for i in run]) for is_gap, run in runs if not is_gap
-    )
-    joined = "".join(token.text for token in tokens)
-    return Transcript(joined if text is None else text, duration, words, tokens)
 
 
 def _path(output: "GraphOutput", row: int) -> Path:
@@ -113,14 +129,3 @@ def _path(output: "GraphOutput", row: int) -> Path:
 
 def _items(column: "NDArray[Any]") -> list[Any]:
     return column.tolist()
-
-
-def _word(run: list[tuple[Token, int]]) -> Word:
-    tokens = [token for token, _ in run]
-    frames = sum(count for _, count in run)
-    return Word(
-        text="".join(token.text for token in tokens),
-        start=tokens[0].start,
-        end=tokens[-1].end,
-        score=sum(token.score * count for token, count in run) / max(1, frames),
-    )

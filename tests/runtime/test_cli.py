@@ -24,12 +24,14 @@ def run(*args, command=app):
 @pytest.mark.parametrize("args", [["--help"], ["-h"], []])
 def test_help_lists_every_command(args):
     result = run(*args)
-    for name in ("transcribe", "verify", "inspect", "benchmark", "doctor"):
+    for name in ("transcribe", "align", "verify", "inspect", "benchmark", "doctor"):
         assert f"\n  {name} " in result.output
     assert max(map(len, result.output.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("name", ["transcribe", "verify", "inspect", "benchmark", "doctor"])
+@pytest.mark.parametrize(
+    "name", ["transcribe", "align", "verify", "inspect", "benchmark", "doctor"]
+)
 def test_help_of_each_shows_examples(name):
     result = run(name, "--help")
     assert result.exit_code == 0

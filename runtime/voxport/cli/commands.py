@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from voxport import __version__
+from voxport.cli.align import align
 from voxport.cli.benchmark import benchmark
 from voxport.cli.doctor import doctor
 from voxport.cli.inspect import inspect
@@ -90,7 +91,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     )
     command.callback()(_options)
-    for function in (transcribe, plot, verify, inspect, benchmark, doctor):
+    for function in (transcribe, align, plot, verify, inspect, benchmark, doctor):
         command.command()(function)
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         _add(command, point)

@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from voxport.manifest import KINDS
+
 
 def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
     """A callback that refuses every value but these."""
@@ -74,4 +76,21 @@ Provider: TypeAlias = Annotated[
         help="Where to run: auto (CUDA if it works here, else the CPU), cpu, cuda, tensorrt, "
         "openvino … What is asked for and not there is an error.",
     ),
+]
+Artifact: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar=f"[{'|'.join(KINDS)}]",
+        callback=one_of(KINDS),
+        help="Which artifact of the package to run.",
+        show_default="ONNX if there",
+    ),
+]
+Precision: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="fp32 or another that the package has.", show_default="fp32"),
+]
+Threads: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="CPU threads.", show_default="the backend's own choice"),
 ]

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
-from voxport.cli.options import Package, Provider, finite, not_empty, one_of
+from voxport.cli.options import (
+    Artifact,
+    Package,
+    Precision,
+    Provider,
+    Threads,
+    finite,
+    not_empty,
+    one_of,
+)
 from voxport.cli.output import FolderOutput, Output, Progress, StandardOutput
 from voxport.errors import OutputError
 from voxport.formats import FORMATS
-from voxport.manifest import KINDS
 
 if TYPE_CHECKING:
     from voxport.recognizer import Outcome, Recognizer
@@ -62,26 +70,46 @@ def transcribe(
             show_default=False,
         ),
     ] = None,
-    artifact: Annotated[
-        str | None,
-        typer.Option(
-            metavar=f"[{'|'.join(KINDS)}]",
-            callback=one_of(KINDS),
-            help="Which artifact of the package to run.",
-            show_default="ONNX if there",
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="fp32 or another that the package has.", show_default="fp32"
-        ),
-    ] = None,
+    artifact: Artifact = None,
+    precision: Precision = None,
     provider: Provider = "auto",
-    threads: Annotated[
+    threads: Threads = None,
+    beam: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="CPU threads.", show_default="the backend's own choice"
+            "--beam",
+            min=1,
+            metavar="N",
+            help="Search with N prefixes instead of decoding greedily. 50 with --lm or --hotword.",
+            show_default=False,
+        ),
+    ] = None,
+    language_model: Annotated[
+        Path | None,
+        typer.Option(
+            "--lm",
+            metavar="FILE",
+            help="An n-gram language model of words: .arpa, .arpa.gz, or KenLM's binary "
+            '(pip install "voxport[lm]").',
+            show_default=False,
+        ),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(metavar="X", callback=finite, help="The language model's weight.")
+    ] = 0.5,
+    beta: Annotated[
+        float,
+        typer.Option(
+            metavar="X", callback=finite, help="With --lm: what every word adds, in nats."
+        ),
+    ] = 1.0,
+    hot_word: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hotword",
+            metavar="WORD",
+            help="A word to favour. Repeat for several.",
+            show_default=False,
         ),
     ] = None,
     batch_seconds: Annotated[
@@ -111,8 +139,13 @@ def transcribe(
     if output_dir is not None:
         audio = list(dict.fromkeys(audio))
     output = _output(audio, form, output_dir)
+    from voxport.decoding import BeamSearch
     from voxport.loading import load
 
+    hot_words = tuple(hot_word or ())
+    decoder = None
+    if beam or language_model or hot_words:
+        decoder = BeamSearch(beam or 50, language_model, alpha, beta, hot_words)
     recognizer = load(
         package,
         provider,
@@ -120,6 +153,7 @@ def transcribe(
         precision,
         threads,
         batch_seconds=batch_seconds,
+        decoder=decoder,
     )
     if not _transcribe(recognizer, audio, output):
         raise typer.Exit(1)

@@ -1,0 +1,72 @@
+"""A known text put to a recording: when each of its words was said, and how sure the model is.
+
+Joins `spelling` (text to labels) and `alignment` (labels to frames) to a transcript, which every
+output format takes. Knows emissions; what makes them, and files, it does not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from voxport.alignment import Alignment, forced_align, log_softmax, with_star
+from voxport.manifest import ModelInfo
+from voxport.spelling import STAR, Speller, Spelling, Unspelled
+from voxport.transcript import Path, Transcript, timed, word
+
+
+@dataclass(frozen=True)
+class AlignedTranscript(Transcript):
+    """A text and when it was said: its words are as the text has them, its tokens as spelled.
+
+    A star's score is 1, whatever it stands for.
+    """
+
+    unspelled: tuple[Unspelled, ...] = ()  # what a star stands for, as no label spells it
+
+
+def align(
+    emissions: Sequence[NDArray[Any]],  # (T, C) each
+    texts: Sequence[str],
+    seconds: Sequence[float],
+    model: ModelInfo,
+) -> list[AlignedTranscript]:
+    """Each text on its emission; the longest are as long as memory has it (see `trellis`)."""
+    speller = Speller(model)
+    spellings = [speller.spell(text) for text in texts]
+    log_probs = [with_star(log_probabilities(emission, model)) for emission in emissions]
+    found = forced_align(log_probs, [spelling.tokens for spelling in spellings], model.blank)
+    return [_transcript(*row, model) for row in zip(texts, spellings, found, seconds, strict=True)]
+
+
+def log_probabilities(emission: NDArray[Any], model: ModelInfo) -> NDArray[Any]:
+    """What the model's emission means: some models' are logits, others' are normalised."""
+    return emission if model.emission == "log_probs" else log_softmax(emission)
+
+
+def path_of(alignment: Alignment) -> Path:
+    """The tokens of an alignment, their frames and scores."""
+    spans = alignment.spans()
+    return Path(
+        [span.token for span in spans],
+        [span.start for span in spans],
+        [span.end for span in spans],
+        [span.score for span in spans],
+    )
+
+
+def _transcript(
+    text: str, spelling: Spelling, alignment: Alignment, seconds: float, model: ModelInfo
+) -> AlignedTranscript:
+    path = path_of(alignment)
+    labels = [(*model.labels, STAR)[token] for token in path.tokens]
+    tokens = timed(path, labels, seconds, model)
+    runs: list[list[int]] = [[] for _ in spelling.texts]
+    for token, owner in enumerate(spelling.words):
+        if owner is not None:
+            runs[owner].append(token)
+    words = tuple(
+        word(path, tokens, run, written) for run, written in zip(runs, spelling.texts, strict=True)
+    )
+    return AlignedTranscript(" ".join(text.split()), seconds, words, tokens, spelling.unspelled)

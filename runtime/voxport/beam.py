@@ -1,0 +1,206 @@
+"""CTC prefix beam search in numpy, for when the most likely label of each frame is not enough.
+
+A text's probability is the sum over all its paths; greedy decoding takes the one best path. The
+search keeps the most likely prefixes and, for each, the sum over its paths that end on the blank
+and of those that end on its last label. It forgets, so at its end the best few, and the greedy
+text with them, are scored again over all their paths: the answer is never less likely than what
+greedy decoding gives. Knows log-probabilities, labels and bonuses; times come from `alignment`.
+"""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.errors import InputError
+from voxport.fusion import Context, Fusion
+
+_THRESHOLD = 15.0  # nats below the best at which a prefix is given up
+_RESCORED = 8  # texts whose paths are all summed at the end
+_FORGETTING = 500  # frames after which the tree is rid of what the beam has left
+
+
+class _Prefixes:
+    """Every prefix that was ever in the beam: a tree, by number; 0 is the empty one."""
+
+    def __init__(self) -> None:
+        self.parents = array("i", [-1])
+        self.labels = array("i", [-1])
+        self._children: dict[tuple[int, int], int] = {}
+
+    def child(self, prefix: int, label: int) -> int:
+        """The prefix that is one label longer."""
+        found = self._children.setdefault((prefix, label), len(self.parents))
+        if found == len(self.parents):
+            self.parents.append(prefix)
+            self.labels.append(label)
+        return found
+
+    def forget(self, prefixes: list[int]) -> None:
+        """Let go of children that none of these prefixes starts with."""
+        living: set[int] = set()
+        for prefix in prefixes:
+            while prefix and prefix not in living:
+                living.add(prefix)
+                prefix = self.parents[prefix]
+        self._children = {key: child for key, child in self._children.items() if child in living}
+
+    def tokens(self, prefix: int) -> list[int]:
+        """All labels of a prefix."""
+        tokens: list[int] = []
+        while prefix:
+            tokens.append(self.labels[prefix])
+            prefix = self.parents[prefix]
+        return tokens[::-1]
+
+
+@dataclass
+class _Beam:
+    """n prefixes, each with the log-probabilities of its paths."""
+
+    prefixes: NDArray[np.int64]
+    blank: NDArray[np.float64]  # paths that end on the blank
+    label: NDArray[np.float64]  # paths that end on the last label
+    bonus: NDArray[np.float64]
+
+
+class _Bonuses:
+    """What `fusion` gives to each prefix, asked for once."""
+
+    def __init__(self, fusion: Fusion, prefixes: _Prefixes) -> None:
+        self._fusion = fusion
+        self._tree = prefixes
+        self._contexts = {0: fusion.start()}
+        self._rows: dict[int, NDArray[np.float64]] = {}
+
+    def rows(self, prefixes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The bonus of each label after each prefix (n, C)."""
+        numbers = prefixes.tolist()
+        self._contexts = {prefix: self._context(prefix) for prefix in numbers}
+        self._rows = {
+            prefix: self._rows[prefix] if prefix in self._rows else self._fusion.bonuses(context)
+            for prefix, context in self._contexts.items()
+        }
+        return np.stack(list(self._rows.values()))
+
+    def _context(self, prefix: int) -> Context:
+        """A prefix of the beam, or one label longer than one of the beam before."""
+        if prefix in self._contexts:
+            return self._contexts[prefix]
+        before = self._contexts[self._tree.parents[prefix]]
+        return self._fusion.extend(before, self._tree.labels[prefix])
+
+    def end(self, prefixes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The bonus for ending after each prefix."""
+        return np.array([self._fusion.end(self._context(prefix)) for prefix in prefixes.tolist()])
+
+
+def search(
+    log_probs: NDArray[Any],  # (T, C)
+    blank: int,
+    width: int,
+    fusion: Fusion | None = None,
+) -> list[int]:
+    """The labels of the best text that a beam of `width` prefixes finds."""
+    if width < 1:
+        raise InputError(f"a beam holds at least 1 prefix, got {width}")
+    tree = _Prefixes()
+    bonuses = _Bonuses(fusion, tree) if fusion else None
+    start = np.zeros(1)
+    beam = _Beam(np.zeros(1, np.int64), start, np.full(1, -np.inf), start)
+    emission = np.asarray(log_probs, np.float64)
+    for number, frame in enumerate(emission, 1):
+        beam = _step(beam, frame, blank, width, tree, bonuses)
+        if number % _FORGETTING == 0:
+            tree.forget(beam.prefixes.tolist())
+    totals = np.logaddexp(beam.blank, beam.label) + beam.bonus
+    if bonuses:
+        totals += bonuses.end(beam.prefixes)
+    best = beam.prefixes[np.argsort(-totals, kind="stable")[:_RESCORED]]
+    texts = [tree.tokens(prefix) for prefix in best.tolist()]
+    greedy = [label for label, _ in groupby(emission.argmax(axis=1).tolist()) if label != blank]
+    texts = texts if greedy in texts else [*texts, greedy]
+    scores = likelihoods(emission, texts, blank)
+    if fusion:
+        scores = scores + [fusion.total(text) for text in texts]
+    return texts[int(np.argmax(scores))]
+
+
+def _step(
+    beam: _Beam,
+    frame: NDArray[np.float64],  # (C,)
+    blank: int,
+    width: int,
+    tree: _Prefixes,
+    bonuses: _Bonuses | None,
+) -> _Beam:
+    """The beam one frame further."""
+    stays_blank, stays_label, longer = _grown(beam, frame, blank, tree)
+    extra = np.broadcast_to(beam.bonus[:, None], longer.shape)
+    if bonuses:
+        extra = extra + bonuses.rows(beam.prefixes)
+    stays = np.logaddexp(stays_blank, stays_label) + beam.bonus
+    ranks = np.concatenate([stays, np.ravel(longer + extra)])
+    chosen = np.flatnonzero(ranks >= ranks.max() - _THRESHOLD)
+    if len(chosen) > width:
+        chosen = chosen[np.argpartition(-ranks[chosen], width - 1)[:width]]
+    kept, added = chosen[chosen < len(stays)], chosen[chosen >= len(stays)] - len(stays)
+    before, label = added // len(frame), added % len(frame)
+    pairs = zip(beam.prefixes[before].tolist(), label.tolist(), strict=True)
+    new = np.array([tree.child(*pair) for pair in pairs], np.int64)
+    return _Beam(
+        np.concatenate([beam.prefixes[kept], new]),
+        np.concatenate([stays_blank[kept], np.full(len(new), -np.inf)]),
+        np.concatenate([stays_label[kept], longer[before, label]]),
+        np.concatenate([beam.bonus[kept], extra[before, label]]),
+    )
+
+
+def _grown(
+    beam: _Beam, frame: NDArray[np.float64], blank: int, tree: _Prefixes
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Log-probabilities of staying on the blank (n,) or the last label (n,), and of growing (n, C).
+
+    What a prefix grows into may be in the beam itself: that is then part of its staying.
+    """
+    numbers: list[int] = beam.prefixes.tolist()
+    rows = np.arange(len(numbers))
+    last = np.array([tree.labels[prefix] for prefix in numbers], np.int64)
+    total = np.logaddexp(beam.blank, beam.label)
+    stays_label = beam.label + frame[last]
+    longer = total[:, None] + frame
+    longer[rows, last] = beam.blank + frame[last]  # a label again: only after a blank
+    longer[:, blank] = -np.inf
+    place = {prefix: row for row, prefix in enumerate(numbers)}
+    parents = np.array([place.get(tree.parents[prefix], -1) for prefix in numbers], np.int64)
+    merged = rows[parents >= 0]
+    before, label = parents[merged], last[merged]
+    stays_label[merged] = np.logaddexp(stays_label[merged], longer[before, label])
+    longer[before, label] = -np.inf
+    return total + frame[blank], stays_label, longer
+
+
+def likelihoods(
+    log_probs: NDArray[Any], texts: Sequence[Sequence[int]], blank: int
+) -> NDArray[np.float64]:
+    """The log-probability of each text: the sum over all its paths."""
+    emission = np.asarray(log_probs, np.float64)
+    longest = max(map(len, texts))
+    states = np.full((len(texts), 2 * longest + 1), blank)  # a blank before, between and after
+    for row, text in enumerate(texts):
+        states[row, 1 : 2 * len(text) : 2] = text
+    skips = np.zeros(states.shape, np.bool_)  # from a label to another one, past the blank
+    skips[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
+    sums = np.full((len(texts), 2 * longest + 3), -np.inf)  # two ahead of the states
+    sums[:, 2] = 0
+    own = sums[:, 2:]
+    for frame in emission:
+        skipped = np.where(skips, sums[:, :-2], -np.inf)
+        own[:] = np.logaddexp(np.logaddexp(own, sums[:, 1:-1]), skipped) + frame[states]
+    ends = np.array([2 * len(text) for text in texts])
+    rows = np.arange(len(texts))
+    return np.logaddexp(sums[rows, ends + 2], sums[rows, ends + 1])

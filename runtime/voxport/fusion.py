@@ -1,0 +1,126 @@
+"""What a beam search adds to the acoustics: a language model's opinion of words, and hot words.
+
+A language model adds alpha times the logarithm of a word's probability, and beta, to every word,
+when it is complete. A hot word adds its weight, a share with every label of it, so that it is
+favoured from its first label on; what a prefix has earned is taken back where the word is not
+completed. Knows labels and words; no frames.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.errors import InputError
+from voxport.language_model import END, LanguageModel
+from voxport.manifest import ModelInfo
+from voxport.spelling import Speller
+
+HOT_WEIGHT = 5.0  # nats for a whole hot word
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the next label's bonus depends on: the text so far, as far as it matters."""
+
+    state: Any  # the language model's
+    word: str  # the labels since the last delimiter
+    place: tuple[int, ...] | None  # those that start a hot word; None: it is none any more
+
+
+class Fusion:
+    """Bonuses, in nats, for extending a text by each label."""
+
+    def __init__(
+        self,
+        model: ModelInfo,
+        language_model: LanguageModel | None = None,
+        alpha: float = 0.5,
+        beta: float = 1.0,
+        hot_words: Sequence[str] = (),
+        hot_weight: float = HOT_WEIGHT,
+    ) -> None:
+        if model.word_delimiter is None:
+            raise InputError(
+                "language models and hot words need words, and this model's labels have no "
+                "word delimiter",
+                model.name,
+            )
+        self._model = model
+        self._delimiter = model.labels.index(model.word_delimiter)
+        self._language_model = language_model
+        self._alpha, self._beta = alpha, beta
+        self._hot = _prefixes(model, hot_words, hot_weight)
+
+    def start(self) -> Context:
+        """Before the first label."""
+        model = self._language_model
+        return Context(model.start() if model else None, "", ())
+
+    def bonuses(self, context: Context) -> NDArray[np.float64]:
+        """For each label as the next one."""
+        earned = 0.0 if context.place is None else self._hot.get(context.place, (0.0, False))[0]
+        bonuses = np.full(len(self._model.labels), -earned)
+        if context.place is not None and self._hot:
+            for label in range(len(bonuses)):
+                found = self._hot.get((*context.place, label))
+                if found:
+                    bonuses[label] = found[0] - earned
+        bonuses[self._delimiter] = self._word(context)
+        return bonuses
+
+    def extend(self, context: Context, label: int) -> Context:
+        """The context after one more label."""
+        if label != self._delimiter:
+            place = None if context.place is None else (*context.place, label)
+            place = place if place in self._hot else None
+            return Context(context.state, context.word + self._model.labels[label], place)
+        state = context.state
+        if self._language_model and context.word:
+            state = self._language_model.score(state, context.word)[1]
+        return Context(state, "", ())
+
+    def end(self, context: Context) -> float:
+        """For ending here."""
+        bonus = self._word(context)
+        if self._language_model:
+            state = context.state
+            if context.word:
+                state = self._language_model.score(state, context.word)[1]
+            bonus += self._alpha * self._language_model.score(state, END)[0]
+        return bonus
+
+    def total(self, tokens: Sequence[int]) -> float:
+        """For a whole text."""
+        context, total = self.start(), 0.0
+        for label in tokens:
+            total += float(self.bonuses(context)[label])
+            context = self.extend(context, label)
+        return total + self.end(context)
+
+    def _word(self, context: Context) -> float:
+        """For the word being complete."""
+        earned, is_whole = self._hot.get(context.place or (), (0.0, False))
+        bonus = 0.0 if is_whole else -earned
+        if self._language_model and context.word:
+            score = self._language_model.score(context.state, context.word)[0]
+            bonus += self._alpha * score + self._beta
+        return bonus
+
+
+def _prefixes(
+    model: ModelInfo, words: Sequence[str], weight: float
+) -> dict[tuple[int, ...], tuple[float, bool]]:
+    """What every prefix of a hot word has earned, and whether it is a whole one."""
+    speller = Speller(model)
+    found: dict[tuple[int, ...], tuple[float, bool]] = {}
+    for text in words:
+        for labels in speller.words(text):
+            for count in range(1, len(labels) + 1):
+                earned, is_whole = found.get(labels[:count], (0.0, False))
+                share = weight * count / len(labels)
+                whole = count == len(labels)
+                found[labels[:count]] = (max(earned, share), is_whole or whole)
+    return found

@@ -1,0 +1,235 @@
+"""Beam search against torch's CTC loss, against every text there is, and with a language model."""
+
+import math
+from itertools import groupby, product
+
+import numpy as np
+import pytest
+
+import voxport
+from support import data, fakes
+from voxport.alignment import log_softmax
+from voxport.beam import likelihoods, search
+from voxport.decoding import BeamSearch
+from voxport.errors import AlignmentError, InputError
+from voxport.fusion import Fusion
+from voxport.language_model import ArpaModel
+
+LETTERS = ("-", "|", *"ABCDEGHINOSTW")
+
+
+def ctc_score(log_probs, text):
+    """The exact log-probability of a text, by torch."""
+    torch = pytest.importorskip("torch")
+    return -torch.nn.functional.ctc_loss(
+        torch.from_numpy(log_probs).double()[:, None],
+        torch.tensor([text], dtype=torch.long),
+        torch.tensor([len(log_probs)]),
+        torch.tensor([len(text)]),
+        reduction="sum",
+    ).item()
+
+
+def greedy(log_probs):
+    return [label for label, _ in groupby(log_probs.argmax(axis=1).tolist()) if label]
+
+
+def random_emissions(count):
+    rng = np.random.default_rng(0)
+    for case in range(count):
+        shape = (int(rng.integers(1, 60)), int(rng.integers(2, 12)))
+        yield log_softmax(rng.standard_normal(shape) * (0.3, 1, 3)[case % 3])
+
+
+@pytest.mark.parametrize("width", [1, 4, 25])
+def test_never_below_greedy(width):
+    better = 0
+    for log_probs in random_emissions(60):
+        found = search(log_probs, 0, width)
+        difference = ctc_score(log_probs, found) - ctc_score(log_probs, greedy(log_probs))
+        assert difference >= -1e-9
+        better += difference > 1e-9
+    assert better > 10
+
+
+@data.needs_data
+@pytest.mark.parametrize("width", [1, 20])
+def test_never_below_greedy_on_real_speech(width):
+    recognizer = voxport.load("commands", provider="cpu")
+    for path in [*data.SAMPLES.glob("*.flac"), *data.real_speech()]:
+        log_probs = log_softmax(recognizer.emission(path)).astype(np.float64)
+        found = ctc_score(log_probs, search(log_probs, 0, width))
+        assert found >= ctc_score(log_probs, greedy(log_probs)) - 1e-9
+
+
+def test_likelihoods_are_torchs():
+    rng = np.random.default_rng(1)
+    for log_probs in random_emissions(20):
+        labels = range(1, log_probs.shape[1])
+        texts = [rng.choice(labels, size).tolist() for size in range(len(log_probs) // 3 + 1)]
+        expected = [ctc_score(log_probs, text) for text in texts]
+        np.testing.assert_allclose(likelihoods(log_probs, texts, 0), expected, rtol=1e-9)
+
+
+def test_the_best_of_all_texts():
+    """A beam that holds everything finds what summing over every path finds."""
+    rng = np.random.default_rng(2)
+    for _ in range(10):
+        log_probs = log_softmax(rng.standard_normal((5, 3)))
+        totals: dict[tuple[int, ...], float] = {}
+        for path in product(range(3), repeat=5):
+            text = tuple(label for label, _ in groupby(path) if label)
+            score = log_probs[np.arange(5), path].sum()
+            totals[text] = np.logaddexp(totals.get(text, -np.inf), score)
+        assert tuple(search(log_probs, 0, 1000)) == max(totals, key=totals.__getitem__)
+
+
+def test_many_paths_beat_the_best_one():
+    """The textbook's case: the blank is best in each frame, and A is the best text."""
+    log_probs = np.log([[0.6, 0.4], [0.6, 0.4]])
+    assert greedy(log_probs) == []
+    assert search(log_probs, 0, 5) == [1]
+
+
+def test_nothing_to_decode():
+    assert search(np.zeros((0, 5), np.float32), 0, 5) == []
+    with pytest.raises(InputError, match="at least 1"):
+        search(np.zeros((1, 5)), 0, 0)
+
+
+def test_times_are_those_of_greedy_decoding_where_the_text_is():
+    [path] = data.SAMPLES.glob("one-two-three.*")
+    heard = voxport.load("commands", provider="cpu").transcribe(path)
+    found = voxport.load("commands", provider="cpu", decoder=BeamSearch()).transcribe(path)
+    assert found.text == heard.text == "ONE TWO THREE"
+    assert [(t.text, t.start, t.end) for t in found.tokens] == [
+        (t.text, t.start, t.end) for t in heard.tokens
+    ]
+    scores = [token.score for token in heard.tokens]
+    assert [token.score for token in found.tokens] == pytest.approx(scores, abs=1e-5)
+
+
+# Language models and hot words
+
+ARPA = """\\data\\
+ngram 1=7
+ngram 2=4
+
+\\1-grams:
+-1.0\t</s>
+-99\t<s>\t-0.5
+-3.0\t<unk>
+-1.0\tthe\t-0.4
+-1.5\tcat
+-1.5\tcan\t-0.2
+-1.5\tsat
+
+\\2-grams:
+-0.3\t<s> the
+-0.2\tthe cat
+-2.5\tthe can
+-0.4\tcat sat
+
+\\end\\
+"""
+
+
+@pytest.fixture
+def arpa(tmp_path):
+    path = tmp_path / "words.arpa"
+    path.write_text(ARPA, encoding="utf-8")
+    return path
+
+
+def heard(text, instead=None):
+    """An emission of `text`; of pairs in `instead`, the second is heard nearly as well."""
+    frames = [label for letter in text for label in (letter, "-")]
+    logits = np.zeros((len(frames), len(LETTERS)), np.float32)
+    for frame, letter in enumerate(frames):
+        logits[frame, LETTERS.index(letter)] = 8
+    place, other = instead or (0, "-")
+    if instead:
+        logits[2 * place, LETTERS.index(other)] = 7.5
+    return logits
+
+
+MODEL = fakes.model(labels=LETTERS)
+
+
+def decode(emission, **options):
+    return "".join(LETTERS[token] for token in BeamSearch(**options).of(MODEL)(emission).tokens)
+
+
+def test_a_language_model_chooses_rightly_where_the_acoustics_choose_wrongly(arpa):
+    emission = heard("THE|CAN|SAT", (6, "T"))
+    assert decode(emission) == "THE|CAN|SAT"
+    assert decode(emission, language_model=arpa) == "THE|CAT|SAT"
+    assert decode(emission, language_model=arpa, alpha=0.0) == "THE|CAN|SAT"
+
+
+def test_a_language_model_does_not_overrule_what_is_clear(arpa):
+    assert decode(heard("THE|CAN|SAT"), language_model=arpa) == "THE|CAN|SAT"
+
+
+def test_an_unlikely_last_word_is_known_by_the_end_of_the_sentence(arpa):
+    assert decode(heard("THE|CAN", (6, "T")), language_model=arpa) == "THE|CAT"
+
+
+def test_arpa_scores(arpa):
+    model = ArpaModel(arpa)
+    state = model.start()
+    scores = []
+    for word in ("THE", "cat", "the", "dog", "</s>"):
+        score, state = model.score(state, word)
+        scores.append(round(score / math.log(10), 6))
+    assert scores == [-0.3, -0.2, -1.0, -3.4, -1.0]
+
+
+def test_a_compressed_arpa_file(arpa, tmp_path):
+    gzip = pytest.importorskip("gzip")
+    path = tmp_path / "words.arpa.gz"
+    path.write_bytes(gzip.compress(ARPA.encode()))
+    assert decode(heard("THE|CAN", (6, "T")), language_model=path) == "THE|CAT"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "holds no n-grams"),
+        ("\\1-grams:\n-1.0\n", "line 2 is no 1-gram"),
+        ("\\1-grams:\nx\tthe\n", "cannot be read: could not convert"),
+    ],
+)
+def test_arpa_files_that_are_none(tmp_path, content, message):
+    path = tmp_path / "words.arpa"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        decode(heard("A"), language_model=path)
+    with pytest.raises(InputError, match="No such file"):
+        decode(heard("A"), language_model=tmp_path / "no.arpa")
+
+
+def test_a_hot_word():
+    emission = heard("THE|CAN|SAT", (6, "T"))
+    assert decode(emission, hot_words=("cat",)) == "THE|CAT|SAT"
+    assert decode(emission, hot_words=("cat",), hot_weight=0.1) == "THE|CAN|SAT"
+    assert decode(heard("CAN"), hot_words=("cats", "dog")) == "CAN"
+
+
+def test_a_hot_word_that_is_not_completed_earns_nothing():
+    fusion = Fusion(MODEL, hot_words=("cats",))
+    for text, earned in (("CATS", 5), ("CAT", 0), ("CATSA", 0), ("A|CATS|A", 5), ("ACATS", 0)):
+        assert fusion.total([LETTERS.index(letter) for letter in text]) == pytest.approx(earned)
+
+
+def test_hot_words_need_labels_and_words():
+    with pytest.raises(AlignmentError, match="no label spells all of 'cat5'"):
+        decode(heard("A"), hot_words=("cat5",))
+    with pytest.raises(InputError, match="no word delimiter"):
+        BeamSearch(hot_words=("a",)).of(fakes.model(word_delimiter=None))
+
+
+def test_binary_models_need_kenlm(without, tmp_path):
+    without("kenlm")
+    with pytest.raises(voxport.MissingDependencyError, match=r'pip install "voxport\[lm\]"'):
+        decode(heard("A"), language_model=tmp_path / "words.bin")
