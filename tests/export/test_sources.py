@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from support import seeded
 from voxport.errors import UnknownModelError, VoxportError
-from voxport_export.eager import eager_emission
+from voxport_export.eager import eager_emission, eager_features
 from voxport_export.errors import SourceError
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.sources import bundle, folder, huggingface, resolve
@@ -113,8 +113,14 @@ LARGE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias"
 
 
 @pytest.fixture(
-    params=[("Wav2Vec2", {}), ("Wav2Vec2", LARGE), ("Hubert", {}), ("Hubert", LARGE)],
-    ids=["wav2vec2", "wav2vec2-large", "hubert", "hubert-large"],
+    params=[
+        ("Wav2Vec2", {}),
+        ("Wav2Vec2", LARGE),
+        ("Hubert", {}),
+        ("Hubert", LARGE),
+        ("WavLM", {}),
+    ],
+    ids=["wav2vec2", "wav2vec2-large", "hubert", "hubert-large", "wavlm"],
 )
 def hf_folder(request, tmp_path):
     transformers = pytest.importorskip("transformers")
@@ -148,6 +154,23 @@ def test_hugging_face_equals_transformers(hf_folder):
     found = eager_emission(source, waveform, 400)
     bound = 1e-4 * max(1.0, float(expected.abs().max()))
     assert float((found - expected).abs().max()) <= bound
+
+
+@pytest.mark.parametrize("kind", ["Wav2Vec2", "Hubert", "WavLM"])
+@torch.no_grad()
+def test_hugging_face_without_a_head_equals_transformers(kind, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(6)
+    model = getattr(transformers, f"{kind}Model")(getattr(transformers, f"{kind}Config")(**SMALL))
+    model.eval().save_pretrained(tmp_path)
+    transformers.Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(tmp_path)
+    source = resolve.resolve(str(tmp_path))
+    assert (source.labels, source.transcribes) == ((), False)
+    waveform = torch.randn(9_000).cumsum(0) * 0.01
+    expected = torch.cat(model(waveform[None], output_hidden_states=True).hidden_states[1:])
+    found = eager_features(source, waveform, 400)
+    assert found.shape == expected.shape
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
 @pytest.fixture

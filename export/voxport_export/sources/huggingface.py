@@ -1,8 +1,9 @@
-"""Hugging Face models: ``Wav2Vec2ForCTC`` and ``HubertForCTC``, by id or from a folder.
+"""Hugging Face models of the kinds Wav2Vec2, HuBERT and WavLM, by id or from a folder.
 
 The weights go into torchaudio's model, which has the same arithmetic; labels, blank, delimiter
 and normalisation come from the model's own tokenizer and feature extractor files. MMS models hold
 an adapter and a vocabulary for each of many languages: ``facebook/mms-1b-all:fra`` means French.
+A model whose class is not one for CTC, as it was pre-trained, is read without a head.
 Needs the extra ``huggingface``.
 """
 
@@ -17,6 +18,7 @@ import torchaudio
 from torch import nn
 from torchaudio.models import Wav2Vec2Model
 from torchaudio.models.wav2vec2 import components
+from torchaudio.models.wav2vec2.utils.import_huggingface import transform_wavlm_encoder_state
 
 from voxport.errors import MissingDependencyError
 from voxport_export.adapter import AdaptedLayer, Adapter
@@ -24,7 +26,8 @@ from voxport_export.errors import SourceError
 from voxport_export.source import EagerReference, Source
 
 PREFIX = "huggingface:"
-MODEL_TYPES = {"wav2vec2": "Wav2Vec2ForCTC", "hubert": "HubertForCTC"}
+MODEL_TYPES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
+_CTC = "ForCTC"  # how the classes with a CTC head end
 
 # transformers adds this to the variance in Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm.
 _HUGGINGFACE_EPS = 1e-7
@@ -40,7 +43,7 @@ _NEEDED: dict[str, tuple[Any, ...]] = {
 
 
 def load_huggingface(model_id: str, language: str | None = None) -> Source:
-    """Load a CTC model from the Hugging Face hub, its cache, or a folder in its format.
+    """Load a model from the Hugging Face hub, its cache, or a folder in its format.
 
     Args:
         model_id: ``owner/name`` or a folder.
@@ -53,8 +56,11 @@ def load_huggingface(model_id: str, language: str | None = None) -> Source:
     loaded = _load(model_id, language)
     model = _to_torchaudio(loaded.model)
     tokenizer, extractor = loaded.tokenizer, loaded.extractor
-    labels = _labels(tokenizer, loaded.model.config.vocab_size)
-    delimiter = _spelled(tokenizer, tokenizer.word_delimiter_token)
+    labels, blank, delimiter = (), 0, None
+    if tokenizer is not None:
+        labels = _labels(tokenizer, loaded.model.config.vocab_size)
+        blank = int(tokenizer.pad_token_id)
+        delimiter = _spelled(tokenizer, tokenizer.word_delimiter_token)
     eps = _HUGGINGFACE_EPS if extractor.do_normalize else None
     try:
         return Source(
@@ -64,7 +70,7 @@ def load_huggingface(model_id: str, language: str | None = None) -> Source:
             model=model,
             reference=EagerReference(model, eps),
             labels=labels,
-            blank=int(tokenizer.pad_token_id),
+            blank=blank,
             # transformers invents a delimiter where the vocabulary has none
             word_delimiter=delimiter if delimiter in labels else None,
             sample_rate=int(extractor.sampling_rate),
@@ -75,8 +81,8 @@ def load_huggingface(model_id: str, language: str | None = None) -> Source:
 
 
 class _Loaded(NamedTuple):
-    model: Any  # Wav2Vec2ForCTC or HubertForCTC
-    tokenizer: Any
+    model: Any  # Wav2Vec2ForCTC, HubertModel ...
+    tokenizer: Any  # None without a CTC head
     extractor: Any
 
 
@@ -87,16 +93,17 @@ def _load(model_id: str, language: str | None) -> _Loaded:
     options = {"ignore_mismatched_sizes": True} if chosen else {}
     try:
         config = transformers.AutoConfig.from_pretrained(model_id)
-        architecture = getattr(transformers, _check(model_id, config, language))
+        name = _check(model_id, config, language)
+        architecture = getattr(transformers, name)
         model, info = architecture.from_pretrained(
             model_id, output_loading_info=True, **chosen, **options
         )
         _check_complete(model_id, info["missing_keys"])
-        return _Loaded(
-            model.eval(),
-            transformers.Wav2Vec2CTCTokenizer.from_pretrained(model_id, **chosen),
-            transformers.Wav2Vec2FeatureExtractor.from_pretrained(model_id),
-        )
+        tokenizer = None
+        if name.endswith(_CTC):
+            tokenizer = transformers.Wav2Vec2CTCTokenizer.from_pretrained(model_id, **chosen)
+        extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(model_id)
+        return _Loaded(model.eval(), tokenizer, extractor)
     except SourceError:
         raise
     except Exception as error:  # a damaged or hostile file can fail in any way
@@ -141,13 +148,24 @@ def _check(model_id: str, config: Any, language: str | None) -> str:
                 f"{model_id}: {setting} = {value!r} is not supported (only {values[0]!r}): "
                 "torchaudio's model has no such part to compare with"
             )
-    return MODEL_TYPES[config.model_type]
+    kind = MODEL_TYPES[config.model_type]
+    classes = config.architectures or [kind + _CTC]
+    return kind + _CTC if classes[0].endswith(_CTC) else f"{kind}Model"
 
 
 def _to_torchaudio(original: Any) -> Wav2Vec2Model:
     """Put the weights of a Hugging Face model into torchaudio's."""
     config = original.config
-    model = torchaudio.models.wav2vec2_model(
+    head = getattr(original, "lm_head", None)
+    factory, positions = torchaudio.models.wav2vec2_model, {}
+    if config.model_type == "wavlm":
+        factory = torchaudio.models.wavlm_model
+        positions = {
+            "encoder_num_buckets": config.num_buckets,
+            "encoder_max_distance": config.max_bucket_distance,
+        }
+    model = factory(
+        **positions,
         extractor_mode=f"{config.feat_extract_norm}_norm",
         extractor_conv_layer_config=list(
             zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True)
@@ -165,16 +183,19 @@ def _to_torchaudio(original: Any) -> Wav2Vec2Model:
         encoder_dropout=0.0,
         encoder_layer_norm_first=config.do_stable_layer_norm,
         encoder_layer_drop=0.0,
-        aux_num_out=config.vocab_size,
+        aux_num_out=None if head is None else config.vocab_size,
     ).eval()
-    backbone = getattr(original, original.base_model_prefix)
+    backbone = getattr(original, original.base_model_prefix, original)
     states = {
         "feature_extractor": backbone.feature_extractor.state_dict(),
         "encoder.feature_projection": backbone.feature_projection.state_dict(),
         "encoder.transformer": backbone.encoder.state_dict(),
-        "aux": original.lm_head.state_dict(),
     }
+    if head is not None:
+        states["aux"] = head.state_dict()
     encoder = states["encoder.transformer"]
+    if positions:
+        transform_wavlm_encoder_state(encoder, config.num_hidden_layers)
     adapters = {name: encoder.pop(name) for name in list(encoder) if ".adapter_layer." in name}
     for name, state in states.items():
         model.get_submodule(name).load_state_dict(state)
