@@ -1,0 +1,126 @@
+"""Forced alignment beside torchaudio's: ``python -m benchmarks.alignment``, needs no weights.
+
+Both get the same log-probabilities and labels, and take turns; torchaudio aligns one recording at a
+time. Paths must be equal, but where sums tie in float32, as they do after minutes: there torchaudio
+2.11 may take a worse one. 20 ms a frame; 29 labels, as the English models have. Ends in a line of
+JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+import torch
+import torchaudio.functional
+import typer
+
+from benchmarks import machine
+from voxport.alignment import forced_align, frames_needed, log_softmax
+
+Case: TypeAlias = "tuple[np.ndarray[Any, Any], list[int]]"  # log-probabilities (T, C) and labels
+
+LABELS = 29
+_SECONDS = 3.0  # that a row of the table is measured for
+_FEWEST = 5  # turns
+
+
+def run(
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    hours: Annotated[bool, typer.Option(help="Also ten minutes, which take a while.")] = False,
+) -> None:
+    """Measure, print a table and a line of JSON."""
+    torch.set_num_threads(threads)
+    rng = np.random.default_rng(0)
+    loads = {
+        f"{frames / 50:.0f} s, {labels} labels": [_case(rng, frames, labels)]
+        for frames, labels in SIZES
+    }
+    loads["200 recordings of 0.2 to 4 s, at once"] = [
+        _case(rng, int(rng.integers(10, 200)), None) for _ in range(200)
+    ]
+    loads["32 recordings of 10 s, 120 labels, at once"] = [_case(rng, 499, 120) for _ in range(32)]
+    if hours:
+        loads["10 min, 8000 labels"] = [_case(rng, 30_000, 8_000)]
+    rows = [_measure(name, cases) for name, cases in loads.items()]
+    _print(rows)
+    print(json.dumps({"machine": machine.describe(threads), "rows": rows}))
+
+
+SIZES = ((50, 5), (100, 15), (250, 40), (499, 80), (499, 150), (1499, 250), (2999, 500))
+
+
+def _case(rng: np.random.Generator, frames: int, labels: int | None) -> Case:
+    """Random, with labels that repeat."""
+    count = labels or int(rng.integers(1, frames // 2))
+    target = rng.integers(1, LABELS, count).tolist()
+    while frames_needed(target) > frames:
+        target.pop()
+    return log_softmax(3 * rng.standard_normal((frames, LABELS), dtype=np.float32)), target
+
+
+def _measure(name: str, cases: Sequence[Case]) -> dict[str, Any]:
+    """Both in turns: medians show what happened, the best what the machine can do."""
+    emissions, targets = zip(*cases, strict=True)
+    tensors = [
+        (torch.from_numpy(log_probs)[None], torch.tensor([target])) for log_probs, target in cases
+    ]
+
+    def ours() -> list[Any]:
+        return [found.path for found in forced_align(emissions, targets)]
+
+    def torchaudios() -> list[Any]:
+        return [torchaudio.functional.forced_align(*pair, blank=0)[0][0] for pair in tensors]
+
+    for own, other, (log_probs, _) in zip(ours(), torchaudios(), cases, strict=True):
+        _check(log_probs, own, other.numpy())
+    times: dict[str, list[float]] = {"voxport": [], "torchaudio": []}
+    end = time.perf_counter() + _SECONDS
+    while time.perf_counter() < end or len(times["voxport"]) < _FEWEST:
+        times["voxport"].append(_time(ours))
+        times["torchaudio"].append(_time(torchaudios))
+    return {
+        "name": name,
+        "turns": len(times["voxport"]),
+        **{
+            f"{who}_{kind}_ms": 1000 * of(values)
+            for who, values in times.items()
+            for kind, of in (("median", statistics.median), ("best", min))
+        },
+    }
+
+
+def _check(log_probs: np.ndarray[Any, Any], own: Any, other: Any) -> None:
+    """The same path, or a likelier one."""
+    if (own != other).any():
+        frames = np.arange(len(own))
+        difference = log_probs[frames, own].astype(float) - log_probs[frames, other]
+        assert difference.sum() > 0, difference.sum()
+        print(f"{(own != other).sum()} of {len(own)} frames differ, by {difference.sum():.2g} nats")
+
+
+def _time(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _print(rows: Sequence[dict[str, Any]]) -> None:
+    print("| milliseconds, median (best) | voxport | torchaudio | torchaudio / voxport |")
+    print("|---|---|---|---|")
+    for row in rows:
+        cells = [f"{row[f'{who}_median_ms']:.2f} ({row[f'{who}_best_ms']:.2f})" for who in PEERS]
+        median, best = (
+            row[f"torchaudio_{kind}_ms"] / row[f"voxport_{kind}_ms"] for kind in ("median", "best")
+        )
+        print(f"| {row['name']} | {' | '.join(cells)} | {median:.2f} ({best:.2f}) |")
+
+
+PEERS = ("voxport", "torchaudio")
+
+if __name__ == "__main__":
+    typer.run(run)
