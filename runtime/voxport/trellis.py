@@ -15,7 +15,7 @@ few, one pass keeps them all, a byte each. A longer problem is cut into chunks o
 first pass keeps only the sums at the start of each, and the path is traced from the end, chunk by
 chunk, each run again for those labels alone that the path can still touch: it moves by at most one
 label a frame, so these are K. With T frames, L labels and sums of 4 bytes this keeps
-8 T L / K + 2 K**2 bytes; K = (2 T L)**(1/3) makes that least, about 40 MB for an hour of speech
+8 T L / K + 2 K**2 bytes; K = (2 T L)**(1/3) makes that least, 41 MB for an hour of speech
 (T = 180 000, L = 50 000). The path is the same.
 """
 
