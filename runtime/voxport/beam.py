@@ -5,6 +5,9 @@ search keeps the most likely prefixes and, for each, the sum over its paths that
 and of those that end on its last label. It forgets, so at its end the best few, and the greedy
 text with them, are scored again over all their paths: the answer is never less likely than what
 greedy decoding gives. Knows log-probabilities, labels and bonuses; times come from `alignment`.
+
+It is our own because no library serves: pyctcdecode wants numpy below 2 and has had no release
+since 2023, flashlight-text has no wheels for Python 3.13, torchaudio's decoders need that or CUDA.
 """
 
 from array import array

@@ -5,6 +5,7 @@ import pytest
 
 import voxport
 from support import data, fakes
+from voxport import audio, trellis
 from voxport.errors import AlignmentError, InputError
 from voxport.recognizer import Recognizer
 from voxport.spelling import Unspelled
@@ -83,3 +84,16 @@ def test_a_transcript_is_aligned_where_it_was_heard(name):
     assert [word.score for word in found.words] == pytest.approx(
         [word.score for word in heard.words], abs=1e-5
     )
+
+
+def test_a_long_recording(monkeypatch):
+    """Aligned from checkpoints; forty seconds, as if they were an hour."""
+    monkeypatch.setattr(trellis, "_ONE_PASS", 0)
+    recognizer = voxport.load("commands", provider="cpu")
+    clips = [audio.read_audio(path, str(path)).waveform for path in data.SAMPLES.glob("*-*.flac")]
+    waveform = np.concatenate(clips * (40 * 16_000 // sum(map(len, clips)) + 1))
+    heard = recognizer.transcribe(waveform)
+    found = recognizer.align(waveform, heard.text)
+    assert len(found.words) == len(heard.words) > 30
+    times = [[(word.start, word.end) for word in one.words] for one in (found, heard)]
+    np.testing.assert_allclose(*times, atol=0.021)  # a frame

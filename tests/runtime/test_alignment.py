@@ -1,10 +1,12 @@
 """Forced alignment against torchaudio's, and against every path there is."""
 
+import tracemalloc
 from itertools import groupby, product
 
 import numpy as np
 import pytest
 
+import voxport
 from support import data
 from voxport import alignment, trellis
 from voxport.alignment import forced_align, frames_needed, log_softmax, with_star
@@ -96,7 +98,6 @@ def test_a_blank_that_is_not_the_first_label():
 @data.needs_data
 def test_real_speech(cases):
     """The shipped model's emissions; the text that it heard, and a text that is half wrong."""
-    voxport = pytest.importorskip("voxport")
     recognizer = voxport.load("commands", provider="cpu")
     rng = np.random.default_rng(5)
     found = []
@@ -183,7 +184,6 @@ def test_half_precision_is_computed_in_single(cases):
 
 def test_memory_is_bounded():
     """Six minutes, sixteen labels a second: all moves would be 18 000 * 12 001 bytes."""
-    tracemalloc = pytest.importorskip("tracemalloc")
     rng = np.random.default_rng(1)
     frames, labels = 18_000, 6_000
     target = rng.integers(1, LABELS, labels)

@@ -1,5 +1,6 @@
 """Beam search against torch's CTC loss, against every text there is, and with a language model."""
 
+import gzip
 import math
 from itertools import groupby, product
 
@@ -13,7 +14,7 @@ from voxport.beam import likelihoods, search
 from voxport.decoding import BeamSearch
 from voxport.errors import AlignmentError, InputError
 from voxport.fusion import Fusion
-from voxport.language_model import ArpaModel
+from voxport.language_model import ArpaModel, read_language_model
 
 LETTERS = ("-", "|", *"ABCDEGHINOSTW")
 
@@ -186,7 +187,6 @@ def test_arpa_scores(arpa):
 
 
 def test_a_compressed_arpa_file(arpa, tmp_path):
-    gzip = pytest.importorskip("gzip")
     path = tmp_path / "words.arpa.gz"
     path.write_bytes(gzip.compress(ARPA.encode()))
     assert decode(heard("THE|CAN", (6, "T")), language_model=path) == "THE|CAT"
@@ -233,3 +233,20 @@ def test_binary_models_need_kenlm(without, tmp_path):
     without("kenlm")
     with pytest.raises(voxport.MissingDependencyError, match=r'pip install "voxport\[lm\]"'):
         decode(heard("A"), language_model=tmp_path / "words.bin")
+
+
+def test_kenlm_scores_as_our_own_reader(arpa, tmp_path):
+    pytest.importorskip("kenlm", reason="kenlm is compiled where it is installed")
+    other = arpa.rename(tmp_path / "words.klm")  # kenlm knows both formats by their content
+    theirs, own = read_language_model(other), ArpaModel(other)
+    states = [theirs.start(), own.start()]
+    for word in ("THE", "cat", "sat", "the", "can", "dog", "</s>"):
+        scores = []
+        for place, model in enumerate((theirs, own)):
+            score, states[place] = model.score(states[place], word)
+            scores.append(score)
+        assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+    assert decode(heard("THE|CAN", (6, "T")), language_model=other) == "THE|CAT"
+    other.write_bytes(b"mmap lm http://kheafield.com/code format version 5")
+    with pytest.raises(InputError, match=r"words\.klm: cannot be read"):
+        decode(heard("A"), language_model=other)
