@@ -73,7 +73,7 @@ def test_standard_input_is_read_once():
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([AUDIO, "1 2 3"], "nothing of the text '1 2 3' can be spelled"),
+        ([AUDIO, "1 2 3"], f"{AUDIO}: nothing of the text '1 2 3' can be spelled"),
         ([AUDIO, "one " * 99], "the text is too long for the audio: its 395 labels need"),
         (["no.wav", "one"], "no.wav: there is no such file"),
         ([AUDIO, "-t", "no.txt"], "no.txt: cannot be read: No such file"),
