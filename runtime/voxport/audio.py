@@ -1,6 +1,7 @@
 """Audio files: whatever libsndfile reads, as one channel of float32.
 
-The only module that knows soundfile. Every way in which a file can be bad is an error that names
+The only module that knows soundfile. Files are decoded block by block, so that their length costs
+no memory. Every way in which a file can be bad is an error that names
 the file and the reason: a wrong transcript is worse than none. Knows nothing of the rate that a
 model wants.
 """
@@ -8,22 +9,31 @@ model wants.
 import io
 import os
 import stat
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxport import optional, truncation
-from voxport.errors import AudioFileError, AudioNotFoundError, accessing
+from voxport.errors import AudioFileError, AudioNotFoundError, InputError, accessing
 
 EXTENSIONS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf")
 
 _VIDEO = (".m4a", ".aac", ".mp4", ".webm")  # that people give, and libsndfile does not read
 _BLOCK = 1 << 16  # frames read at a time: channels are mixed before the next block is read
+
+# What comes through a pipe is kept, as the decoders seek in it: up to this many bytes in memory,
+# more in a temporary file.
+_KEPT_IN_MEMORY = 1 << 24
+_PIPE_BLOCK = 1 << 20
+
+# A file, the bytes of one, or an open one that is read from where it stands to its end.
+Source: TypeAlias = Path | bytes | BinaryIO
 
 
 @dataclass(frozen=True)
@@ -34,17 +44,59 @@ class Audio:
     sample_rate: int  # Hz
 
 
-def read_audio(source: Path | bytes, name: str) -> Audio:
-    """The audio in a file, or in a file's bytes; `name` stands for it in messages."""
+class AudioStream:
+    """A recording that is being decoded, once, from its start to its end."""
+
+    def __init__(self, file: Any, stream: BinaryIO, name: str) -> None:
+        self._file, self._stream, self._name = file, stream, name
+        self.sample_rate = int(file.samplerate)  # Hz
+        is_known = 0 < file.frames < truncation.UNKNOWN_FRAMES
+        self.seconds = file.frames / file.samplerate if is_known else None  # as the header has it
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """The mean of the channels, (S,) at a time; the last is followed by the file's checks."""
+        count = 0
+        try:
+            for block in _blocks(self._file):
+                if not np.isfinite(block).all():
+                    raise AudioFileError(
+                        "holds samples that are not numbers (NaN or infinite), "
+                        f"near {count / self.sample_rate:.2f} s",
+                        self._name,
+                    )
+                count += len(block)
+                yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        except _soundfile().LibsndfileError as error:
+            reason = f"damaged or truncated after {count} samples ({_reason(error)})"
+            raise AudioFileError(reason, self._name) from None
+        decoded = truncation.Decoded(self._file.format, self._file.frames, count)
+        if problem := truncation.problem(self._stream, decoded):
+            raise AudioFileError(problem, self._name)
+        if not count:
+            raise AudioFileError("holds no audio (0 samples)", self._name)
+
+
+@contextmanager
+def open_audio(source: Source, name: str) -> Generator[AudioStream, None, None]:
+    """The audio in `source`, to be decoded within the block; `name` stands for it in messages."""
     soundfile = _soundfile()
     with _open(source, name) as stream:
         try:
-            with soundfile.SoundFile(stream) as file:
-                return _decode(file, stream, name)
+            file = soundfile.SoundFile(stream)
         except soundfile.LibsndfileError as error:
             raise AudioFileError(_unreadable(source, _reason(error)), name) from None
         except TypeError:  # soundfile's answer to a name that ends in .raw
             raise AudioFileError("raw samples without a header; write a wav file", name) from None
+        with file:
+            if problem := truncation.problem_at_first(stream, file.format, file.extra_info):
+                raise AudioFileError(problem, name)
+            yield AudioStream(file, stream, name)
+
+
+def read_audio(source: Source, name: str) -> Audio:
+    """All of the audio in `source`."""
+    with open_audio(source, name) as stream:
+        return Audio(np.concatenate(list(stream.blocks())), stream.sample_rate)
 
 
 def libsndfile_version() -> str:
@@ -61,7 +113,7 @@ def audio_files(path: Path) -> list[Path]:
 
 
 @contextmanager
-def _open(source: Path | bytes, name: str) -> Generator[BinaryIO, None, None]:
+def _open(source: Source, name: str) -> Generator[BinaryIO, None, None]:
     """A stream to seek in, once it is known to hold something; soundfile never sees a name."""
     with _stream(source, name) as stream:
         with accessing(name, AudioFileError):
@@ -72,16 +124,19 @@ def _open(source: Path | bytes, name: str) -> Generator[BinaryIO, None, None]:
         yield stream
 
 
-def _stream(source: Path | bytes, name: str) -> BinaryIO:
+def _stream(source: Source, name: str) -> BinaryIO:
     if isinstance(source, bytes):
         return io.BytesIO(source)
     with accessing(name, AudioFileError):
+        if not isinstance(source, Path):
+            return _kept(source.read, name)
         try:
             mode = source.stat().st_mode
             if stat.S_ISDIR(mode):
                 raise AudioFileError("is a folder; give the audio files in it", name)
             if stat.S_ISFIFO(mode):
-                return io.BytesIO(source.read_bytes())
+                with source.open("rb", buffering=0) as pipe:
+                    return _kept(pipe.read, name)
             if not stat.S_ISREG(mode):
                 raise AudioFileError("is not a regular file", name)
             return source.open("rb")
@@ -89,28 +144,16 @@ def _stream(source: Path | bytes, name: str) -> BinaryIO:
             raise AudioNotFoundError("there is no such file", name) from None
 
 
-def _decode(file: Any, stream: BinaryIO, name: str) -> Audio:
-    blocks: list[NDArray[np.float32]] = []
-    count = 0
-    try:
-        for block in _blocks(file):
-            if not np.isfinite(block).all():
-                raise AudioFileError(
-                    "holds samples that are not numbers (NaN or infinite), "
-                    f"near {count / file.samplerate:.2f} s",
-                    name,
-                )
-            blocks.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1))
-            count += len(block)
-    except _soundfile().LibsndfileError as error:
-        reason = f"damaged or truncated after {count} samples ({_reason(error)})"
-        raise AudioFileError(reason, name) from None
-    decoded = truncation.Decoded(file.format, file.extra_info, file.frames, count)
-    if problem := truncation.problem(stream, decoded):
-        raise AudioFileError(problem, name)
-    if not count:
-        raise AudioFileError("holds no audio (0 samples)", name)
-    return Audio(np.concatenate(blocks), file.samplerate)
+def _kept(read: Callable[[int], object], name: str) -> BinaryIO:
+    """All that `read` gives, to seek in."""
+    with ExitStack() as opened:
+        kept = opened.enter_context(tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY))
+        while block := read(_PIPE_BLOCK):
+            if not isinstance(block, bytes):
+                raise InputError("open the file in binary mode: open(path, 'rb')", name)
+            kept.write(block)
+        opened.pop_all()
+        return cast("BinaryIO", kept)
 
 
 def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:
@@ -122,7 +165,7 @@ def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:
         yield block
 
 
-def _unreadable(source: Path | bytes, reason: str) -> str:
+def _unreadable(source: Source, reason: str) -> str:
     version = libsndfile_version()
     if isinstance(source, Path) and source.suffix.lower() in _VIDEO:
         return f"libsndfile {version} does not read {source.suffix}; convert it to wav or flac"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from voxport import memory
 from voxport.errors import InferenceError
-from voxport.graph import Backend, FeatureOutput, GraphOutput
+from voxport.graph import EMISSION, Backend, FeatureOutput, GraphOutput
 from voxport.inputs import Clip
 from voxport.manifest import ONNX, Artifact, ModelInfo
 
@@ -21,6 +21,7 @@ class Engine:
     def __init__(self, model: ModelInfo, artifact: Artifact, backend: Backend) -> None:
         self.provider = backend.provider  # what the backend really runs on
         self._model = model
+        self._path = artifact.path
         self._backend = backend
         # What `memory` knows is onnxruntime's use of the machine's memory; torch's attention is
         # fused, and a device's memory is not known here.
@@ -29,6 +30,18 @@ class Engine:
     def run(self, clips: Sequence[Clip], outputs: Sequence[str]) -> GraphOutput:
         """The outputs of that name, a row a clip."""
         return self._backend.run(*self._batch(clips), outputs)
+
+    def emissions(self, clips: Sequence[Clip]) -> list[NDArray[np.float32]]:
+        """The emission (frames, labels) of each clip."""
+        output = self.run(clips, EMISSION)
+        if output.emission is None or output.emission_lengths is None:
+            raise InferenceError(f"{self._path}: gave no emission")
+        lengths = output.emission_lengths.tolist()
+        return [row[:length] for row, length in zip(output.emission, lengths, strict=True)]
+
+    def suffices(self, samples: int) -> bool:
+        """Whether as many samples are sure to run at once, as far as that is known."""
+        return not self._shares_memory or memory.suffices(samples, self._model)
 
     def extract(self, clips: Sequence[Clip], layers: Sequence[int]) -> FeatureOutput:
         """The outputs of these transformer layers, a row a clip."""

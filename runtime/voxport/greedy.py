@@ -5,6 +5,8 @@ emissions of many runs, and some engines give nothing but an emission. Knows one
 blank, no labels and no text.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,3 +31,34 @@ def decode(emission: NDArray[np.float32], blank: int) -> Path:
     kept = labels[starts] != blank
     columns = (labels[starts], starts, ends, scores)
     return Path(*(column[kept].tolist() for column in columns))
+
+
+def decode_parts(parts: Iterable[NDArray[np.float32]], blank: int) -> Path:
+    """The same for an emission that comes in parts, of which one is in memory at a time."""
+    whole = Path([], [], [], [])
+    place = 0  # the frame that the next part starts with
+    for part in parts:
+        path = decode(part, blank)
+        path = Path(
+            path.tokens,
+            [place + start for start in path.starts],
+            [place + end for end in path.ends],
+            path.scores,
+        )
+        _append(whole, path)
+        place += len(part)
+    return whole
+
+
+def _append(path: Path, more: Path) -> None:
+    """Put `more` behind `path`; a run that ends in the one and goes on in the other is one."""
+    is_one = path.tokens[-1:] == more.tokens[:1] and path.ends[-1:] == more.starts[:1]
+    if path.tokens and is_one:
+        start, middle, end = path.starts.pop(), path.ends.pop(), more.ends[0]
+        total = path.scores.pop() * (middle - start) + more.scores[0] * (end - middle)
+        path.tokens.pop()
+        more.starts[0], more.scores[0] = start, total / (end - start)
+    path.tokens.extend(more.tokens)
+    path.starts.extend(more.starts)
+    path.ends.extend(more.ends)
+    path.scores.extend(more.scores)

@@ -15,8 +15,11 @@ from voxport.decoding import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.features import FeatureExtractor
 from voxport.graph import Backend
+from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS
 from voxport.manifest import KINDS, ONNX, TORCHSCRIPT, Artifact, Manifest, read_manifest
 from voxport.recognizer import Recognizer
+
+_LEAST_WINDOW = 5.0  # seconds: with less, a word hardly fits into the context
 
 
 def load(
@@ -27,6 +30,8 @@ def load(
     threads: int | None = None,
     *,
     batch_seconds: float = BATCH_SECONDS,
+    whole_seconds: float = WHOLE_SECONDS,
+    window_seconds: float = WINDOW_SECONDS,
     decoder: BeamSearch | None = None,
 ) -> Recognizer:
     """A recognizer for a package.
@@ -35,15 +40,31 @@ def load(
     has it and a GPU is there, else the CPU), "cpu", "cuda", ... `artifact`: "onnx" or
     "torchscript"; without it ONNX if the package has it. `precision`: "fp32", ...; without it fp32
     if the package has it. `threads`: for one operator on the CPU; without it the backend's own
-    choice. `batch_seconds`: the most seconds of audio, padding included, that run together; a
-    longer recording runs alone, as a whole. `decoder`: a ``voxport.BeamSearch``; without it the
-    graph's own greedy decoder.
+    choice. `batch_seconds`: the most seconds of audio, padding included, that run together.
+    `whole_seconds`: a recording of at most this runs at once, for which memory grows with the
+    square of its length (`math.inf`: every one). A longer one, or one for which there is too little
+    memory, runs in windows of at most `window_seconds`, context on both sides included. `decoder`:
+    a ``voxport.BeamSearch``; without it the graph's own greedy decoder.
     """
+    if not isinstance(whole_seconds, Real) or not whole_seconds >= 0:
+        raise InputError(f"whole_seconds must be at least 0, got {whole_seconds!r}")
+    if not isinstance(window_seconds, Real) or not _LEAST_WINDOW <= window_seconds < math.inf:
+        raise InputError(
+            f"window_seconds must be finite and at least {_LEAST_WINDOW:g}, got {window_seconds!r}"
+        )
     folder, manifest = _read(package, threads, batch_seconds)
     check_transcribes(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
     backend = _open(folder, manifest, chosen, provider, threads)
-    return Recognizer(manifest, chosen, backend, batch_seconds=batch_seconds, decoder=decoder)
+    return Recognizer(
+        manifest,
+        chosen,
+        backend,
+        batch_seconds=batch_seconds,
+        whole_seconds=whole_seconds,
+        window_seconds=window_seconds,
+        decoder=decoder,
+    )
 
 
 def load_features(

@@ -1,9 +1,8 @@
-"""Whether a recording is clearly too long for the memory of this machine, before it is run.
+"""Whether something is clearly too long to run at once in the memory of this machine.
 
 Attention compares every frame with every other, so that onnxruntime's memory grows with the square
 of the length, and where there is too little of it the system kills the process without a word.
-Knows an estimate from below and what the system says is free; a recording that might fit is never
-refused.
+Knows an estimate from below and what the system says is free; what might fit is never refused.
 """
 
 import math
@@ -19,22 +18,37 @@ _MATRICES = 3
 _FLOAT = 4  # bytes
 _LARGE = 80_000_000  # parameters
 
-_SAFETY = 3  # what a piece of the advised length needs, by the same estimate, is this much less
+_SAFETY = 3  # what is sure to fit needs, by the same estimate, this much less than is free
 
 
 def shortage(rows: int, samples: int, model: ModelInfo) -> str | None:
     """Why a batch of `rows` of `samples` cannot run in the memory that is free here, or None."""
     free = available()
-    per_pair = _MATRICES * _FLOAT * (8 if model.parameters >= _LARGE else 2)  # bytes a frame**2
-    needed = per_pair * rows * (samples / model.frame_stride) ** 2
+    needed = _needed(rows, samples, model)
     if free is None or needed <= free:
         return None
-    frames = math.sqrt(free / (_SAFETY * per_pair))
+    frames = math.sqrt(free / (_SAFETY * _per_pair(model)))
     piece = max(1, int(frames * model.frame_stride / model.sample_rate) // 10 * 10)
     return (
         f"{_duration(samples / model.sample_rate)} needs more than {_gigabytes(needed)} to run at "
-        f"once, {_gigabytes(free)} are free; cut it into pieces of at most {_duration(piece)}"
+        f"once, {_gigabytes(free)} are free; {_duration(piece)} would fit"
     )
+
+
+def suffices(samples: int, model: ModelInfo) -> bool:
+    """Whether `samples` are sure to fit, or nothing is known."""
+    free = available()
+    return free is None or _SAFETY * _needed(1, samples, model) <= free
+
+
+def _needed(rows: int, samples: int, model: ModelInfo) -> float:
+    """Bytes."""
+    return _per_pair(model) * rows * (samples / model.frame_stride) ** 2
+
+
+def _per_pair(model: ModelInfo) -> int:
+    """Bytes for two frames that attend to each other."""
+    return _MATRICES * _FLOAT * (8 if model.parameters >= _LARGE else 2)
 
 
 def available() -> int | None:

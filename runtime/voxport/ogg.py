@@ -7,9 +7,11 @@ checksum, its number within its stream, and that every stream is ended. Knows RF
 
 import zlib
 from dataclasses import dataclass
+from typing import BinaryIO
 
 _CAPTURE = b"OggS"
 _HEADER = 27  # bytes before the table of segments
+_BLOCK = 1 << 16  # bytes read at a time where a page has to be looked for
 _FIRST, _LAST = 0x02, 0x04  # flags
 
 # Ogg's checksum is zlib's polynomial with the most significant bit first, started at 0 and not
@@ -26,13 +28,13 @@ class _Page:
     is_intact: bool
 
 
-def problem(content: bytes) -> str | None:
-    """What is wrong with the pages of a file, or None."""
+def problem(file: BinaryIO) -> str | None:
+    """What is wrong with the pages of a file, or None; a page is in memory at a time."""
     expected: dict[int, int] = {}  # streams that are not ended: the number of their next page
     links = 0  # one behind another, each of one or several streams
-    place = content.find(_CAPTURE)
+    place = _find(file, 0)
     while place >= 0:
-        page = _page(content, place)
+        page = _page(file, place)
         if page is None:
             break
         if not page.is_intact:
@@ -46,7 +48,7 @@ def problem(content: bytes) -> str | None:
             return f"damaged: before byte {place}, part of the stream is missing"
         if not page.flags & _LAST:
             expected[page.stream] = (page.number + 1) % 2**32
-        place = content.find(_CAPTURE, page.end)
+        place = _find(file, page.end)
         if place > page.end:
             return f"damaged: bytes {page.end} to {place} belong to no page"
     if expected or place >= 0:
@@ -65,19 +67,35 @@ def checksum(page: bytes) -> int:
     return int.from_bytes(register.to_bytes(4, "little").translate(_REVERSED), "big")
 
 
-def _page(content: bytes, start: int) -> _Page | None:
+def _find(file: BinaryIO, place: int) -> int:
+    """Where the next page starts, at `place` or behind it; -1 if none does."""
+    size = len(_CAPTURE)  # it is nearly always at `place`
+    while True:
+        file.seek(place)
+        block = file.read(size)
+        found = block.find(_CAPTURE)
+        if found >= 0:
+            return place + found
+        if len(block) < size:
+            return -1
+        place += size - len(_CAPTURE) + 1
+        size = _BLOCK
+
+
+def _page(file: BinaryIO, start: int) -> _Page | None:
     """The page at `start`, or None if the file ends within it."""
-    header = content[start : start + _HEADER]
-    table = content[start + _HEADER : start + _HEADER + header[-1]]
-    end = start + _HEADER + len(table) + sum(table)
-    if len(header) < _HEADER or len(table) < header[-1] or end > len(content):
+    file.seek(start)
+    header = file.read(_HEADER)
+    table = file.read(header[-1])
+    body = file.read(sum(table))
+    if len(header) < _HEADER or len(table) < header[-1] or len(body) < sum(table):
         return None
     recorded = int.from_bytes(header[22:26], "little")
-    found = checksum(header[:22] + bytes(4) + content[start + 26 : end])
+    found = checksum(header[:22] + bytes(4) + header[26:] + table + body)
     return _Page(
         flags=header[5],
         stream=int.from_bytes(header[14:18], "little"),
         number=int.from_bytes(header[18:22], "little"),
-        end=end,
+        end=start + len(header) + len(table) + len(body),
         is_intact=found == recorded,
     )

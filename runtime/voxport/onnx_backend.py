@@ -82,7 +82,7 @@ class OnnxBackend:
             raise InferenceError(
                 f"onnxruntime failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
                 f"{self.provider}: {_one_line(error)} "
-                "(memory grows with the square of a recording's length: cut a long one)",
+                "(memory grows with the square of the length that runs at once)",
                 self._path.name,
             ) from error
 

@@ -6,21 +6,23 @@ backend by name and no file format; keeps nothing between calls, so threads may 
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import aligner
+from voxport import aligner, greedy
 from voxport.aligner import AlignedTranscript
 from voxport.batches import BATCH_SECONDS, batches
 from voxport.decoding import BeamSearch
 from voxport.engine import Engine
 from voxport.errors import InferenceError, InputError, VoxportError
 from voxport.features import FeatureExtractor
-from voxport.graph import DECODED, EMISSION, Backend
-from voxport.inputs import AudioInput, Clip, name_of, read_clip
+from voxport.graph import DECODED, Backend
+from voxport.inputs import AudioInput, Clip, Recording, name_of, open_recording
+from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS, LongRecordings, Progress, samples_of
 from voxport.manifest import Artifact, Manifest
 from voxport.transcript import Transcript, transcript, transcripts
 
@@ -54,6 +56,8 @@ class Recognizer:
         backend: Backend,
         *,
         batch_seconds: float = BATCH_SECONDS,
+        whole_seconds: float = WHOLE_SECONDS,
+        window_seconds: float = WINDOW_SECONDS,
         decoder: BeamSearch | None = None,
     ) -> None:
         self.manifest = manifest
@@ -63,10 +67,19 @@ class Recognizer:
         self._engine = Engine(manifest.model, artifact, backend)
         self._model = manifest.model
         self._decode = decoder.of(manifest.model) if decoder else None  # None: as the graph does
-        self._limit = max(1, int(min(batch_seconds * manifest.model.sample_rate, sys.maxsize)))
+        self._limit = max(1, samples_of(batch_seconds, self._model))
+        self._long = LongRecordings(
+            self._engine, self._model, batch_seconds, whole_seconds, window_seconds
+        )
 
     def __repr__(self) -> str:
         return f"<Recognizer {self._model.name} {self.artifact.path} on {self.provider}>"
+
+    @property
+    def identity(self) -> str:
+        """The hashes of the artifact and of weights beside it: which model this is."""
+        files = [self.artifact, *self.artifact.external_data]
+        return " ".join(entry.sha256 for entry in files)
 
     @overload
     def transcribe(
@@ -90,17 +103,28 @@ class Recognizer:
         """
         if isinstance(x, (list, tuple)):
             return [outcome.answer() for outcome in self.transcribe_each(x, sample_rate)]
-        return self._transcribe([self._read(x, name_of(x, "the input"), sample_rate)])[0]
+        with self._open(x, name_of(x, "the input"), sample_rate) as recording:
+            if recording in self._long:
+                return self._transcribe_long(recording)
+            return self._transcribe([_clip(recording)])[0]
 
     def transcribe_each(
-        self, inputs: Iterable[AudioInput], sample_rate: int | None = None
+        self,
+        inputs: Iterable[AudioInput],
+        sample_rate: int | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[Outcome]:
         """One outcome an input, in the order given, each as soon as it and those before are done.
 
-        An input that fails is an outcome with an error and stops no other.
+        An input that fails is an outcome with an error and stops no other. `progress` is called
+        while a long recording is under way.
         """
-        for window in self._windows(inputs, sample_rate):
-            yield from self._outcomes(window)
+        for group in self._groups(inputs, sample_rate):
+            if isinstance(group, Recording):
+                with group:
+                    yield self._try_long(group, progress)
+            else:
+                yield from self._outcomes(group)
 
     def emission(self, waveform: AudioInput, sample_rate: int | None = None) -> NDArray[np.float32]:
         """The model's emission for one recording: float32 [frames, labels]."""
@@ -154,48 +178,62 @@ class Recognizer:
         extractor = FeatureExtractor(self.manifest, self.artifact, self._backend)
         return extractor.features(waveform, sample_rate, layers=layers)
 
-    def _read(self, x: AudioInput, name: str, sample_rate: int | None) -> Clip:
-        return read_clip(x, name, sample_rate, self._model.sample_rate)
-
     def _heard(self, x: AudioInput, sample_rate: int | None) -> tuple[NDArray[np.float32], float]:
         """A recording's emission and seconds."""
-        clip = self._read(x, name_of(x, "the input"), sample_rate)
-        return self._emissions([clip])[0], clip.seconds
+        with self._open(x, name_of(x, "the input"), sample_rate) as recording:
+            if recording in self._long:
+                emission = np.concatenate(list(self._long.emission(recording)))
+            else:
+                emission = self._engine.emissions([_clip(recording)])[0]
+            return emission, recording.seconds
 
-    def _emissions(self, clips: list[Clip]) -> list[NDArray[np.float32]]:
-        output = self._engine.run(clips, EMISSION)
-        if output.emission is None or output.emission_lengths is None:
-            raise InferenceError(f"{self.artifact.path}: gave no emission")
-        lengths = output.emission_lengths.tolist()
-        return [row[:length] for row, length in zip(output.emission, lengths, strict=True)]
+    def _open(self, x: AudioInput, name: str, sample_rate: int | None) -> Recording:
+        return open_recording(x, name, sample_rate, self._model.sample_rate)
 
-    def _windows(
+    def _groups(
         self, inputs: Iterable[AudioInput], sample_rate: int | None
-    ) -> Iterator[list[Clip | Outcome]]:
-        """The inputs as clips, those that cannot be read as outcomes, a few batches at a time."""
-        window: list[Clip | Outcome] = []
+    ) -> Iterator[list[Clip | Outcome] | Recording]:
+        """The inputs a few batches at a time, each as a clip, or an outcome where it has failed.
+
+        A long recording is a group of its own; it is not read on before its turn comes.
+        """
+        group: list[Clip | Outcome] = []
         samples = 0
         for index, x in enumerate(inputs):
-            name = name_of(x, f"inputs[{index}]")
-            try:
-                clip = self._read(x, name, sample_rate)
-            except VoxportError as error:
-                window.append(Outcome(name, error=error.about(name)))
+            item = self._read(x, name_of(x, f"inputs[{index}]"), sample_rate)
+            if isinstance(item, Recording):
+                yield group
+                yield item
+                group, samples = [], 0
                 continue
-            window.append(clip)
-            samples += len(clip.waveform)
+            group.append(item)
+            samples += len(item.waveform) if isinstance(item, Clip) else 0
             if samples >= _BATCHES_AHEAD * self._limit:
-                yield window
-                window, samples = [], 0
-        yield window
+                yield group
+                group, samples = [], 0
+        yield group
 
-    def _outcomes(self, window: list[Clip | Outcome]) -> Iterator[Outcome]:
-        done = {i: item for i, item in enumerate(window) if isinstance(item, Outcome)}
-        clips = {i: item for i, item in enumerate(window) if isinstance(item, Clip)}
+    def _read(
+        self, x: AudioInput, name: str, sample_rate: int | None
+    ) -> Clip | Recording | Outcome:
+        """A clip; an open recording where it is long; an outcome where it cannot be read."""
+        try:
+            with ExitStack() as opened:
+                recording = opened.enter_context(self._open(x, name, sample_rate))
+                if recording in self._long:
+                    opened.pop_all()
+                    return recording
+                return _clip(recording)
+        except VoxportError as error:
+            return Outcome(name, error=error.about(name))
+
+    def _outcomes(self, group: list[Clip | Outcome]) -> Iterator[Outcome]:
+        done = {i: item for i, item in enumerate(group) if isinstance(item, Outcome)}
+        clips = {i: item for i, item in enumerate(group) if isinstance(item, Clip)}
         places = list(clips)
         lengths = [len(clip.waveform) for clip in clips.values()]
         batch_of = {places[i]: batch for batch in batches(lengths, self._limit) for i in batch}
-        for index in range(len(window)):
+        for index in range(len(group)):
             if index not in done:
                 batch = [places[i] for i in batch_of[index]]
                 outcomes = self._try([clips[place] for place in batch])
@@ -212,10 +250,31 @@ class Recognizer:
             return [Outcome(clips[0].name, error=error.about(clips[0].name))]
         return [Outcome(clip.name, answer) for clip, answer in zip(clips, answers, strict=True)]
 
+    def _try_long(self, recording: Recording, progress: Progress | None) -> Outcome:
+        try:
+            return Outcome(recording.name, self._transcribe_long(recording, progress))
+        except VoxportError as error:
+            return Outcome(recording.name, error=error.about(recording.name))
+
     def _transcribe(self, clips: list[Clip]) -> list[Transcript]:
         if self._decode is not None:
-            paths = map(self._decode, self._emissions(clips))
+            paths = map(self._decode, self._engine.emissions(clips))
             pairs = zip(paths, clips, strict=True)
             return [transcript(path, clip.seconds, self._model) for path, clip in pairs]
         output = self._engine.run(clips, DECODED)
         return transcripts(output, [clip.seconds for clip in clips], self._model)
+
+    def _transcribe_long(
+        self, recording: Recording, progress: Progress | None = None
+    ) -> Transcript:
+        parts = self._long.emission(recording, progress)
+        if self._decode is not None:
+            path = self._decode(np.concatenate(list(parts)))
+        else:
+            path = greedy.decode_parts(parts, self._model.blank)
+        return transcript(path, recording.seconds, self._model)
+
+
+def _clip(recording: Recording) -> Clip:
+    """All of a recording."""
+    return Clip(recording.name, recording.read(sys.maxsize), recording.seconds)

@@ -7,6 +7,7 @@ Knows samples and rates, nothing of files or models.
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,23 +23,73 @@ _WINDOW_FLOATS = 1 << 20  # 4 MiB of windows at a time, so that hours of audio n
 
 def resample(waveform: NDArray[np.float32], orig: int, new: int) -> NDArray[np.float32]:
     """`waveform` (S,) at `orig` Hz as the nearly S * new / orig samples that it has at `new` Hz."""
-    divisor = math.gcd(orig, new)
-    orig, new = orig // divisor, new // divisor
     if orig == new or not len(waveform):
         return waveform
-    base = min(orig, new) * ROLLOFF
-    width = math.ceil(LOWPASS_FILTER_WIDTH * orig / base)
-    length = _length(len(waveform), orig, new)
-    steps = -(-length // new)
-    padded = np.pad(waveform, (width, max(0, steps * orig + width + 1 - len(waveform))))
-    result = np.empty((steps, new), np.float32)
+    resampler = Resampler(orig, new)
+    return np.concatenate([resampler.push(waveform), resampler.finish()])
+
+
+class Resampler:
+    """The same for a waveform that comes in blocks: no block's edge shows in the result.
+
+    The kernel repeats after `orig` samples of the input, which are `new` of the output (both
+    divided by what they have in common): this is a step, and what comes out is whole steps.
+    """
+
+    def __init__(self, orig: int, new: int) -> None:
+        divisor = math.gcd(orig, new)
+        self._orig, self._new = orig // divisor, new // divisor
+        base = min(self._orig, self._new) * ROLLOFF
+        width = math.ceil(LOWPASS_FILTER_WIDTH * self._orig / base)
+        self._groups = list(_groups(self._orig, self._new, width, base))
+        self._span = max(group.start + len(group.kernel) for group in self._groups)  # of a step
+        self._pending: NDArray[np.float32] = np.zeros(width, np.float32)  # the next step's, and on
+        self._taken = self._given = 0  # samples, in and out
+
+    def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What can be known after one block more."""
+        if self._orig == self._new:
+            return block
+        self._taken += len(block)
+        self._pending = np.concatenate([self._pending, block])
+        return self._steps(max(0, (len(self._pending) - self._span) // self._orig + 1))
+
+    def finish(self) -> NDArray[np.float32]:
+        """The rest, once the last block was pushed."""
+        if self._orig == self._new:
+            return np.zeros(0, np.float32)
+        missing = max(0, _length(self._taken, self._orig, self._new) - self._given)
+        steps = -(-missing // self._new)
+        needed = steps * self._orig + self._span
+        self._pending = np.pad(self._pending, (0, max(0, needed - len(self._pending))))
+        return self._steps(steps)[:missing]
+
+    def _steps(self, count: int) -> NDArray[np.float32]:
+        result = np.empty((count, self._new), np.float32)
+        for group in self._groups if count else ():
+            columns = slice(group.first, group.first + group.kernel.shape[1])
+            samples = self._pending[group.start :]
+            for rows, windows in _windows(samples, count, self._orig, len(group.kernel)):
+                result[rows, columns] = windows @ group.kernel
+        self._pending = np.array(self._pending[count * self._orig :])
+        self._given += result.size
+        return result.ravel()
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Phases of the output that are computed together."""
+
+    first: int  # phase
+    start: int  # of its samples within a step's span
+    kernel: NDArray[np.float32]  # (taps, phases)
+
+
+def _groups(orig: int, new: int, width: int, base: float) -> Iterator[_Group]:
     for first in range(0, new, _PHASES):
         last = min(first + _PHASES, new)
         start = first * orig // new  # where this group's first filter has its centre
-        kernel = _kernel(first, last, start, orig, new, width, base)
-        for rows, windows in _windows(padded[start:], steps, orig, len(kernel)):
-            result[rows, first:last] = windows @ kernel
-    return result.ravel()[:length]
+        yield _Group(first, start, _kernel(first, last, start, orig, new, width, base))
 
 
 def _length(samples: int, orig: int, new: int) -> int:

@@ -80,7 +80,7 @@ class TorchScriptBackend:
             raise InferenceError(
                 f"torch failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
                 f"{self._device}: {_last_line(error)} "
-                "(a long recording needs much memory: cut it)",
+                "(memory grows with the square of the length that runs at once)",
                 self._path.name,
             ) from error
 

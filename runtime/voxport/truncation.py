@@ -3,7 +3,7 @@
 libsndfile reads what is left of a cut wav, aiff or Ogg file and says nothing, and a transcript of
 half a recording is a wrong transcript. Each container tells in its own way how long it should be;
 this module knows those ways, works on the file's bytes and on libsndfile's log, and decodes
-nothing.
+nothing. What can be told at once is told at once, not after an hour of decoding.
 """
 
 import re
@@ -31,18 +31,30 @@ class Decoded:
     """What libsndfile made of a file."""
 
     container: str  # "WAV", "OGG", ...
-    log: str
     promised: int  # frames, by the header
     found: int  # frames
 
 
+def problem_at_first(file: BinaryIO, container: str, log: str) -> str | None:
+    """Why `file` is not whole, as far as that shows before it is decoded, or None.
+
+    `file` is left where it was: a decoder stands there.
+    """
+    if container == "OGG":
+        place = file.tell()
+        try:
+            return ogg.problem(file)
+        finally:
+            file.seek(place)
+    return "truncated: the file ends before its audio does" if chunk_is_cut(log) else None
+
+
 def problem(file: BinaryIO, decoded: Decoded) -> str | None:
-    """Why `file` is not whole, or None."""
+    """Why `file`, which showed no problem at first and was decoded, is not whole, or None."""
     if decoded.container == "OGG":
-        file.seek(0)
-        return ogg.problem(file.read())
+        return None
     is_cut = _mpeg_is_cut(file, decoded) if decoded.container == "MP3" else _is_cut(decoded)
-    if chunk_is_cut(decoded.log) or is_cut:
+    if is_cut:
         return f"truncated: the file ends before its audio does, after {decoded.found} samples"
     return None if decoded.found else _without_length(file)
 

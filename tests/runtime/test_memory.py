@@ -33,11 +33,19 @@ def test_shortage(monkeypatch, model, gigabytes, seconds, refused):
     assert bool(memory.shortage(1, seconds * RATE, model)) == refused
 
 
+@pytest.mark.parametrize(("seconds", "fits"), [(60, True), (120, True), (200, False)])
+def test_what_is_sure_to_fit_is_less_than_what_is_not_refused(monkeypatch, seconds, fits):
+    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
+    assert memory.suffices(seconds * RATE, BASE) == fits
+    assert memory.shortage(1, seconds * RATE, BASE) is None
+    monkeypatch.setattr(memory, "available", lambda: None)
+    assert memory.suffices(10**12, BASE)
+
+
 def test_the_message_says_what_to_do(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     assert memory.shortage(1, 600 * RATE, BASE) == (
-        "10 min 0 s needs more than 86.4 GB to run at once, 16.0 GB are free; "
-        "cut it into pieces of at most 2 min 20 s"
+        "10 min 0 s needs more than 86.4 GB to run at once, 16.0 GB are free; 2 min 20 s would fit"
     )
     assert memory.shortage(1, 140 * RATE, BASE) is None
 

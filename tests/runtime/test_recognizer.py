@@ -109,7 +109,7 @@ def test_a_batch_that_fails_is_tried_one_by_one():
 
 
 class Broken:
-    def read(self):
+    def read(self, size=-1):
         raise OSError(5, "Input/output error")
 
 
@@ -127,7 +127,7 @@ def test_an_error_without_a_name_gets_one(recognizer):
 
 def test_what_cannot_fit_is_refused_before_it_is_run(backend, monkeypatch):
     backend.provider = "CPUExecutionProvider"
-    recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend)
+    recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, window_seconds=60)
     monkeypatch.setattr(memory, "available", lambda: 10**6)
     short, long = fakes.say("A"), np.zeros(60_000, np.float32)
     outcomes = list(recognizer.transcribe_each([short, long]))
@@ -158,6 +158,101 @@ def test_emission(recognizer, backend):
 def test_resampled(recognizer):
     found = recognizer.transcribe(np.repeat(fakes.say("A", 20), 2), sample_rate=2000)
     assert found.duration == pytest.approx(0.21)
+
+
+# Long recordings. The fake hears no context, so that windows must give just what the whole gives.
+
+
+def said(seconds, seed=0):
+    """Words with pauses of silence, for some `seconds`."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    while sum(map(len, parts)) < seconds * fakes.RATE:
+        word = "".join(rng.choice(["A", "B", "C", "|"], rng.integers(1, 6)))
+        parts += [fakes.say(word, frames=int(rng.integers(1, 4))), np.zeros(rng.integers(200))]
+    return np.concatenate(parts).astype(np.float32)
+
+
+@pytest.fixture
+def windowed(backend):
+    return Recognizer(
+        fakes.manifest(), fakes.artifact(), backend, whole_seconds=8, window_seconds=8
+    )
+
+
+@pytest.mark.parametrize("seconds", [7, 8.5, 12, 30, 100])
+def test_windows_answer_as_the_whole(recognizer, windowed, backend, seconds):
+    waveform = said(seconds, seed=int(seconds))
+    found, expected = windowed.transcribe(waveform), recognizer.transcribe(waveform)
+    assert found.text == expected.text
+    assert found.duration == expected.duration
+    assert [(t.text, t.start, t.end) for t in found.tokens] == [
+        (t.text, t.start, t.end) for t in expected.tokens
+    ]
+    assert (windowed.emission(waveform) == recognizer.emission(waveform)).all()
+
+
+def test_windows_are_short_and_batched(backend):
+    recognizer = Recognizer(
+        fakes.manifest(),
+        fakes.artifact(),
+        backend,
+        batch_seconds=16,
+        whole_seconds=8,
+        window_seconds=8,
+    )
+    recognizer.transcribe(said(60))
+    assert max(map(max, backend.batches)) <= 8 * fakes.RATE
+    assert {len(batch) for batch in backend.batches[:-1]} == {2}
+
+
+def test_long_and_short_in_one_list(windowed):
+    inputs = [said(3, 1), said(20, 2), "x.wav", said(2, 3), np.full(20_000, np.nan), said(9, 4)]
+    outcomes = list(windowed.transcribe_each(inputs))
+    assert [outcome.name for outcome in outcomes[3:]] == [f"inputs[{i}]" for i in (3, 4, 5)]
+    for i in (0, 1, 3, 5):
+        assert outcomes[i].transcript == windowed.transcribe(inputs[i])
+    assert isinstance(outcomes[2].error, AudioNotFoundError)
+    assert isinstance(outcomes[4].error, AudioError)
+
+
+def test_a_long_file_that_ends_badly_has_no_transcript(windowed, tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, said(20) / 8, fakes.RATE)
+    path.write_bytes(path.read_bytes()[:-900])
+    (outcome,) = windowed.transcribe_each([path])
+    assert outcome.transcript is None
+    assert "damaged or truncated" in outcome.error.reason
+
+
+def test_a_long_recording_that_fails_to_run_stops_no_other():
+    backend = fakes.FakeBackend(most_samples=5_000)
+    recognizer = Recognizer(
+        fakes.manifest(), fakes.artifact(), backend, whole_seconds=8, window_seconds=8
+    )
+    outcomes = list(recognizer.transcribe_each([said(20), said(2)]))
+    assert str(outcomes[0].error) == "inputs[0]: out of memory"
+    assert outcomes[1].transcript
+
+
+def test_progress(windowed):
+    heard = []
+    waveform = said(100)
+    list(windowed.transcribe_each([waveform], progress=lambda *state: heard.append(state)))
+    seconds = len(waveform) / fakes.RATE
+    assert heard[-1] == ("inputs[0]", seconds, seconds)
+    assert len(heard) == 3  # a batch each
+
+
+def test_what_is_too_long_for_the_memory_runs_in_windows(backend, monkeypatch):
+    backend.provider = "CPUExecutionProvider"
+    recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, window_seconds=8)
+    waveform = said(60)
+    recognizer.transcribe(waveform)
+    assert backend.batches == [[len(waveform)]]
+    monkeypatch.setattr(memory, "available", lambda: 5 * 10**8)
+    recognizer.transcribe(waveform)
+    assert max(map(max, backend.batches[1:])) <= 8 * fakes.RATE
 
 
 # With a real graph, and both backends.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from voxport.resample import resample
+from voxport.resample import Resampler, resample
 
 RATES = [8000, 11025, 12345, 22050, 24000, 32000, 44100, 48000, 96000]
 TOLERANCE = 1e-5
@@ -49,6 +49,23 @@ def test_blocks_make_no_seams(monkeypatch):
     whole = resample(noise(50_000), 44100, 16000)
     monkeypatch.setattr("voxport.resample._WINDOW_FLOATS", 5000)
     assert np.abs(resample(noise(50_000), 44100, 16000) - whole).max() < 1e-6
+
+
+@pytest.mark.parametrize("block", [1, 100, 4410, 65_536])
+@pytest.mark.parametrize(("orig", "new"), [(44100, 16000), (8000, 16000), (12345, 16000)])
+def test_a_stream_is_the_same_as_the_whole(orig, new, block):
+    waveform = noise(70_001 if block > 100 else 3 * block + 5_001)
+    resampler = Resampler(orig, new)
+    blocks = [waveform[start : start + block] for start in range(0, len(waveform), block)]
+    found = np.concatenate([*(resampler.push(part) for part in blocks), resampler.finish()])
+    whole = resample(waveform, orig, new)
+    assert found.shape == whole.shape
+    assert np.abs(found - whole).max() < 1e-6
+
+
+def test_a_stream_gives_what_it_can_at_once():
+    resampler = Resampler(48000, 16000)
+    assert len(resampler.push(noise(48000))) > 15_900
 
 
 def test_same_rate_is_the_same_array():
