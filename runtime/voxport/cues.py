@@ -4,6 +4,7 @@ The limits are those that broadcasters' style guides agree on. Knows words and t
 format that they end in.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from voxport.transcript import Word
 LINE = 42  # characters
 LINES = 2
 LONGEST = 7.0  # seconds that one cue may stand
+SHORTEST = 1.0  # seconds that it stands at least, if the next one leaves it the time
+SPEED = 20.0  # characters that are read in a second
 PAUSE = 1.0  # seconds of silence that end a cue
 
 
@@ -25,13 +28,25 @@ class Cue:
 
 
 def cues(words: Sequence[Word]) -> list[Cue]:
-    """The words in order; a cue ends where the next word would exceed a limit or after a pause."""
+    """The words in order; a cue ends where the next word would exceed a limit or after a pause.
+
+    CTC hears the end of a word early, and people read slower than some speak: a cue stays until it
+    can be read, or the next one comes.
+    """
     groups: list[list[Word]] = []
     for word in words:
         if not groups or not _fits(groups[-1], word):
             groups.append([])
         groups[-1].append(word)
-    return [Cue(group[0].start, group[-1].end, tuple(_lines(group))) for group in groups]
+    following = [*(group[0].start for group in groups[1:]), math.inf]
+    return [_cue(group, until) for group, until in zip(groups, following, strict=False)]
+
+
+def _cue(group: list[Word], until: float) -> Cue:
+    start, lines = group[0].start, tuple(_lines(group))
+    to_read = max(SHORTEST, sum(map(len, lines)) / SPEED)
+    end = max(group[-1].end, start + min(to_read, LONGEST))
+    return Cue(start, min(end, until), lines)
 
 
 def _fits(group: list[Word], word: Word) -> bool:

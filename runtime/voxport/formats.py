@@ -49,7 +49,7 @@ def _line(content: dict[str, Any]) -> str:
 def srt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
     """SubRip: numbered cues."""
     return "\n".join(
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_text(cue)}\n"
+        f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{_text(cue)}\n"
         for number, cue in enumerate(cues(transcript.words), 1)
     )
 
@@ -57,7 +57,7 @@ def srt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
 def vtt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
     """WebVTT."""
     parts = [
-        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_escaped(_text(cue))}\n"
+        f"{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{_escaped(_text(cue))}\n"
         for cue in cues(transcript.words)
     ]
     return "\n".join(["WEBVTT\n", *parts])
@@ -89,7 +89,7 @@ def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _clock(seconds: float, point: str) -> str:
+def clock(seconds: float, point: str) -> str:
     """00:01:02.345, with `point` before the milliseconds."""
     whole, milliseconds = divmod(_milliseconds(seconds), 1000)
     minutes, second = divmod(whole, 60)

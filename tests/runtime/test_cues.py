@@ -1,4 +1,8 @@
-from voxport.cues import LINE, LINES, LONGEST, cues
+from itertools import pairwise
+
+import pytest
+
+from voxport.cues import LINE, LINES, LONGEST, SHORTEST, cues
 from voxport.transcript import Word
 
 
@@ -26,6 +30,20 @@ def test_limits():
     text = " ".join(line for cue in found for line in cue.lines)
     assert text == " ".join(word.text for word in spoken)
     assert len(found) == 15  # 14 words fill two lines of 42: 5 s
+
+
+@pytest.mark.parametrize(("text", "shown"), [("NO", SHORTEST), ("A" * 40, 2.0), ("A" * 400, 7.0)])
+def test_a_cue_stays_until_it_can_be_read(text, shown):
+    (cue,) = cues([Word(text, 5.0, 5.1, 1.0)])
+    assert cue.end == pytest.approx(5 + shown)
+
+
+@pytest.mark.parametrize("gap", [0.02, 0.5, 1.0, 1.5])
+def test_cues_never_overlap(gap):
+    found = cues(words(100, seconds=0.04, gap=gap, text="A" * 30))
+    for one, other in pairwise(found):
+        assert one.end <= other.start
+        assert one.end > one.start
 
 
 def test_a_pause_ends_a_cue():

@@ -1,5 +1,8 @@
+import html
+import io
 import json
 import os
+import random
 
 import pytest
 
@@ -21,21 +24,42 @@ NOTHING = Transcript(text="", duration=1.0)
         ("txt", "YES <NO>\n", "\n"),
         (
             "srt",
-            "1\n00:00:00,500 --> 00:00:01,250\nYES\n\n2\n01:02:03,000 --> 01:02:05,004\n<NO>\n",
+            "1\n00:00:00,500 --> 00:00:01,500\nYES\n\n2\n01:02:03,000 --> 01:02:05,004\n<NO>\n",
             "",
         ),
         (
             "vtt",
-            "WEBVTT\n\n00:00:00.500 --> 00:00:01.250\nYES\n\n"
+            "WEBVTT\n\n00:00:00.500 --> 00:00:01.500\nYES\n\n"
             "01:02:03.000 --> 01:02:05.004\n&lt;NO&gt;\n",
             "WEBVTT\n",
         ),
-        ("tsv", "start\tend\ttext\n500\t1250\tYES\n3723000\t3725004\t<NO>\n", "start\tend\ttext\n"),
+        ("tsv", "start\tend\ttext\n500\t1500\tYES\n3723000\t3725004\t<NO>\n", "start\tend\ttext\n"),
     ],
 )
 def test_documents(form, said, nothing):
     assert FORMATS[form]("a.wav", SAID) == said
     assert FORMATS[form]("a.wav", NOTHING) == nothing
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_an_independent_parser_reads_them(form):
+    """Every word, in lines that can be read."""
+    webvtt = pytest.importorskip("webvtt")
+    rng = random.Random(0)
+    starts = [i * 0.7 + 3 * (i // 10) for i in range(200)]
+    spoken = [
+        Word(rng.choice(["NO", "<B>&", "D'ACCORD", "ÉTÉ", "-->", "COMPUTER"]), at, at + 0.5, 1.0)
+        for at in starts
+    ]
+    text = " ".join(word.text for word in spoken)
+    document = FORMATS[form]("a.wav", Transcript(text, 400.0, tuple(spoken)))
+    captions = list(webvtt.from_buffer(io.BytesIO(document.encode()), format=form))
+    lines = [html.unescape(line) for caption in captions for line in caption.lines]
+    assert " ".join(lines) == text
+    assert max(map(len, lines)) <= 42
+    for caption in captions:
+        assert len(caption.lines) <= 2
+        assert 1 <= caption.end_in_seconds - caption.start_in_seconds <= 7
 
 
 def test_names_that_are_no_text():
