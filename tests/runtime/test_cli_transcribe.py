@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from typer.testing import CliRunner
 import voxport
 from support import data
 from voxport import cuda
-from voxport.cli import app
-from voxport.cli.output import Progress, bases
+from voxport.cli import app, journal
+from voxport.cli.output import bases
+from voxport.cli.progress import Progress
 
 YES, SEVEN = data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav"
 
@@ -141,6 +143,8 @@ REFUSED = [
     ([YES, "--batch-seconds", "nan"], 2, "--batch-seconds"),
     ([YES, "-o", ""], 2, "the name is empty"),
     ([YES, ""], 2, "the name is empty"),
+    ([YES, "--overwrite"], 2, "--overwrite needs --output-dir"),
+    ([YES, "--whole-seconds", "inf"], 2, "not a finite number"),
     (["-", YES, "-"], 2, "standard input (-) can be read once"),
     ([YES, "--precision", "int8"], 1, "holds no int8 artifact, only: fp32 onnx, fp32 torchscript"),
     ([YES, "--provider", "openvino"], 1, "openvino was asked for and cannot run here"),
@@ -191,7 +195,7 @@ def test_what_is_no_package(package, message, tmp_path, monkeypatch):
 
 
 def test_a_later_package(package):
-    (package / "manifest.json").write_text('{"format": "voxport", "version": 2}')
+    (package / "manifest.json").write_text('{"format": "voxport", "version": 99}')
     result = run(package, YES)
     assert result.exit_code == 1
     assert "pip install -U voxport" in result.stderr
@@ -209,11 +213,18 @@ def test_a_changed_package(package):
 # --output-dir
 
 
+def results(folder):
+    """The files in it, without the record of what is done."""
+    return sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.name != journal.NAME
+    )
+
+
 def test_a_file_each(exported, spoken, bad, tmp_path):
     out = tmp_path / "a" / "b"
     result = run(exported, YES, bad / "missing.wav", SEVEN, "-o", out)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert {path.name: path.read_text() for path in out.iterdir()} == {
+    assert {path.name: path.read_text() for path in results(out)} == {
         "yes.txt": f"{spoken[0]}\n",
         "seven.txt": f"{spoken[1]}\n",
     }
@@ -222,7 +233,7 @@ def test_a_file_each(exported, spoken, bad, tmp_path):
 def test_documents_of_several_files(exported, tmp_path):
     result = run(exported, YES, SEVEN, "-f", "vtt", "-o", tmp_path)
     assert result.exit_code == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["seven.vtt", "yes.vtt"]
+    assert [path.name for path in results(tmp_path)] == ["seven.vtt", "yes.vtt"]
 
 
 NAMES = [
@@ -261,22 +272,36 @@ def test_a_target_that_cannot_be_written_stops_no_other(exported, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.startswith(f"{YES}: {tmp_path}/yes.txt: cannot be written: ")
     assert (tmp_path / "seven.txt").is_file()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["seven.txt", "yes.txt"]
+    assert [path.name for path in results(tmp_path)] == ["seven.txt"]
 
 
 def test_the_longest_name(exported, tmp_path):
     path = tmp_path / f"{'x' * 250}.flac"
     path.write_bytes(YES.read_bytes())
     assert run(exported, path, "-o", tmp_path / "out").exit_code == 0
-    assert [item.name for item in (tmp_path / "out").iterdir()] == [f"{'x' * 250}.txt"]
+    assert [item.name for item in results(tmp_path / "out")] == [f"{'x' * 250}.txt"]
 
 
 def test_the_counter_leaves_the_line_to_messages(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with Progress(2, free=True) as progress:
+    monkeypatch.setenv("COLUMNS", "30")
+    with Progress(2) as progress:
         progress.step()
-        progress.clear()
-    assert capsys.readouterr().err == "\r1 of 2 files" + 2 * "\r\x1b[K"
+        progress.within("a/long-talk.mp3", 125, 3725.5)
+    cleared = "\r\x1b[K"
+    assert capsys.readouterr().err.split(cleared)[1:] == [
+        "1 of 2 files",
+        "1 of 2 files, long-talk.mp3: ",
+        "",
+    ]
+
+
+def test_the_counter_of_one_file_is_its_own(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    progress = Progress(1)
+    progress.within("talk.mp3", 125, 3725.5)
+    progress.within("-", 125, None)
+    assert capsys.readouterr().err.endswith("talk.mp3: 2:05 of 62:05\r\x1b[K-: 2:05")
 
 
 def test_a_folder_that_cannot_be_written(exported, tmp_path):
@@ -304,10 +329,116 @@ def test_nothing_half_written(exported, tmp_path, monkeypatch):
     result = run(exported, YES, "-o", tmp_path)
     assert result.exit_code == 1
     assert "yes.txt: cannot be written: No space left on device" in result.stderr
-    assert not list(tmp_path.iterdir())
+    assert not results(tmp_path)
+
+
+# Again into the same folder: what is done is not done again.
+
+
+def stamps(folder):
+    return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in folder.rglob("*.txt")}
+
+
+def test_what_is_done_is_not_done_again(exported, tmp_path):
+    missing = tmp_path / "missing.wav"
+    run(exported, YES, missing, "-o", tmp_path / "out")
+    before = stamps(tmp_path / "out")
+    result = run(exported, YES, missing, SEVEN, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "1 of 3 files were done before (--overwrite)",
+        f"{missing}: there is no such file",
+    ]
+    after = stamps(tmp_path / "out")
+    assert before.items() <= after.items()
+    assert len(after) == 2
+    assert run(exported, YES, SEVEN, "-o", tmp_path / "out").exit_code == 0
+    assert stamps(tmp_path / "out") == after
+    assert run(exported, YES, SEVEN, "-o", tmp_path / "out", "--overwrite").output == ""
+    assert not stamps(tmp_path / "out").items() & after.items()
+
+
+@pytest.mark.parametrize("what", ["the recording", "an option", "the model", "the result"])
+def test_what_was_done_otherwise_is_done_again(exported, tmp_path, what):
+    audio, out = tmp_path / "a.flac", tmp_path / "out"
+    audio.write_bytes(YES.read_bytes())
+    run(exported, audio, "-o", out)
+    before = stamps(out)
+    options = []
+    if what == "the recording":
+        audio.write_bytes(SEVEN.read_bytes())
+    elif what == "an option":
+        options = ["--whole-seconds", 30]
+    elif what == "the model":
+        exported = "commands"
+    else:
+        (out / "a.txt").unlink()
+    result = run(exported, audio, "-o", out, *options)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert not stamps(out).items() & before.items()
+
+
+def test_what_was_corrected_by_hand_is_kept(exported, tmp_path):
+    run(exported, YES, "-o", tmp_path)
+    (tmp_path / "yes.txt").write_text("YES, I DID\n")
+    run(exported, YES, SEVEN, "-o", tmp_path)
+    assert (tmp_path / "yes.txt").read_text() == "YES, I DID\n"
+
+
+def test_the_transcript_of_another_recording_is_not_lost(exported, tmp_path):
+    one, other, out = tmp_path / "1" / "x.flac", tmp_path / "2" / "x.wav", tmp_path / "out"
+    for path, content in ((one, YES), (other, SEVEN)):
+        path.parent.mkdir()
+        path.write_bytes(content.read_bytes())
+    run(exported, one, "-o", out)
+    before = stamps(out)
+    result = run(exported, other, "-o", out)
+    assert result.exit_code == 1
+    assert f"{out}/x.txt: holds the transcript of {one}, not of {other}" in result.stderr
+    assert stamps(out) == before
+    assert run(exported, other, "-o", out, "--overwrite").exit_code == 0
+    moved = tmp_path / "3" / "x.wav"
+    moved.parent.mkdir()
+    other.rename(moved)
+    assert run(exported, moved, "-o", out).exit_code == 0  # the same recording
+
+
+@pytest.mark.parametrize("torn", [b'{"result": "yes.t', b"\0\0\xff\n", b"[]\n{}\n3"])
+def test_a_torn_record_is_mended(exported, tmp_path, torn):
+    run(exported, YES, "-o", tmp_path)
+    with (tmp_path / journal.NAME).open("ab") as file:
+        file.write(torn)
+    before = stamps(tmp_path)
+    assert run(exported, YES, SEVEN, "-o", tmp_path).exit_code == 0
+    run(exported, YES, SEVEN, "-o", tmp_path)
+    assert before.items() <= stamps(tmp_path).items()
+    result = run(exported, YES, SEVEN, "-o", tmp_path)
+    assert result.stderr == "2 of 2 files were done before (--overwrite)\n"
 
 
 # As a process of its own: what a shell sees.
+
+
+def test_killed_in_a_batch_and_run_again(exported, spoken, tmp_path):
+    audio, out = tmp_path / "audio", tmp_path / "out"
+    audio.mkdir()
+    names = [audio / f"{number:02}.flac" for number in range(50)]
+    for name in names:
+        name.write_bytes(YES.read_bytes())
+    arguments = command(exported, *names, "-o", out, "--batch-seconds", 1)
+    process = subprocess.Popen(arguments)
+    deadline = time.monotonic() + 120
+    while len(list(out.glob("*.txt"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    finished = stamps(out)
+    assert 5 <= len(finished) < 50
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stderr.startswith(f"{len(finished)} of 50 files were done before")
+    assert finished.items() <= stamps(out).items()
+    assert [path.name for path in results(out)] == [f"{number:02}.txt" for number in range(50)]
+    assert {path.read_text() for path in results(out)} == {f"{spoken[0]}\n"}
 
 
 def command(*args):
@@ -358,7 +489,7 @@ def test_names_that_are_no_text(exported, spoken, tmp_path, locale):
     lines = [json.loads(line) for line in output("-f", "json").stdout.splitlines()]
     assert [line.get("text") for line in lines] == [spoken[0], None, spoken[1]]
     output("-o", tmp_path / "out")
-    names = [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()]
+    names = [os.fsencode(path.name) for path in results(tmp_path / "out")]
     assert sorted(names) == [b"seven.txt", NAME.replace(b".flac", b".txt")]
 
 

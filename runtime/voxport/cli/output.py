@@ -1,16 +1,16 @@
-"""Where transcripts go: lines on stdout or a file each, failures and progress to stderr."""
+"""Where transcripts go: lines on stdout or a file each, failures to stderr."""
 
+import hashlib
 import os
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from voxport.cli.journal import Job, Journal, job
 from voxport.errors import OutputError, accessing
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ _CANNOT = "cannot be written"
 class Output(Protocol):
     """Takes each file's transcript or the reason why there is none."""
 
-    free_terminal: bool  # whether stderr is free for a counter, as results go elsewhere
-
     def write(self, file: str, transcript: "Transcript") -> None: ...  # noqa: D102
 
     def fail(self, file: str, reason: str) -> None: ...  # noqa: D102
@@ -34,7 +32,6 @@ class StandardOutput:
 
     def __init__(self, form: str) -> None:
         self._form = form
-        self.free_terminal = not sys.stdout.isatty()
 
     def write(self, file: str, transcript: "Transcript") -> None:
         """Print a document."""
@@ -53,26 +50,51 @@ class StandardOutput:
 
 
 class FolderOutput:
-    """A file a recording, in a folder that is made if need be."""
+    """A file a recording, in a folder that is made if need be.
+
+    It is written under another name and renamed, so that none is ever half-written, and written
+    down in the folder's journal, so that none is made twice.
+    """
 
     def __init__(self, folder: Path, form: str, audio: Sequence[str]) -> None:
         self._form = form
         self._paths = {name: folder / f"{base}.{form}" for name, base in bases(audio).items()}
-        self.free_terminal = True
+        self._jobs: dict[str, Job | None] = {}
         with accessing(folder, OutputError, _CANNOT):
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()  # say now, not after an hour, that it fails
+        self._journal = Journal(folder)
+
+    def plan(self, settings: str, overwrite: bool) -> list[str]:
+        """The recordings to do; `settings` are what a result depends on beside its recording."""
+        self._jobs = {name: job(name, settings) for name in self._paths}
+        if overwrite:
+            return list(self._paths)
+        for name, path in self._paths.items():
+            if other := self._journal.other_owner(path, self._jobs[name]):
+                raise OutputError(
+                    f"holds the transcript of {other}, not of {name}: "
+                    "give another folder, or --overwrite",
+                    path,
+                )
+        return [
+            name
+            for name, path in self._paths.items()
+            if not self._journal.is_done(path, self._jobs[name])
+        ]
 
     def write(self, file: str, transcript: "Transcript") -> None:
-        """Write a document under another name and rename it, so that none is ever half-written."""
+        """Write a document."""
         from voxport.formats import FORMATS
 
-        path = self._paths[file]
+        path, done = self._paths[file], self._jobs.get(file)
         with accessing(path, OutputError, _CANNOT):
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".voxport-{os.getpid()}.tmp")
+            temporary = path.with_name(_temporary_name(path.name))
             try:
-                temporary.write_text(FORMATS[self._form](file, transcript), encoding="utf-8")
+                _write_through(temporary, FORMATS[self._form](file, transcript))
+                if done is not None:
+                    self._journal.record(path, done, temporary.stat().st_mtime_ns)
                 temporary.replace(path)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -80,6 +102,18 @@ class FolderOutput:
     def fail(self, file: str, reason: str) -> None:
         """Report a file on stderr; none is written for it."""
         _report(file, reason)
+
+
+def _temporary_name(name: str) -> str:
+    """The same each time, so that what a killed run left is used and removed by the next."""
+    return f".voxport-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}.tmp"
+
+
+def _write_through(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def bases(audio: Sequence[str]) -> dict[str, Path]:
@@ -126,36 +160,6 @@ def _last(path: Path, count: int) -> Path:
 
 def _parts(path: Path) -> tuple[str, ...]:
     return path.parts[1:] if path.anchor else path.parts
-
-
-class Progress:
-    """A counter of files on stderr, where that is a terminal and there are several."""
-
-    def __init__(self, total: int, free: bool) -> None:
-        self._total = total
-        self._done = 0
-        self._is_shown = free and total > 1 and sys.stderr.isatty()
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
-    ) -> None:
-        self.clear()
-
-    def step(self) -> None:
-        """Count one more."""
-        self._done += 1
-        self._say(f"\r{self._done} of {self._total} files")
-
-    def clear(self) -> None:
-        """Leave the line to a message."""
-        self._say("\r\x1b[K")
-
-    def _say(self, text: str) -> None:
-        if self._is_shown:
-            typer.echo(text, nl=False, err=True)
 
 
 def _report(file: str, reason: str) -> None:

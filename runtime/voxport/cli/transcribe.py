@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
+from voxport.cli.follow import FORMATS as STREAMED
+from voxport.cli.follow import follow
 from voxport.cli.options import (
     Artifact,
     Package,
@@ -17,11 +19,13 @@ from voxport.cli.options import (
     not_empty,
     one_of,
 )
-from voxport.cli.output import FolderOutput, Output, Progress, StandardOutput
+from voxport.cli.output import FolderOutput, Output, StandardOutput
+from voxport.cli.progress import Progress
 from voxport.errors import OutputError
 from voxport.formats import FORMATS
 
 if TYPE_CHECKING:
+    from voxport.pcm import PcmFormat
     from voxport.recognizer import Outcome, Recognizer
 
 _ONE_RECORDING = ("srt", "vtt", "tsv")
@@ -66,7 +70,28 @@ def transcribe(
             callback=not_empty,
             help="Write DIR/NAME.FORMAT for each NAME.wav instead of printing; each file is "
             "whole or not there. Recordings of one name are told apart by their folders "
-            "(DIR/bed/x.txt, DIR/bird/x.txt), in one folder by their endings (DIR/x.flac.txt).",
+            "(DIR/bed/x.txt, DIR/bird/x.txt), in one folder by their endings (DIR/x.flac.txt). "
+            "What is done is not done again: after an interruption, give the same command.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With -o: do again what is done.")
+    ] = False,
+    is_followed: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            help="With - as AUDIO: transcribe a stream while it comes (wav, or what --raw says). "
+            "Final words are printed within two seconds, with their times; a terminal shows "
+            "meanwhile what they seem to be, --format json tells both.",
+        ),
+    ] = False,
+    raw: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE:FORMAT:CHANNELS",
+            help="With --follow: the stream has no header; 16000:s16le:1, for one.",
             show_default=False,
         ),
     ] = None,
@@ -118,11 +143,19 @@ def transcribe(
             min=1.0,
             metavar="S",
             callback=finite,
-            help="Seconds of audio, padding included, that run together; more takes more memory. "
-            "A longer recording runs alone and as a whole, and the memory for that grows with the "
-            "square of its length: cut those of more than some minutes.",
+            help="Seconds of audio, padding included, that run together; more takes more memory.",
         ),
     ] = 60.0,
+    whole_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            metavar="S",
+            callback=finite,
+            help="A recording of up to S seconds runs at once, and the memory for that grows with "
+            "the square of its length; a longer one, of any length, runs in windows of 40 s.",
+        ),
+    ] = 120.0,
 ) -> None:
     """Print what is said in audio files.
 
@@ -135,7 +168,11 @@ def transcribe(
       voxport transcribe build/base960h talk.mp3 --format srt > talk.srt
       voxport transcribe build/base960h *.flac --format vtt -o subtitles
       ffmpeg -i talk.mp4 -f wav - | voxport transcribe build/base960h -
+      arecord -q -f S16_LE -r 16000 | voxport transcribe build/base960h - --follow
     """
+    stream = _stream_format(is_followed, raw, audio, form, output_dir)
+    if overwrite and output_dir is None:
+        raise typer.BadParameter("--overwrite needs --output-dir DIR")
     if output_dir is not None:
         audio = list(dict.fromkeys(audio))
     output = _output(audio, form, output_dir)
@@ -143,6 +180,8 @@ def transcribe(
     from voxport.loading import load
 
     hot_words = tuple(hot_word or ())
+    if stream and (beam or language_model or hot_words):
+        raise typer.BadParameter("--follow decodes greedily: no --beam, --lm or --hotword")
     decoder = None
     if beam or language_model or hot_words:
         decoder = BeamSearch(beam or 50, language_model, alpha, beta, hot_words)
@@ -153,10 +192,40 @@ def transcribe(
         precision,
         threads,
         batch_seconds=batch_seconds,
+        whole_seconds=whole_seconds,
         decoder=decoder,
     )
-    if not _transcribe(recognizer, audio, output):
+    if stream:
+        follow(recognizer, cast("BinaryIO", sys.stdin.buffer), form, stream[0])
+        return
+    todo = audio
+    if isinstance(output, FolderOutput):
+        todo = output.plan(f"{recognizer.identity} {whole_seconds:g} {decoder}", overwrite)
+        if done := len(audio) - len(todo):
+            typer.echo(f"{done} of {len(audio)} files were done before (--overwrite)", err=True)
+    if not _transcribe(recognizer, todo, output, len(audio)):
         raise typer.Exit(1)
+
+
+def _stream_format(
+    is_followed: bool, raw: str | None, audio: list[str], form: str, output_dir: str | None
+) -> "tuple[PcmFormat | None] | None":
+    """What is known of the stream, if there is one."""
+    if not is_followed:
+        if raw is not None:
+            raise typer.BadParameter("--raw needs --follow")
+        return None
+    if audio != ["-"] or output_dir is not None:
+        raise typer.BadParameter("--follow takes standard input (-) alone, and prints")
+    if form not in STREAMED:
+        raise typer.BadParameter(f"--follow prints {' or '.join(STREAMED)}, not {form}")
+    from voxport.errors import InputError
+    from voxport.pcm import parse_format
+
+    try:
+        return (None if raw is None else parse_format(raw),)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _output(audio: list[str], form: str, folder: str | None) -> Output:
@@ -170,15 +239,16 @@ def _output(audio: list[str], form: str, folder: str | None) -> Output:
     return StandardOutput(form)
 
 
-def _transcribe(recognizer: "Recognizer", audio: list[str], output: Output) -> bool:
+def _transcribe(recognizer: "Recognizer", audio: list[str], output: Output, total: int) -> bool:
     """Whether every file was transcribed."""
     failed = 0
-    with Progress(len(audio), output.free_terminal) as progress:
-        for name, outcome in zip(audio, recognizer.transcribe_each(_inputs(audio)), strict=True):
+    with Progress(total, total - len(audio)) as progress:
+        outcomes = recognizer.transcribe_each(_inputs(audio), progress=progress.within)
+        for name, outcome in zip(audio, outcomes, strict=True):
+            progress.clear()
             reason = _write(output, name, outcome)
             if reason is not None:
                 failed += 1
-                progress.clear()
                 output.fail(name, reason)
             progress.step()
     return not failed

@@ -1,0 +1,107 @@
+"""Samples out of bytes that come in any portions, with a wav header or without."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from voxport.errors import AudioFileError, InputError
+from voxport.pcm import PcmFormat, PcmStream, parse_format
+
+TONE = (0.5 * np.sin(np.arange(1000) / 10)).astype(np.float32)
+
+
+def wav(subtype="PCM_16", samples=TONE, form="WAV") -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, 8000, format=form, subtype=subtype)
+    return buffer.getvalue()
+
+
+def decode(stream, content, portion):
+    parts = [
+        stream.push(content[start : start + portion]) for start in range(0, len(content), portion)
+    ]
+    stream.finish()
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("portion", [1, 7, 100_000])
+@pytest.mark.parametrize("form", ["WAV", "WAVEX"])
+@pytest.mark.parametrize(
+    ("subtype", "tolerance"),
+    [
+        ("PCM_U8", 1e-2),
+        ("PCM_16", 1e-4),
+        ("PCM_24", 1e-6),
+        ("PCM_32", 1e-6),
+        ("FLOAT", 0),
+        ("DOUBLE", 0),
+    ],
+)
+def test_wav(portion, form, subtype, tolerance):
+    stream = PcmStream("-")
+    found = decode(stream, wav(subtype, form=form), portion)
+    assert stream.format.rate == 8000
+    assert found.dtype == np.float32
+    assert np.abs(found - TONE).max() <= tolerance
+
+
+def test_channels_are_averaged():
+    found = decode(PcmStream("-"), wav("FLOAT", np.stack([TONE, 0 * TONE], axis=1)), 11)
+    assert np.abs(found - TONE / 2).max() < 1e-7
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_length_that_nobody_knew(size):
+    content = bytearray(wav())
+    content[40:44] = struct.pack("<I", size)
+    assert len(decode(PcmStream("-"), bytes(content), 99)) == len(TONE)
+
+
+def test_what_follows_the_samples_is_no_sound():
+    assert len(decode(PcmStream("-"), wav() + b"LIST\4\0\0\0abcd", 99)) == len(TONE)
+
+
+def test_raw():
+    content = (np.repeat(TONE, 2) * 2**15).astype("<i2").tobytes()
+    found = decode(PcmStream("-", PcmFormat(channels=2)), content, 3)
+    assert np.abs(found - TONE).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("", PcmFormat(16000, "s16le", 1)),
+        ("48000", PcmFormat(48000, "s16le", 1)),
+        (":f32le", PcmFormat(16000, "f32le", 1)),
+        ("8000:u8:2", PcmFormat(8000, "u8", 2)),
+    ],
+)
+def test_formats(text, form):
+    assert parse_format(text) == form
+
+
+@pytest.mark.parametrize("text", ["x", "16000:mp3", "16000:s16le:0", "16000:s16le:1:1", "10", "-1"])
+def test_bad_formats(text):
+    with pytest.raises(InputError, match="expected"):
+        parse_format(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"empty \(0 bytes\)"),
+        (b"RIFF", "ended within its header"),
+        (wav()[:30], "ended within its header"),
+        (wav()[:-10], "truncated"),
+        (b"fLaC" + bytes(100), "only wav can be followed"),
+        (wav("ULAW"), "cannot be followed"),
+        (wav("FLOAT", np.array([0, np.nan])), "not numbers"),
+        (b"RIFF\0\0\0\0WAVEdata\0\0\0\0", "without a format"),
+    ],
+)
+def test_bad_streams(content, message):
+    with pytest.raises(AudioFileError, match=f"^-: .*{message}"):
+        decode(PcmStream("-"), content, 1000)
