@@ -43,7 +43,7 @@ class LongRecordings:
         window_seconds: float,
     ) -> None:
         self._engine = engine
-        self._blank = model.blank
+        self._blank, self._rate = model.blank, model.sample_rate
         self._whole = samples_of(whole_seconds, model)
         stride, field = model.frame_stride, model.receptive_field
         frames = (samples_of(window_seconds, model) - field) // stride + 1
@@ -69,7 +69,9 @@ class LongRecordings:
             clips = [Clip(recording.name, item.waveform, 0.0) for item in batch]
             yield from zip(batch, self._engine.emissions(clips), strict=True)
             if progress is not None:
-                progress(recording.name, recording.seconds, recording.promised)
+                last = batch[-1]
+                samples = last.first * self._geometry.stride + len(last.waveform)
+                progress(recording.name, samples / self._rate, recording.promised)
 
 
 def samples_of(seconds: float, model: ModelInfo) -> int:

@@ -241,6 +241,7 @@ def test_progress(windowed):
     list(windowed.transcribe_each([waveform], progress=lambda *state: heard.append(state)))
     seconds = len(waveform) / fakes.RATE
     assert heard[-1] == ("inputs[0]", seconds, seconds)
+    assert [done for _, done, _ in heard] == sorted({done for _, done, _ in heard})
     assert len(heard) == 3  # a batch each
 
 
