@@ -93,10 +93,11 @@ def headless_model(narrow_model, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def headless(headless_model, tmp_path_factory) -> Path:
-    """The package of the model without a head. Read it only."""
+    """The package of the model without a head, in the format quick to write. Read it only."""
     package = pytest.importorskip("voxport_export.package")
     folder = tmp_path_factory.mktemp("package") / "headless"
-    options = package.Options(features=True, audio=(data.SAMPLES / "yes.flac",))
+    audio = (data.SAMPLES / "yes.flac",)
+    options = package.Options(formats=("torchscript",), features=True, audio=audio)
     package.export_package(str(headless_model), folder, options)
     return folder
 

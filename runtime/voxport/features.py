@@ -81,8 +81,8 @@ class FeatureExtractor:
 
         Recordings are what ``Recognizer.transcribe`` takes. `layers` counts from 1, so that layer n
         is what ``model.extract_features`` of torchaudio gives at index n - 1, and ``hidden_states``
-        of Hugging Face at index n; without it, all of them, in order. With an ONNX artifact, no
-        layer above the highest one asked for is computed.
+        of Hugging Face at index n; without it, all of them, in order. It saves memory, not time:
+        every layer is computed.
         """
         chosen = self._chosen(layers)
         if not isinstance(x, (list, tuple)):
