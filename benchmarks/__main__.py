@@ -12,7 +12,7 @@ import typer
 
 from benchmarks import machine, report, soak, workspace
 from benchmarks.peers import OTHERS, TORCHAUDIO, own
-from benchmarks.session import LOADS, QUICK, Results, Session
+from benchmarks.session import LOADS, QUICK, STARTS, Results, Session
 
 app = typer.Typer(
     add_completion=False,
@@ -56,7 +56,8 @@ def run(
     results.add("machine", command=shlex.join(_command()), **machine.describe(threads))
     for peer in chosen:
         results.add("peer", peer=peer.name, title=peer.title, own=peer.is_own)
-    Session(results, space, chosen, threads).measure(QUICK if quick else LOADS, 2 if quick else 5)
+    loads, starts = (QUICK, 1) if quick else (LOADS, STARTS)
+    Session(results, space, chosen, threads).measure(loads, starts)
     report.write(output)
 
 

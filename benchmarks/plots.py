@@ -63,7 +63,11 @@ def _bars(results: Results, values: dict[str, float], title: str, path: Path) ->
 
 
 def _lengths(results: Results, path: Path) -> Path | None:
-    single = {load.name: load.seconds for load in LOADS if load.batch == 1}
+    single = {
+        load.name: load.seconds
+        for load in LOADS
+        if load.batch == 1 and not isinstance(load.seconds, tuple)
+    }
     found = {name: results.latest("time", name) for name in single}
     peers = results.latest("peer")
     figure, axes = _figure(height=5)

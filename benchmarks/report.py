@@ -21,7 +21,8 @@ def write(folder: Path) -> None:
     results = Results(folder)
     drawn = plots.draw(results, folder)
     parts = [_machine(results), _peak(results), _speed(results), _lengths(results, (1,))]
-    parts += [_lengths(results, (8,)), _starts(results), _soak(results), _failures(results)]
+    parts += [_lengths(results, (8,)), _mixed(results), _starts(results), _soak(results)]
+    parts.append(_failures(results))
     parts += [f"![{name.stem.replace('-', ' ')}]({name.name})" for name in drawn]
     page = "\n\n".join(part for part in parts if part)
     (folder / "README.md").write_text(page + "\n", encoding="utf-8")
@@ -89,7 +90,8 @@ def _speed(results: Results) -> str:
 
 def _lengths(results: Results, batches: Sequence[int]) -> str:
     """Medians over lengths, each with its ratio to eager torchaudio."""
-    loads = [load for load in (*LOADS, *QUICK) if load.batch in batches]
+    loads = [x for x in (*LOADS, *QUICK) if x.batch in batches and x.name != "mixed"]
+    loads = sorted(loads, key=lambda load: load.seconds)
     names = list(dict.fromkeys(load.name for load in loads if results.latest("time", load.name)))
     if not names:
         return ""
@@ -103,6 +105,25 @@ def _lengths(results: Results, batches: Sequence[int]) -> str:
     return f"{head}\n\nMedian ms (times as fast as eager torchaudio).\n\n" + _table(
         ("", *names), rows
     )
+
+
+def _mixed(results: Results) -> str:
+    """Clips of many lengths, one by one: what a service sees."""
+    times = results.latest("time", "mixed")
+    rows = [
+        (
+            title,
+            f"{row['rtf']:.4f}",
+            f"{row['best_rtf']:.4f}",
+            f"{1000 * row['latency_p50']:.0f}",
+            f"{1000 * row['latency_p95']:.0f}",
+            f"{row['peak_bytes'] / 1e6:.0f}",
+        )
+        for title, row in _sorted(results, times)
+    ]
+    head = ("", "RTF, median", "RTF, best", "p50 ms", "p95 ms", "peak MB")
+    title = "## Twelve clips of 1 to 20 s, one by one\n\n"
+    return title + _table(head, rows) if rows else ""
 
 
 def _with_ratio(times: dict[str, dict[str, Any]], peer: str) -> str:
@@ -145,7 +166,8 @@ def _soak(results: Results) -> str:
         for name, row in results.latest("soak").items()
     ]
     head = ("", "files", "hours", "MB after 500", "MB at the end", "most MB", "growth")
-    return "## Memory over thousands of files\n\n" + _table(head, rows) if rows else ""
+    title = "## Memory over thousands of files\n\n`python -m benchmarks soak`, one thread.\n\n"
+    return title + _table(head, rows) if rows else ""
 
 
 def _failures(results: Results) -> str:

@@ -28,32 +28,35 @@ FILE = "results.jsonl"
 
 @dataclass(frozen=True)
 class Load:
-    """Clips of one length that run together."""
+    """Clips of one length that run together, or clips of several lengths, one after the other."""
 
-    seconds: float
+    seconds: float | tuple[float, ...]
     batch: int
     runs: int
 
     @property
     def name(self) -> str:
         """As it stands in the results."""
+        if isinstance(self.seconds, tuple):
+            return "mixed"
         return f"{self.seconds:g} s" if self.batch == 1 else f"{self.batch} x {self.seconds:g} s"
 
 
 LOADS = (
-    Load(1, 1, 15),
-    Load(3, 1, 15),
     Load(10, 1, 11),
+    Load(3, 1, 11),
+    Load(1, 1, 11),
     Load(1, 8, 7),
-    Load(3, 8, 7),
-    Load(10, 8, 5),
-    Load(20, 1, 5),
+    Load(3, 8, 5),
+    Load(10, 8, 3),
+    Load(clips.MIXED, 1, 3),
+    Load(20, 1, 3),
     Load(40, 1, 3),
     Load(60, 1, 3),
 )
 QUICK = (Load(1, 1, 2), Load(3, 1, 2), Load(1, 8, 2))
-_STARTS = 5  # cold starts of each peer
-_COLD = Load(10, 1, _STARTS)
+STARTS = 3  # cold starts of each peer
+_COLD = Load(10, 1, 1)
 _PEAK_RUNS = 15
 
 
@@ -90,7 +93,7 @@ class Session:
         self._results, self._workspace, self._threads = results, workspace, threads
         self._peers = list(peers)
 
-    def measure(self, loads: Sequence[Load], starts: int = _STARTS) -> None:
+    def measure(self, loads: Sequence[Load], starts: int) -> None:
         """Everything that is not there yet."""
         if not self._results.latest("peak"):
             self._measure_peak()
@@ -169,6 +172,9 @@ class Session:
     def _workload(self, load: Load) -> Workload:
         folder = self._workspace / "clips" / load.name.replace(" ", "")
         folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(load.seconds, tuple):
+            mixed = clips.noise(folder, load.seconds, RATE)
+            return clips.workload(load.name, [[clip] for clip in mixed])
         laid = clips.noise(folder, [load.seconds] * load.batch, RATE)
         return clips.workload(load.name, [laid])
 

@@ -16,10 +16,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks import report
+from benchmarks import report, speech
 from benchmarks.session import Results
-from benchmarks.speech import DATA, RATE
-from voxport import audio
+from benchmarks.speech import RATE
 from voxport.benchmark import usage
 
 _SHORTEST, _LONGEST = 0.1, 30.0  # seconds
@@ -61,7 +60,7 @@ def soak(
 def _clips(count: int) -> Iterator[str | NDArray[np.float32]]:
     """Paths of recordings and waveforms of noise, in a random order that is always the same."""
     rng = np.random.default_rng(0)
-    recordings = audio.audio_files(DATA) if DATA.is_dir() else []
+    recordings = speech.files()
     for _ in range(count):
         if recordings and rng.random() < 0.5:
             yield str(recordings[rng.integers(len(recordings))])

@@ -8,18 +8,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.audio import audio_files
 from voxport.inputs import read_clip
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("VOXPORT_DATA", ROOT.parent / "shared" / "data"))
 RATE = 16_000  # Hz
 _LONGEST = 15  # seconds
+_SENTENCES = ("speech/librispeech-test-other", "speech/vctk-autovc", "speech/ljspeech-coqui")
+_SHORT = ("commands", "digits", "keywords", "sentences")
+
+
+def files() -> list[Path]:
+    """Recordings of words and sentences, at their own rates and in their own formats."""
+    return [file for name in (*_SHORT, *_SENTENCES) for file in _in(name)]
 
 
 def some(count: int) -> list[NDArray[np.float32]]:
     """The first clips of read speech, of at most 15 s."""
     clips: list[NDArray[np.float32]] = []
-    for file in sorted((DATA / "speech").rglob("*.flac")):
+    for file in (file for name in _SENTENCES for file in _in(name)):
         if len(clips) == count:
             break
         waveform = read_clip(file, str(file), None, RATE).waveform
@@ -33,3 +41,7 @@ def noise(count: int) -> list[NDArray[np.float32]]:
     rng = np.random.default_rng(0)
     lengths = rng.integers(RATE, _LONGEST * RATE, count)
     return [rng.standard_normal(int(length), np.float32) * 0.1 for length in lengths]
+
+
+def _in(folder: str) -> list[Path]:
+    return audio_files(DATA / folder) if (DATA / folder).is_dir() else []
