@@ -95,9 +95,9 @@ def _soak(results: Results, path: Path) -> Path | None:
     for name, row in rows.items():
         files = [row["every"] * (i + 1) for i in range(len(row["resident"]))]
         axes.plot(files, [size / 1e6 for size in row["resident"]], label=name)
-    axes.set(xlabel="files, of 0.1 to 30 s", ylim=(0, None))
+    axes.set(xlabel="files, of 0.1 to 30 s", ylim=0)
     axes.set_title("resident memory of one recognizer, MB", fontsize=10, loc="left")
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
     return _save(figure, path)
 
 
