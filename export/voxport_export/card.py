@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voxport.gates import Gate
 from voxport.manifest import Artifact, Manifest, ModelInfo, Parity
 
 
@@ -54,12 +55,38 @@ Labels: {labels}
 
 
 def _transcripts(manifest: Manifest) -> str:
-    rows = "\n".join(_row(item, manifest.parity_of(item)) for item in manifest.artifacts)
+    exact = [item for item in manifest.artifacts if manifest.gate_of(item) is None]
+    rows = "\n".join(_row(item, manifest.parity_of(item)) for item in exact)
     return f"""
 | file | MB | run by | clips | seconds | largest difference of emissions | equal transcripts |
 |---|---|---|---|---|---|---|
 {rows}
-"""
+{_lower(manifest)}"""
+
+
+def _lower(manifest: Manifest) -> str:
+    """What artifacts of fewer bits lose and gain."""
+    rows = [_lower_row(item, manifest.gate_of(item)) for item in manifest.artifacts]
+    if not any(rows):
+        return ""
+    return f"""
+Files of fewer bits, against fp32:
+
+| file | MB | run by | clips | seconds | equal transcripts | CER | times as fast |
+|---|---|---|---|---|---|---|---|
+{"".join(rows)}"""
+
+
+def _lower_row(artifact: Artifact, gate: Gate | None) -> str:
+    if gate is None:
+        return ""
+    speed = "not measured" if gate.speed is None else f"{gate.speed:.2f}"
+    return (
+        f"| {artifact.path} | {artifact.bytes / 1e6:.1f} | {gate.against}, {gate.provider} "
+        f"| {gate.clips} | {gate.seconds:.1f} | {gate.equal_transcripts:.1%} "
+        f"| {gate.cer:.2%} (allowed {gate.cer_limit:.2%}) "
+        f"| {speed}{', forced' if gate.forced else ''} |\n"
+    )
 
 
 def _features(manifest: Manifest) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from voxport.cli.options import finite, recordings
 from voxport.errors import MissingDependencyError
 from voxport.manifest import KINDS
 
@@ -30,6 +31,8 @@ class Precision(str, Enum):
     """The precisions that can be exported."""
 
     fp32 = "fp32"
+    int8 = "int8"  # for CPUs
+    fp16 = "fp16"  # for CUDA
 
 
 def export(
@@ -55,10 +58,39 @@ def export(
             "--format", "-f", metavar="|".join(KINDS), help="What to write; repeat for several."
         ),
     ] = list(Format),  # noqa: B006
-    precision: Annotated[
-        Precision,
-        typer.Option("--precision", metavar="fp32", help="Precision of the weights."),
-    ] = Precision.fp32,
+    precisions: Annotated[
+        list[Precision],
+        typer.Option(
+            "--precision",
+            metavar="|".join(Precision),
+            help="fp32, and for ONNX int8 (CPUs) and fp16 (CUDA); repeat for several.",
+        ),
+    ] = [Precision.fp32],  # noqa: B006
+    calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE_OR_DIR",
+            help="Speech that int8 is fitted to, and that int8 and fp16 are compared with fp32 on; "
+            "folders are searched. Repeat for several.",
+            show_default="the recordings of --audio",
+        ),
+    ] = None,
+    max_cer_loss: Annotated[
+        float,
+        typer.Option(
+            metavar="PERCENT",
+            min=0.0,
+            callback=finite,
+            help="Write no int8 or fp16 whose transcripts differ from those of fp32 in more of "
+            "their characters.",
+        ),
+    ] = 1.0,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Write it even so, or if it is not faster; the manifest says so."
+        ),
+    ] = False,
     features: Annotated[
         bool,
         typer.Option(
@@ -89,6 +121,7 @@ def export(
       voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
       voxport export facebook/wav2vec2-base-960h -o build/base --format onnx
       voxport export facebook/mms-1b-all:fra -o build/mms-french
+      voxport export commands -o build/commands --precision fp32 --precision int8
       voxport export WAVLM_BASE_PLUS -o build/wavlm --features
       voxport export ./my-model -o build/mine --audio recordings/
     """
@@ -99,13 +132,14 @@ def export(
             f'voxport export needs {error.name}: pip install "voxport[export,cpu]"'
         ) from error
 
-    from voxport.cli.options import recordings
-
     options = Options(
         formats=tuple(dict.fromkeys(f.value for f in formats)),
-        precision=precision.value,
+        precisions=tuple(dict.fromkeys(p.value for p in precisions)),
         features=features,
         audio=tuple(recordings(audio or [])),
+        calibrate=tuple(recordings(calibrate or [])),
+        max_cer=max_cer_loss / 100,
+        force=force,
     )
     with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
         manifest = export_package(model, output, options, step=_step)
@@ -119,6 +153,13 @@ def export(
         print(
             f"{measured.artifact}: every layer equal to {measured.reference} on {measured.clips} "
             f"clips, within {measured.max_difference:.1e}",
+            file=sys.stderr,
+        )
+    for gate in manifest.gates:
+        speed = "" if gate.speed is None else f", {gate.speed:.2f} times as fast"
+        print(
+            f"{gate.artifact}: {gate.equal_transcripts:.1%} of {gate.clips} transcripts as fp32's, "
+            f"CER {gate.cer:.2%}{speed}{' (forced)' if gate.forced else ''}",
             file=sys.stderr,
         )
     print(output)

@@ -13,3 +13,7 @@ class SourceError(ExportError, ValueError):
 
 class ParityError(ExportError):
     """The exported file does not answer as eager torchaudio does; no package was written."""
+
+
+class GateError(ExportError):
+    """An artifact of fewer bits loses too much or is not faster; no package was written."""

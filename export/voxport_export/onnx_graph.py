@@ -18,7 +18,9 @@ from voxport.manifest import TensorSpec
 from voxport_export import specs
 from voxport_export.graph import FeatureGraph, Graph
 from voxport_export.onnx_transcript import TRANSCRIPT, append_transcript
+from voxport_export.precisions.operators import TRANSLATION
 from voxport_export.quiet import quiet_onnx_exporter
+from voxport_export.scans import close_scans
 
 OPSET = 20  # the first with StringConcat and Gelu
 # A protobuf message holds less than 2 GiB; keep a margin for the graph itself.
@@ -51,6 +53,7 @@ def export_onnx(
             dynamic_shapes=shapes,
             input_names=list(shapes),
             output_names=names,
+            custom_translation_table=TRANSLATION,
             verbose=False,
         )
     if program is None:
@@ -58,6 +61,7 @@ def export_onnx(
     model = program.model
     _strip_notes(model)
     _name_dimensions(model, outputs)
+    close_scans(model)
     if not isinstance(graph, FeatureGraph):
         append_transcript(model, pieces)
     values = (value.const_value for value in model.graph.initializers.values())

@@ -8,32 +8,29 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from voxport.comparison import Expected, ExpectedFeatures
 from voxport.feature_info import FeatureInfo, FeatureParity
+from voxport.gates import Gate
 from voxport.graph import Backend
 from voxport.hashing import file_entry
 from voxport.loading import open_artifact
-from voxport.manifest import FILE_NAME, KINDS, Artifact, Manifest, ModelInfo, Parity
-from voxport_export import specs
+from voxport.manifest import FILE_NAME, FP32, KINDS, ONNX, Artifact, Manifest, ModelInfo, Parity
+from voxport.references import Recording
+from voxport_export.artifacts import build_graph, file_name, write_artifact
 from voxport_export.card import write_card
 from voxport_export.eager import ask, ask_features
 from voxport_export.errors import ExportError
+from voxport_export.gate import Limits
 from voxport_export.golden import at_rate, read_files, write_golden, write_golden_features
-from voxport_export.graph import FeatureGraph, FeatureRecognizerGraph, Graph, RecognizerGraph
+from voxport_export.graph import Graph
 from voxport_export.graph.backbone import Backbone
-from voxport_export.onnx_graph import export_onnx
+from voxport_export.lower import Lower
 from voxport_export.parity import measure, measure_features
 from voxport_export.source import Source
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
 from voxport_export.staging import check_destination, staged
-from voxport_export.torchscript import export_torchscript
 
-# Each kind of artifact: its file and what writes it
-_FORMATS = {"onnx": ("model.onnx", export_onnx), "torchscript": ("model.ts", export_torchscript)}
 _CARD = "README.md"
 _TOOLS = ("voxport", "torch", "torchaudio", "onnx", "onnxscript")
 
@@ -45,9 +42,17 @@ class Options:
     """How to export."""
 
     formats: tuple[str, ...] = KINDS  # each once
-    precision: str = "fp32"
+    precisions: tuple[str, ...] = (FP32,)  # each once; lower ones in ONNX only
     features: bool = False  # whether artifacts give the transformer layers' outputs too
     audio: tuple[Path, ...] = ()  # recordings to compare on and keep; default: voxport's own
+    calibrate: tuple[Path, ...] = ()  # recordings to fit and to judge lower ones; default: those
+    max_cer: float = 0.01  # the most that lower ones may lose, against float32's transcripts
+    force: bool = False  # whether to write them all the same
+
+    @property
+    def lower(self) -> tuple[str, ...]:
+        """The precisions that are measured against float32."""
+        return tuple(name for name in self.precisions if name != FP32)
 
 
 def export_package(
@@ -73,9 +78,11 @@ def export_package(
     """
     check_destination(output)
     files = read_files(options.audio or sample_recordings())
+    spoken = read_files(options.calibrate) if options.calibrate else files
     with step(f"Loading {model}"):
         source = resolve(model)
-        graph = _graph(source, options.features)
+        graph = build_graph(source, options.features)
+        _check_lower(source, options)
     field = graph.backbone.receptive_field
     recordings = at_rate(files, source.sample_rate)
     if not any(len(one.waveform) >= field for one in recordings):
@@ -90,34 +97,37 @@ def export_package(
         features = [ask_features(source, one, field) for one in asked]
     job = _Job(source, graph, expected, features, options, step)
     with staged(output) as folder:
-        exported = [job.export(kind, folder) for kind in options.formats]
+        kinds = options.formats if FP32 in options.precisions else (ONNX,)
+        exported = [job.export(kind, folder) for kind in kinds]
+        lower = job.export_lower(exported[0].artifact, at_rate(spoken, source.sample_rate), folder)
+        if FP32 not in options.precisions:  # it was there to be compared with
+            _discard(exported.pop().artifact, folder)
         manifest = Manifest(
             created_by={name: _version(name) for name in _TOOLS},
             model=_describe(source, graph.backbone),
-            artifacts=tuple(one.artifact for one in exported),
+            artifacts=(*(one.artifact for one in exported), *(artifact for artifact, _ in lower)),
             parity=tuple(one.parity for one in exported if one.parity),
             golden=write_golden(folder, expected, source.sample_rate),
             features=job.describe_features(exported, folder),
+            gates=tuple(gate for _, gate in lower),
         )
         return _finish(manifest, folder)
 
 
-def _graph(source: Source, features: bool) -> Graph:
-    """What the artifacts hold: transcripts where there is a head, features where asked for."""
-    if not source.transcribes:
-        if not features:
+def _check_lower(source: Source, options: Options) -> None:
+    """Refuse, before any work is done, lower precisions that cannot be made or judged."""
+    for name in options.lower:
+        if ONNX not in options.formats:
+            raise ExportError(f"{name} is written as ONNX only: leave --format out or add onnx")
+        if not source.transcribes:
             raise ExportError(
-                f"{source.name}: the model has no CTC head, so it gives no text: export its "
-                "features with --features"
+                f"{name} is judged by its transcripts, and {source.name} has no CTC head"
             )
-        return FeatureGraph(Backbone(source.model, source.normalize_eps))
-    recognizer = RecognizerGraph(
-        source.model,
-        blank=source.blank,
-        normalize_eps=source.normalize_eps,
-        log_probs=source.log_probs,
-    )
-    return FeatureRecognizerGraph(recognizer) if features else recognizer
+
+
+def _discard(artifact: Artifact, folder: Path) -> None:
+    for entry in (artifact, *artifact.external_data):
+        (folder / entry.path).unlink()
 
 
 @dataclass(frozen=True)
@@ -133,22 +143,10 @@ class _Job:
 
     def export(self, kind: str, folder: Path) -> _Exported:
         """Write one artifact into ``folder``, open it again and compare it with eager."""
-        name, write = _FORMATS[kind]
-        path = folder / name
-        with self.step(f"Exporting {path.name}"):
-            write(self.graph, _example(self.graph), self.source.pieces, path)
-        entry, data = file_entry(path), path.with_name(f"{path.name}.data")
-        artifact = Artifact(
-            path=entry.path,
-            bytes=entry.bytes,
-            sha256=entry.sha256,
-            kind=kind,
-            precision=self.options.precision,
-            inputs=specs.INPUTS,
-            outputs=specs.outputs_of(self.graph, len(self.source.labels)),
-            external_data=(file_entry(data),) if data.exists() else (),
-        )
-        with self.step(f"Reloading {path.name} and comparing it with eager torchaudio"):
+        path = file_name(kind)
+        with self.step(f"Exporting {path}"):
+            artifact = write_artifact(self.graph, self.source, folder, kind)
+        with self.step(f"Reloading {path} and comparing it with eager torchaudio"):
             return self._measure(artifact, open_artifact(folder, artifact, provider="cpu"))
 
     def _measure(self, artifact: Artifact, backend: Backend) -> _Exported:
@@ -158,6 +156,21 @@ class _Job:
         if self.features:
             features = measure_features(artifact.path, backend, self.features, rate)
         return _Exported(artifact, parity, features)
+
+    def export_lower(
+        self, fp32: Artifact, recordings: Sequence[Recording], folder: Path
+    ) -> list[tuple[Artifact, Gate]]:
+        """Write the artifacts of fewer bits and judge each on ``recordings``."""
+        if not self.options.lower:
+            return []
+        answers = self.expected
+        if self.options.calibrate:
+            with self.step("Asking eager torchaudio about the recordings to calibrate on"):
+                field = self.graph.backbone.receptive_field
+                answers = [ask(self.source, one, field) for one in recordings]
+        limits = Limits(self.options.max_cer, self.options.force)
+        lower = Lower(self.source, answers, fp32, limits, self.step)
+        return [lower.export(name, folder) for name in self.options.lower]
 
     def describe_features(self, exported: Sequence[_Exported], folder: Path) -> FeatureInfo | None:
         """Write the golden features into ``folder`` and tell of all that was measured."""
@@ -178,13 +191,6 @@ class _Exported:
     artifact: Artifact
     parity: Parity | None
     features: FeatureParity | None
-
-
-def _example(graph: Graph) -> tuple[Tensor, Tensor]:
-    """Noise to trace with: two rows of 40 receptive fields, one of them half as long."""
-    samples = 40 * graph.backbone.receptive_field
-    noise = torch.randn(2, samples, generator=torch.Generator().manual_seed(0))
-    return noise, torch.tensor([samples, samples // 2])
 
 
 def _describe(source: Source, backbone: Backbone) -> ModelInfo:

@@ -20,12 +20,13 @@ from voxport.comparison import (
     compare,
     compare_features,
 )
+from voxport.edits import error_rate
 from voxport.feature_info import FeatureParity
 from voxport.graph import Backend
 from voxport.manifest import Parity
 from voxport_export.errors import ParityError
 
-_REFERENCE = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"
+REFERENCE = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"
 
 
 def measure(
@@ -43,18 +44,17 @@ def measure(
         (one.transcript, check.transcript)
         for one, check in zip([*expected, *expected], checks, strict=True)
     ]
-    errors = sum(torchaudio.functional.edit_distance(*pair) for pair in pairs)
     return Parity(
         artifact=artifact,
-        reference=_REFERENCE,
+        reference=REFERENCE,
         against=backend.runtime,
         provider=backend.provider,
         clips=len(expected),
-        seconds=_seconds(expected, sample_rate),
+        seconds=seconds(expected, sample_rate),
         max_emission_difference=worst.difference,
         emission_tolerance=worst.tolerance,
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
-        cer=errors / max(sum(len(one) for one, _ in pairs), 1),
+        cer=error_rate(pairs),
     )
 
 
@@ -74,11 +74,11 @@ def measure_features(
     worst = _worst(checks)
     return FeatureParity(
         artifact=artifact,
-        reference=_REFERENCE,
+        reference=REFERENCE,
         against=backend.runtime,
         provider=backend.provider,
         clips=len(expected),
-        seconds=_seconds(expected, sample_rate),
+        seconds=seconds(expected, sample_rate),
         max_difference=worst.difference,
         tolerance=worst.tolerance,
     )
@@ -95,5 +95,6 @@ def _worst(checks: Sequence[Check]) -> Check:
     return max(checks, key=lambda check: check.difference / check.tolerance)
 
 
-def _seconds(expected: Sequence[Answer], sample_rate: int) -> float:
+def seconds(expected: Sequence[Answer], sample_rate: int) -> float:
+    """The length of all recordings together."""
     return round(sum(len(one.waveform) for one in expected) / sample_rate, 3)

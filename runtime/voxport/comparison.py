@@ -1,5 +1,8 @@
 """Whether an artifact answers as it should: emissions within rounding, all else exactly.
 
+One of fewer bits does not, and says by how much: its emissions may be that far off, and what is
+read from them may differ in a few characters.
+
 Knows what was expected and a backend to ask; does not know where the expectation came from, nor
 prints it.
 """
@@ -11,6 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.edits import edits
+from voxport.gates import Gate
 from voxport.graph import Backend, FeatureOutput, GraphOutput
 
 # Rounding, as a share of the largest emission (of 1 at least): sums in another order, in float32.
@@ -53,7 +58,8 @@ class Check:
     tolerance: float
     transcript: str  # the artifact's; features have none
     problem: str | None = None  # None: equal
-    what: str = "emission"  # or "features"
+    what: str = "emission"  # or "features", "CER"
+    exact: bool = True  # whether all but the emission had to be equal
 
     @property
     def ok(self) -> bool:
@@ -62,11 +68,28 @@ class Check:
 
 
 def compare(
-    artifact: str, backend: Backend, expected: Sequence[Expected], padding: float = 0.0
+    artifact: str,
+    backend: Backend,
+    expected: Sequence[Expected],
+    padding: float = 0.0,
+    limit: float | None = None,
 ) -> list[Check]:
-    """Ask `backend` about all of `expected` in one batch, padded with `padding`, and compare."""
+    """Ask `backend` about all of `expected` in one batch, padded with `padding`, and compare.
+
+    `limit`: the most that an emission of fewer bits may be off; tokens and text may then differ.
+    """
     output = backend.run(*_batch(expected, padding))
-    return [_check(artifact, output, row, item) for row, item in enumerate(expected)]
+    return [_check(artifact, output, row, item, limit) for row, item in enumerate(expected)]
+
+
+def compare_texts(artifact: str, pairs: Sequence[tuple[str, str]], gate: Gate) -> Check:
+    """Whether texts of fewer bits differ from those expected, paired with them, by few edits."""
+    characters = sum(len(expected) for expected, _ in pairs)
+    count = sum(edits(*pair) for pair in pairs)
+    limit = gate.edits_limit(characters)
+    problem = None if count <= limit else f"{count} edits in {characters} characters: too many"
+    rate, most = (number / max(1, characters) for number in (count, limit))
+    return Check(artifact, "all texts", 0, rate, most, "", problem, "CER", exact=False)
 
 
 def compare_features(
@@ -112,35 +135,41 @@ def _check_features(
     return Check(artifact, expected.name, samples, difference, tolerance, "", verdict, "features")
 
 
-def _check(artifact: str, output: GraphOutput, row: int, expected: Expected) -> Check:
+def _check(
+    artifact: str, output: GraphOutput, row: int, expected: Expected, limit: float | None
+) -> Check:
     emission = _row(output.emission, output.emission_lengths, row)
     tolerance = TOLERANCE * max(1.0, float(np.abs(expected.emission).max(initial=0.0)))
+    tolerance = tolerance if limit is None else limit
     difference = float("inf")
     if emission.shape == expected.emission.shape:
         difference = float(np.abs(emission - expected.emission).max(initial=0.0))
-    problem = _problem(output, row, emission.shape, expected)
+    problem = _problem(output, row, emission.shape, expected, exactly=limit is None)
     if problem is None and not difference <= tolerance:  # so that NaN is a problem too
         problem = f"emissions differ by {difference:.1e}, more than {tolerance:.1e}"
     transcript = "" if output.transcript is None else str(output.transcript[row])
     samples = len(expected.waveform)
-    return Check(artifact, expected.name, samples, difference, tolerance, transcript, problem)
+    exact = limit is None
+    verdict = (difference, tolerance, transcript, problem)
+    return Check(artifact, expected.name, samples, *verdict, exact=exact)
 
 
 def _problem(
-    output: GraphOutput, row: int, shape: tuple[int, ...], expected: Expected
+    output: GraphOutput, row: int, shape: tuple[int, ...], expected: Expected, exactly: bool
 ) -> str | None:
-    """The first thing that is not exactly as expected."""
+    """The first thing that is not as expected; the emission's shape is all, if not `exactly`."""
     transcript = None if output.transcript is None else str(output.transcript[row])
     found: list[tuple[str, object, object]] = [
-        ("the emission's shape", shape, expected.emission.shape),
-        ("the transcript", transcript, expected.transcript),
+        ("the emission's shape", shape, expected.emission.shape)
     ]
+    if exactly:
+        found.append(("the transcript", transcript, expected.transcript))
     for what, given, wanted in (
         ("tokens", output.tokens, expected.tokens),
         ("token starts", output.token_starts, expected.starts),
         ("token ends", output.token_ends, expected.ends),
     ):
-        if wanted is not None:
+        if exactly and wanted is not None:
             found.append((what, tuple(_row(given, output.token_lengths, row).tolist()), wanted))
     for what, given, wanted in found:
         if given != wanted:

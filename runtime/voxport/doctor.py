@@ -25,12 +25,13 @@ _DISTRIBUTIONS = (
     "soundfile",
     "onnxruntime",
     "onnxruntime-gpu",
+    "openvino",
     "typer",
     "torch",
     "torchaudio",
     "onnx",
 )
-_EVERYWHERE = ("cpu", "cuda", "tensorrt", "openvino")  # tried even where onnxruntime has them not
+_BY_ONNXRUNTIME = ("cpu", "cuda", "tensorrt")  # tried even where it has them not
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ def examine() -> Report:
     )
 
 
+def works(provider: str) -> bool:
+    """Whether a model runs on a provider here."""
+    return _try(provider).works
+
+
 def _versions() -> dict[str, str | None]:
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in _DISTRIBUTIONS:
@@ -88,10 +94,23 @@ def _providers() -> list[ProviderReport]:
     try:
         available: list[str] = onnxruntime().get_available_providers()
     except VoxportError as error:
-        return [ProviderReport(name, works=False, reason=str(error)) for name in _EVERYWHERE]
+        reason = str(error)
+        return [*(ProviderReport(name, False, reason) for name in _BY_ONNXRUNTIME), _openvino()]
     short = {full: name for name, full in providers.NAMES.items()}
-    names = [*_EVERYWHERE, *(short[full] for full in available if full in short)]
-    return [_try(name) for name in dict.fromkeys(names)]
+    names = [*_BY_ONNXRUNTIME, *(short[full] for full in available if full in short)]
+    names = [name for name in dict.fromkeys(names) if name != "openvino"]
+    return [*map(_try, names), _openvino()]
+
+
+def _openvino() -> ProviderReport:
+    """The one provider that runs without onnxruntime."""
+    from voxport import openvino_backend
+
+    try:
+        openvino_backend.check()
+    except VoxportError as error:
+        return ProviderReport("openvino", works=False, reason=error.reason)
+    return ProviderReport("openvino", works=True)
 
 
 def _try(name: str) -> ProviderReport:

@@ -9,14 +9,14 @@ from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 
-from voxport import hashing, library
+from voxport import hashing, library, providers
 from voxport.batches import BATCH_SECONDS
 from voxport.decoding import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.features import FeatureExtractor
 from voxport.graph import Backend
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS
-from voxport.manifest import KINDS, ONNX, TORCHSCRIPT, Artifact, Manifest, read_manifest
+from voxport.manifest import KINDS, ONNX, TORCHSCRIPT, Artifact, Manifest, ModelInfo, read_manifest
 from voxport.recognizer import Recognizer
 
 _LEAST_WINDOW = 5.0  # seconds: with less, a word hardly fits into the context
@@ -118,7 +118,7 @@ def _open(
 ) -> Backend:
     """The backend; where it needs what is missing, another artifact is named that does without."""
     try:
-        return open_artifact(folder, chosen, provider, threads)
+        return open_artifact(folder, chosen, provider, threads, manifest.model)
     except MissingDependencyError as error:
         if chosen.kind == ONNX or ONNX not in (item.kind for item in manifest.artifacts):
             raise
@@ -147,9 +147,16 @@ def choose_artifact(
 
 
 def open_artifact(
-    folder: Path, artifact: Artifact, provider: str = "auto", threads: int | None = None
+    folder: Path,
+    artifact: Artifact,
+    provider: str = "auto",
+    threads: int | None = None,
+    model: ModelInfo | None = None,
 ) -> Backend:
-    """The backend that runs `artifact`, its files checked first."""
+    """The backend that runs `artifact`, its files checked first.
+
+    `model` is for engines without text of their own, of which OpenVINO is one.
+    """
     path = hashing.check(folder, artifact)
     for entry in artifact.external_data:
         hashing.check(folder, entry)
@@ -157,6 +164,10 @@ def open_artifact(
         from voxport.torchscript_backend import TorchScriptBackend
 
         return TorchScriptBackend(path, provider, threads)
+    if model is not None and providers.full_name(provider) == providers.OPENVINO:
+        from voxport.openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend(path, model.pieces, threads)
     from voxport.onnx_backend import OnnxBackend
 
     return OnnxBackend(path, provider, threads)

@@ -21,12 +21,14 @@ from voxport.errors import (
 )
 from voxport.feature_info import FeatureInfo, FeatureParity, read_features
 from voxport.fields import Fields
+from voxport.gates import Gate, read_gate
 
 FORMAT = "voxport"
 # Raised only when an older reader would misunderstand a package: 2 may have no CTC head.
 VERSION = 2
 FILE_NAME = "manifest.json"
 KINDS = (ONNX, TORCHSCRIPT) = ("onnx", "torchscript")
+FP32 = "fp32"  # the precision that the others are measured against
 FEATURES = "features_"  # and its number, from 1: the output of a transformer layer
 EMISSIONS = ("logits", "log_probs", "none")
 
@@ -111,6 +113,11 @@ class ModelInfo:
     parameters: int
 
     @property
+    def pieces(self) -> tuple[str, ...]:
+        """What each label adds to a transcript: itself, or a space for the word delimiter."""
+        return tuple(" " if label == self.word_delimiter else label for label in self.labels)
+
+    @property
     def transcribes(self) -> bool:
         """Whether there is a CTC head; without it there are features only."""
         return bool(self.labels)
@@ -127,6 +134,7 @@ class Manifest:
     golden: tuple[GoldenClip, ...] = ()
     files: tuple[FileEntry, ...] = ()  # everything else in the folder
     features: FeatureInfo | None = None  # where artifacts give features
+    gates: tuple[Gate, ...] = ()  # at most one an artifact: those of fewer bits, in place of parity
 
     def to_json(self) -> str:
         """The text of ``manifest.json``, its own hash included; write it as UTF-8, unchanged."""
@@ -134,12 +142,18 @@ class Manifest:
         content = {"format": FORMAT, "version": version, "sha256": _UNSIGNED, **asdict(self)}
         if self.features is None:
             del content["features"]
+        if not self.gates:
+            del content["gates"]
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return text.replace(_UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
 
     def parity_of(self, artifact: Artifact) -> Parity | None:
         """What was measured on an artifact, if it was."""
         return next((item for item in self.parity if item.artifact == artifact.path), None)
+
+    def gate_of(self, artifact: Artifact) -> Gate | None:
+        """What an artifact of fewer bits was measured to lose; None for one that is exact."""
+        return next((item for item in self.gates if item.artifact == artifact.path), None)
 
     def feature_parity_of(self, artifact: Artifact) -> FeatureParity | None:
         """What was measured on an artifact's features, if it was."""
@@ -221,9 +235,10 @@ def _check_consistency(manifest: Manifest) -> None:
     _check_outputs(manifest)
     artifacts = [artifact.path for artifact in manifest.artifacts]
     features = manifest.features
-    for item in (*manifest.parity, *(features.parity if features else ())):
+    for item in (*manifest.parity, *(features.parity if features else ()), *manifest.gates):
         if item.artifact not in artifacts:
-            raise ManifestError(f"parity names {item.artifact!r}, which is not an artifact")
+            what = "gates" if isinstance(item, Gate) else "parity"
+            raise ManifestError(f"{what} names {item.artifact!r}, which is not an artifact")
     paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
     for path in {path for path in paths if paths.count(path) > 1}:
         raise ManifestError(f"the file {path!r} is listed twice")
@@ -260,6 +275,7 @@ def _manifest(fields: Fields) -> Manifest:
         golden=tuple(map(_golden, fields.children("golden"))),
         files=tuple(map(read_entry, fields.children("files"))),
         features=read_features(fields.child("features")) if "features" in fields.data else None,
+        gates=tuple(map(read_gate, fields.children("gates"))) if "gates" in fields.data else (),
     )
 
 

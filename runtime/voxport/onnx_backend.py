@@ -39,6 +39,11 @@ _OPTIONS = {
 }
 
 
+# Fusions that are slower on a CPU than what they replace: for 10 s of audio in the base model,
+# 1.8 ms instead of 0.25 for a residual with its LayerNorm, 5.0 instead of 3.7 for a GELU.
+_SLOW_ON_CPU = ["SkipLayerNormFusion", "BiasGeluFusion"]
+
+
 class OnnxBackend:
     """An artifact in an onnxruntime session. Several threads may call ``run`` at once."""
 
@@ -146,6 +151,7 @@ def _session(runtime: Any, model: str | bytes, provider: str, threads: int | Non
             options,
             providers=[(name, _OPTIONS.get(name, {})) for name in names],
             enable_fallback=0,  # else a run that fails is repeated on the CPU
+            disabled_optimizers=_SLOW_ON_CPU if provider == providers.CPU else None,
         )
 
 

@@ -12,13 +12,14 @@ from voxport.errors import InputError
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
+OPENVINO = "OpenVINOExecutionProvider"  # which voxport runs without onnxruntime
 
 # What a user writes, and onnxruntime's name for it.
 NAMES = {
     "cpu": CPU,
     "cuda": CUDA,
     "tensorrt": TENSORRT,
-    "openvino": "OpenVINOExecutionProvider",
+    "openvino": OPENVINO,
     "coreml": "CoreMLExecutionProvider",
     "directml": "DmlExecutionProvider",
     "migraphx": "MIGraphXExecutionProvider",
@@ -29,7 +30,7 @@ _NEEDS = 'an NVIDIA GPU, its driver, and pip install "voxport[gpu]" in place of 
 _INSTALL = {
     CUDA: INSTALL_GPU,
     TENSORRT: f"{INSTALL_GPU}, and pip install tensorrt",
-    "OpenVINOExecutionProvider": "pip uninstall onnxruntime, then pip install onnxruntime-openvino",
+    OPENVINO: 'pip install "voxport[openvino]"',
     "DmlExecutionProvider": "pip uninstall onnxruntime, then pip install onnxruntime-directml",
 }
 _ON_CUDA = {

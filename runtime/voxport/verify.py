@@ -5,6 +5,7 @@ go through every artifact that can run on this machine. Needs no torch unless an
 reference does. Knows nothing of how the report is shown.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,11 @@ from voxport.comparison import (
     ExpectedFeatures,
     compare,
     compare_features,
+    compare_texts,
 )
 from voxport.errors import MissingDependencyError, PackageError, VerificationError, accessing
+from voxport.gates import Gate
+from voxport.graph import Backend
 from voxport.inputs import read_clip
 from voxport.loading import open_artifact
 from voxport.manifest import FILE_NAME, Artifact, GoldenClip, Manifest, read_manifest
@@ -73,7 +77,9 @@ def verify(
     skipped: list[Skipped] = []
     for artifact in manifest.artifacts:
         try:
-            checks += _run(folder, artifact, expected, provider)
+            backend = open_artifact(folder, artifact, provider, model=manifest.model)
+            gate = manifest.gate_of(artifact)
+            checks += _run(backend, artifact, gate, expected, is_golden=not audio)
         except MissingDependencyError as error:
             skipped.append(Skipped(artifact.path, str(error)))
     return Report(files, (), unlisted, tuple(checks), tuple(skipped))
@@ -96,15 +102,26 @@ def _unlisted(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _run(
-    folder: Path, artifact: Artifact, expected: Sequence[Answer], provider: str
+    backend: Backend,
+    artifact: Artifact,
+    gate: Gate | None,
+    expected: Sequence[Answer],
+    is_golden: bool,
 ) -> list[Check]:
-    backend = open_artifact(folder, artifact, provider)
+    """Check an artifact; one of fewer bits by its gate, and other recordings by their text only."""
+    limit = None
+    if gate is not None:
+        limit = gate.difference_limit if is_golden else math.inf
     checks: list[Check] = []
+    pairs: list[tuple[str, str]] = []
     for item in expected:
         if isinstance(item, Expected):
-            checks += compare(artifact.path, backend, [item])
+            checks += compare(artifact.path, backend, [item], limit=limit)
+            pairs.append((item.transcript, checks[-1].transcript))
         elif artifact.features:
             checks += compare_features(artifact.path, backend, [item], len(artifact.features))
+    if gate is not None:
+        checks.append(compare_texts(artifact.path, pairs, gate))
     return checks
 
 

@@ -147,7 +147,7 @@ REFUSED = [
     ([YES, "--whole-seconds", "inf"], 2, "not a finite number"),
     (["-", YES, "-"], 2, "standard input (-) can be read once"),
     ([YES, "--precision", "int8"], 1, "holds no int8 artifact, only: fp32 onnx, fp32 torchscript"),
-    ([YES, "--provider", "openvino"], 1, "openvino was asked for and cannot run here"),
+    ([YES, "--provider", "xnnpack"], 1, "xnnpack was asked for and cannot run here"),
 ]
 
 

@@ -57,8 +57,7 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads, self.width = attention.num_heads, attention.head_dim
         self.gate = Gate(attention) if isinstance(attention, WavLMSelfAttention) else None
-        weight, bias = _input_projection(attention)
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.product = _input_projection(attention)
         inner = attention.attention if isinstance(attention, WavLMSelfAttention) else attention
         self.out = inner.out_proj
 
@@ -72,22 +71,35 @@ class SelfAttention(nn.Module):
         """
         if self.gate is not None and positions is not None:
             key_bias = self.gate(x) * positions + key_bias
-        qkv = F.linear(x, self.weight, self.bias).unflatten(-1, (3, self.heads, self.width))
+        qkv = self.product(x).unflatten(-1, (3, self.heads, self.width))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [batch, heads, frames, width]
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=key_bias)
-        return self.out(y.transpose(1, 2).flatten(2))
+        return self.out(attend(q, k, v, key_bias).transpose(1, 2).flatten(2))
 
 
-def _input_projection(
-    attention: components.SelfAttention | WavLMSelfAttention,
-) -> tuple[Tensor, Tensor]:
-    """Put queries, keys and values into one product: weight [3 * D, D] and bias [3 * D]."""
+def attend(q: Tensor, k: Tensor, v: Tensor, key_bias: Tensor) -> Tensor:
+    """Attention of q, k, v [batch, heads, frames, width], scores biased by key_bias.
+
+    From the scores to the softmax it is float32 whatever the others are: float16 has no room for
+    the bias of a masked key.
+    """
+    if q.dtype == key_bias.dtype:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=key_bias)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    return (scores.to(key_bias.dtype) + key_bias).softmax(dim=-1).to(v.dtype) @ v
+
+
+def _input_projection(attention: components.SelfAttention | WavLMSelfAttention) -> nn.Linear:
+    """Put queries, keys and values into one product."""
     if isinstance(attention, WavLMSelfAttention):
         inner = attention.attention
-        return inner.in_proj_weight.detach(), inner.in_proj_bias.detach()
-    parts = (attention.q_proj, attention.k_proj, attention.v_proj)
-    weights, biases = zip(*((p.weight.detach(), p.bias.detach()) for p in parts), strict=True)
-    return torch.cat(weights), torch.cat(biases)
+        weight, bias = inner.in_proj_weight.detach(), inner.in_proj_bias.detach()
+    else:
+        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+        weight = torch.cat([part.weight.detach() for part in parts])
+        bias = torch.cat([part.bias.detach() for part in parts])
+    layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    layer.weight, layer.bias = nn.Parameter(weight), nn.Parameter(bias)
+    return layer
 
 
 class EncoderLayer(nn.Module):
@@ -151,7 +163,7 @@ class Encoder(nn.Module):
         x = x + self.positions(x)
         if self.norm_inputs:
             x = self.layer_norm(x)
-        key_bias = (~valid).to(x.dtype)[:, None, None, :] * MASKED
+        key_bias = (~valid).float()[:, None, None, :] * MASKED
         positions = None if self.relative is None else self.relative(valid)
         outputs: list[Tensor] = []
         for layer in self.layers:

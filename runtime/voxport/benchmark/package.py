@@ -96,7 +96,7 @@ class Opened:
     def __init__(self, folder: str, artifact: str, provider: str, threads: int | None) -> None:
         manifest = read_manifest(Path(folder))
         chosen = next(item for item in manifest.artifacts if item.path == artifact)
-        backend = open_artifact(Path(folder), chosen, provider, threads)
+        backend = open_artifact(Path(folder), chosen, provider, threads, manifest.model)
         self._recognizer = Recognizer(manifest, chosen, backend, batch_seconds=_TOGETHER)
         self.runs_on = backend.provider
 

@@ -8,6 +8,7 @@ from voxport.cli.options import Package
 
 if TYPE_CHECKING:
     from voxport.feature_info import FeatureParity
+    from voxport.gates import Gate
     from voxport.manifest import Artifact, Manifest, ModelInfo, Parity
 
 
@@ -44,7 +45,9 @@ def inspect(
             _print_parity(parity)
         if of_features is not None:
             _print_feature_parity(of_features)
-        if parity is None and of_features is None:
+        if (gate := manifest.gate_of(artifact)) is not None:
+            _print_gate(gate)
+        elif parity is None and of_features is None:
             typer.echo("  parity: not measured")
     _print_rest(manifest)
 
@@ -83,6 +86,17 @@ def _print_parity(parity: "Parity") -> None:
         f"({parity.seconds:.0f} s), CER {parity.cer:.2%}\n"
         f"          emissions within {parity.max_emission_difference:.1e} "
         f"(limit {parity.emission_tolerance:.1e})"
+    )
+
+
+def _print_gate(gate: "Gate") -> None:
+    speed = "speed not measured" if gate.speed is None else f"{gate.speed:.2f} times as fast"
+    typer.echo(
+        f"  against fp32: {gate.against} ({gate.provider}) against {gate.reference}\n"
+        f"          {gate.equal_transcripts:.1%} of {gate.clips} transcripts equal "
+        f"({gate.seconds:.0f} s), CER {gate.cer:.2%} (limit {gate.cer_limit:.2%})\n"
+        f"          emissions within {gate.max_emission_difference:.1e}; {speed}"
+        f"{'; forced' if gate.forced else ''}"
     )
 
 

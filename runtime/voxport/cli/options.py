@@ -36,7 +36,7 @@ def finite(value: float) -> float:
 
 
 def recordings(audio: Collection[Path]) -> list[Path]:
-    """The audio files that --audio FILE_OR_DIR means; folders are searched."""
+    """The audio files that FILE_OR_DIR means; folders are searched."""
     from voxport.audio import audio_files
 
     found = [file for path in audio for file in audio_files(path)]

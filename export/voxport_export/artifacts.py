@@ -1,0 +1,76 @@
+"""One artifact: the graph of a model, written to a file, and what the manifest says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from voxport.hashing import file_entry
+from voxport.manifest import FP32, ONNX, TORCHSCRIPT, Artifact
+from voxport_export import specs
+from voxport_export.errors import ExportError
+from voxport_export.graph import FeatureGraph, FeatureRecognizerGraph, Graph, RecognizerGraph
+from voxport_export.graph.backbone import Backbone
+from voxport_export.onnx_graph import export_onnx
+from voxport_export.source import Source
+from voxport_export.torchscript import export_torchscript
+
+# Each kind of artifact: how its file ends and what writes it
+_FORMATS = {ONNX: ("onnx", export_onnx), TORCHSCRIPT: ("ts", export_torchscript)}
+
+
+def file_name(kind: str, precision: str = FP32) -> str:
+    """What the file of an artifact is called."""
+    ending = _FORMATS[kind][0]
+    return f"model.{ending}" if precision == FP32 else f"model.{precision}.{ending}"
+
+
+def build_graph(source: Source, features: bool) -> Graph:
+    """What the artifacts hold: transcripts where there is a head, features where asked for."""
+    if source.transcribes:
+        recognizer = build_recognizer(source)
+        return FeatureRecognizerGraph(recognizer) if features else recognizer
+    if not features:
+        raise ExportError(
+            f"{source.name}: the model has no CTC head, so it gives no text: export its "
+            "features with --features"
+        )
+    return FeatureGraph(Backbone(source.model, source.normalize_eps))
+
+
+def build_recognizer(source: Source) -> RecognizerGraph:
+    """The graph of a model with a CTC head."""
+    return RecognizerGraph(
+        source.model,
+        blank=source.blank,
+        normalize_eps=source.normalize_eps,
+        log_probs=source.log_probs,
+    )
+
+
+def write_artifact(
+    graph: Graph, source: Source, folder: Path, kind: str, precision: str = FP32
+) -> Artifact:
+    """Write ``graph`` into ``folder``."""
+    path = folder / file_name(kind, precision)
+    _FORMATS[kind][1](graph, _example(graph), source.pieces, path)
+    entry, data = file_entry(path), path.with_name(f"{path.name}.data")
+    return Artifact(
+        path=entry.path,
+        bytes=entry.bytes,
+        sha256=entry.sha256,
+        kind=kind,
+        precision=precision,
+        inputs=specs.INPUTS,
+        outputs=specs.outputs_of(graph, len(source.labels)),
+        external_data=(file_entry(data),) if data.exists() else (),
+    )
+
+
+def _example(graph: Graph) -> tuple[Tensor, Tensor]:
+    """Noise to trace with: two rows of 40 receptive fields, one of them half as long."""
+    samples = 40 * graph.backbone.receptive_field
+    noise = torch.randn(2, samples, generator=torch.Generator().manual_seed(0))
+    return noise, torch.tensor([samples, samples // 2])

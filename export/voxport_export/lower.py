@@ -1,0 +1,54 @@
+"""An artifact of fewer bits: made, written, loaded again and judged against float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from voxport.comparison import Expected
+from voxport.doctor import works
+from voxport.gates import Gate
+from voxport.loading import open_artifact
+from voxport.manifest import ONNX, Artifact
+from voxport_export import gate
+from voxport_export.artifacts import build_recognizer, file_name, write_artifact
+from voxport_export.precisions import LOWER, Run
+from voxport_export.source import Source
+
+
+@dataclass(frozen=True)
+class Lower:
+    """What artifacts of fewer bits are made of and judged by."""
+
+    source: Source
+    answers: Sequence[Expected]  # of float32, on the recordings to calibrate on and to judge by
+    fp32: Artifact  # in the same folder
+    limits: gate.Limits
+    step: Callable[[str], AbstractContextManager[object]]
+
+    def export(self, precision: str, folder: Path) -> tuple[Artifact, Gate]:
+        """Write an artifact into ``folder``, open it again and compare it with float32.
+
+        Speed is measured where the precision is meant for; where that is not here, only the loss
+        is, on the CPU.
+        """
+        path = file_name(ONNX, precision)
+        with self.step(f"Exporting {path}"):
+            graph = LOWER[precision].convert(build_recognizer(self.source), self._runs())
+            artifact = write_artifact(graph, self.source, folder, ONNX, precision)
+            del graph
+        meant = LOWER[precision].provider
+        provider = meant if works(meant) else "cpu"
+        with self.step(f"Reloading {path} and comparing it with fp32 on {provider}"):
+            backend = open_artifact(folder, artifact, provider)
+            fp32 = open_artifact(folder, self.fp32, provider) if provider == meant else None
+            rate = self.source.sample_rate
+            return artifact, gate.measure(path, backend, fp32, self.answers, rate, self.limits)
+
+    def _runs(self) -> list[Run]:
+        waveforms = [torch.from_numpy(one.waveform) for one in self.answers]
+        return [(waveform[None], torch.tensor([len(waveform)])) for waveform in waveforms]

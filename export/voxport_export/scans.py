@@ -1,0 +1,71 @@
+"""Makes every Scan of an ONNX graph self-contained.
+
+A body may use values of the graph around it, and torch's exporter lets it. OpenVINO counts such
+values as inputs of the Scan, and then refuses the file. So constants move into the body, and what
+is computed outside becomes a state that each step hands on unchanged.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+
+def close_scans(model: ir.Model) -> None:
+    """Change ``model`` in place."""
+    for node in list(model.graph):
+        if node.op_type == "Scan":
+            _close(model.graph, node)
+    for value in list(model.graph.initializers.values()):
+        if not value.uses() and not value.is_graph_output():
+            del model.graph.initializers[str(value.name)]
+
+
+def _close(graph: ir.Graph, scan: ir.Node) -> None:
+    body = scan.attributes["body"].as_graph()
+    states: list[ir.Value] = []
+    for outer in _captured(body):
+        inner = ir.Value(name=f"{outer.name}_in_scan", type=outer.type, shape=outer.shape)
+        for node in body:
+            for index, value in enumerate(node.inputs):
+                if value is outer:
+                    node.replace_input_with(index, inner)
+        if outer.const_value is not None:
+            inner.const_value = outer.const_value
+            body.register_initializer(inner)
+        else:
+            _hand_on(body, inner, place=len(states))
+            states.append(outer)
+    closed = ir.Node(
+        scan.domain,
+        scan.op_type,
+        [*states, *scan.inputs],
+        scan.attributes.values(),
+        num_outputs=len(states) + len(scan.outputs),
+        name=scan.name,
+    )
+    for index, output in enumerate(closed.outputs):
+        output.name = f"{scan.name}_{index}"
+    scan_outputs = closed.outputs[len(states) :]
+    for old, new in zip(scan.outputs, scan_outputs, strict=True):
+        new.type, new.shape = old.type, old.shape
+        for use in old.uses():
+            use.node.replace_input_with(use.idx, new)
+    graph.insert_before(scan, closed)
+    graph.remove(scan, safe=True)
+
+
+def _captured(body: ir.Graph) -> list[ir.Value]:
+    """The values of the graph around a body that it uses, each once."""
+    own = {*body.inputs, *body.initializers.values(), *(o for node in body for o in node.outputs)}
+    used = (value for node in body for value in node.inputs if value is not None)
+    return [value for value in dict.fromkeys(used) if value not in own]
+
+
+def _hand_on(body: ir.Graph, value: ir.Value, place: int) -> None:
+    """Make ``value`` the state of the body at ``place``, unchanged from step to step."""
+    same = ir.Node("", "Identity", [value])
+    same.outputs[0].name = f"{value.name}_after"
+    same.outputs[0].type, same.outputs[0].shape = value.type, value.shape
+    body.append(same)
+    body.inputs.insert(place, value)
+    body.outputs.insert(place, same.outputs[0])

@@ -1,0 +1,118 @@
+"""Runs an ONNX artifact with OpenVINO; the only module that imports it, and only on request.
+
+OpenVINO has no string operators, so the graph is cut before its transcript, which is put together
+here from the tokens. It may keep float32 in bfloat16 where the processor has that; here it may not,
+so that the answer is the same as onnxruntime's. Knows nothing of packages or audio.
+"""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport import optional, providers
+from voxport.errors import InferenceError, ProviderUnavailableError
+from voxport.graph import (
+    FEATURE_LENGTHS,
+    INPUTS,
+    OUTPUTS,
+    FeatureOutput,
+    GraphOutput,
+    feature_output,
+)
+
+_TRANSCRIPT = "transcript"
+
+
+class OpenVinoBackend:
+    """An artifact compiled for the CPU. Several threads may call ``run`` at once.
+
+    `pieces`: what each label adds to a transcript.
+    """
+
+    def __init__(self, path: Path, pieces: Sequence[str], threads: int | None = None) -> None:
+        openvino = _openvino()
+        self._path = path
+        self._pieces = tuple(pieces)
+        self._local = threading.local()  # a request can run one batch at a time: one a thread
+        self.provider = "OpenVINO CPU"
+        self.runtime = f"openvino {str(openvino.__version__).partition('-')[0]}"
+        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = threads
+        try:
+            self._compiled = openvino.Core().compile_model(_read(path), "CPU", options)
+        except Exception as error:  # openvino's own derive from RuntimeError, or from nothing
+            reason = f"{self.runtime} cannot load it: {_first_line(error)}"
+            raise InferenceError(reason, path) from error
+
+    def run(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        outputs: Sequence[str] = OUTPUTS,
+    ) -> GraphOutput:
+        """All outputs are computed; those that are named are returned."""
+        values = self._infer(waveform, lengths)
+        if _TRANSCRIPT in outputs:
+            rows: list[list[int]] = values["tokens"].tolist()
+            values[_TRANSCRIPT] = [
+                "".join([self._pieces[token] for token in row if token >= 0]) for row in rows
+            ]
+        return GraphOutput(**{name: values[name] for name in outputs})
+
+    def extract(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        layers: Sequence[int],
+    ) -> FeatureOutput:
+        """All layers are computed; those that are named are returned."""
+        values = self._infer(waveform, lengths)
+        return FeatureOutput([values[feature_output(n)] for n in layers], values[FEATURE_LENGTHS])
+
+    def _infer(self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]) -> dict[str, Any]:
+        """Every output of the graph but its text."""
+        try:
+            if not hasattr(self._local, "request"):
+                self._local.request = self._compiled.create_infer_request()
+            given = dict(zip(INPUTS, (waveform, lengths), strict=True))
+            found = self._local.request.infer(given, share_inputs=True)
+            return {key.get_any_name(): np.array(value) for key, value in found.items()}
+        except Exception as error:
+            raise InferenceError(
+                f"openvino failed on {waveform.shape[0]} x {waveform.shape[1]} samples: "
+                f"{_first_line(error)} (a long recording needs much memory: cut it)",
+                self._path.name,
+            ) from error
+
+
+def check() -> None:
+    """Raise an error that says what to do where OpenVINO cannot run here."""
+    if "CPU" not in _openvino().Core().available_devices:
+        raise ProviderUnavailableError("openvino finds no CPU that it supports")
+
+
+def _openvino() -> Any:
+    return optional.load(
+        "openvino", "the provider openvino needs OpenVINO", providers.install(providers.OPENVINO)
+    )
+
+
+def _read(path: Path) -> Any:
+    """The graph without its transcript and what only that needs."""
+    frontend: Any = optional.load(
+        "openvino.frontend", "the provider openvino needs OpenVINO", "pip install openvino"
+    )
+    reader = frontend.FrontEndManager().load_by_framework("onnx")
+    graph = reader.load(str(path))
+    kept = [place for place in graph.get_outputs() if _TRANSCRIPT not in place.get_names()]
+    graph.override_all_outputs(kept)
+    return reader.convert(graph)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,115 @@
+"""The second engine for the same file: its answers are onnxruntime's."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+
+import voxport
+from support import data
+from voxport.errors import InferenceError, MissingDependencyError
+from voxport.graph import DECODED, EMISSION, OUTPUTS
+from voxport.loading import open_artifact
+from voxport.manifest import read_manifest
+from voxport.verify import verify
+
+SAMPLES = [data.SAMPLES / name for name in ("yes.flac", "seven.wav", "stop.flac")]
+
+
+@pytest.fixture(scope="module")
+def openvino():
+    return pytest.importorskip("openvino", reason='needs pip install "voxport[openvino]"')
+
+
+@pytest.fixture(scope="module")
+def both(exported, openvino):
+    manifest = read_manifest(exported)
+    return [
+        open_artifact(exported, manifest.artifacts[0], name, threads=1, model=manifest.model)
+        for name in ("cpu", "openvino")
+    ]
+
+
+def test_answers_as_onnxruntime(both):
+    speech = [soundfile.read(path, dtype="float32")[0] for path in SAMPLES]
+    lengths = np.array([*map(len, speech), 0, 399, 400])
+    batch = np.full((len(lengths), lengths.max()), np.nan, np.float32)
+    for row, samples in zip(batch, [*speech, *(speech[0][:n] for n in lengths[3:])], strict=True):
+        row[: len(samples)] = samples
+    first, second = (backend.run(batch, lengths) for backend in both)
+    limit = 1e-4 * max(1, np.abs(first.emission).max())
+    assert np.abs(first.emission - second.emission).max() <= limit
+    assert list(map(str, first.transcript)) == list(second.transcript)
+    assert len(set(second.transcript)) > 2
+    for name in ("emission_lengths", "tokens", "token_lengths", "token_starts", "token_ends"):
+        expected, found = getattr(first, name), getattr(second, name)
+        assert found.dtype == expected.dtype
+        assert found.tolist() == expected.tolist()
+
+
+def test_only_what_is_asked_for(both):
+    given = np.zeros((1, 4000), np.float32), np.array([4000])
+    output = both[1].run(*given, EMISSION)
+    assert output.emission is not None
+    assert output.transcript is output.tokens is None
+    assert both[1].run(*given, DECODED).emission is None
+    assert all(getattr(both[1].run(*given), name) is not None for name in OUTPUTS)
+
+
+def test_an_answer_outlives_the_next_run(both):
+    noise = np.random.default_rng(0).uniform(-1, 1, (1, 8000)).astype(np.float32)
+    first = both[1].run(noise, np.array([8000])).emission
+    kept = first.copy()
+    both[1].run(-0.1 * noise, np.array([8000]))
+    assert np.array_equal(first, kept)
+
+
+def test_from_many_threads(exported, openvino):
+    recognizer = voxport.load(exported, provider="openvino")
+    alone = [recognizer.transcribe(path).text for path in SAMPLES]
+    found = {}
+
+    def work(number):
+        found[number] = [recognizer.transcribe(path).text for path in SAMPLES]
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(found.values()) == [alone] * 4
+
+
+def test_verify_runs_on_it(exported, openvino, monkeypatch):
+    manifest = read_manifest(exported)
+    onnx = dataclasses.replace(manifest, artifacts=manifest.artifacts[:1], parity=())
+    monkeypatch.setattr("voxport.verify.read_manifest", lambda _: onnx)
+    report = verify(exported, provider="openvino")
+    assert report.ok, [check.problem for check in report.checks]
+    assert len(report.checks) == 2
+
+
+def test_features(with_features, openvino):
+    clip = SAMPLES[0]
+    cpu, found = (
+        voxport.load_features(with_features, provider=name, artifact="onnx").features(clip)
+        for name in ("cpu", "openvino")
+    )
+    for one, other in zip(cpu, found, strict=True):
+        assert np.abs(one - other).max() <= 1e-4 * max(1, np.abs(one).max())
+
+
+def test_without_openvino(exported, without):
+    without("openvino")
+    with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[openvino\]"'):
+        voxport.load(exported, provider="openvino")
+
+
+def test_a_file_that_is_no_graph(tmp_path, openvino):
+    from voxport.openvino_backend import OpenVinoBackend
+
+    (tmp_path / "model.onnx").write_bytes(b"nonsense")
+    with pytest.raises(InferenceError, match=r"model\.onnx: openvino .* cannot load it"):
+        OpenVinoBackend(tmp_path / "model.onnx", ("-",))
