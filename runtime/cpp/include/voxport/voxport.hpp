@@ -1,0 +1,115 @@
+// A package of voxport, run without Python: audio in, transcripts out.
+//
+// This is the whole interface. It knows neither ONNX Runtime nor LibTorch; which of them a build
+// has is decided in CMake and told by `backends()`.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace voxport {
+
+/// Every error that this library raises on purpose: what() is "subject: reason".
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& reason) : std::runtime_error(reason), reason_(reason) {}
+  Error(const std::filesystem::path& subject, const std::string& reason)
+      : std::runtime_error(subject.string() + ": " + reason), reason_(reason) {}
+
+  /// The message without the file that it is about.
+  const std::string& reason() const noexcept { return reason_; }
+
+ private:
+  std::string reason_;
+};
+
+/// A decoded recording.
+struct Audio {
+  std::vector<float> waveform;  // (S,) the mean of the channels
+  int sample_rate = 0;          // Hz
+};
+
+/// The audio in a file (wav, flac, aiff, au), at the file's own rate. Throws Error where the file
+/// is not audio, is damaged or ends early: a transcript of half a recording is a wrong transcript.
+Audio read_audio(const std::filesystem::path& file);
+
+/// A label and where it was heard.
+struct Token {
+  std::int64_t label = 0;  // index into Model::labels
+  std::string text;        // the label; the word delimiter is a space
+  double start = 0;        // seconds
+  double end = 0;          // seconds
+  float score = 0;         // 0 to 1: mean posterior over the token's frames
+};
+
+/// A run of tokens between two word delimiters.
+struct Word {
+  std::string text;
+  double start = 0;  // seconds, of its first token
+  double end = 0;    // seconds, of its last token
+  double score = 0;  // 0 to 1: the mean of its tokens', each weighted by its frames
+};
+
+/// What was said in a recording.
+struct Transcript {
+  std::string text;     // UTF-8, exactly as the graph decoded it
+  double duration = 0;  // seconds
+  std::vector<Word> words;
+  std::vector<Token> tokens;
+};
+
+/// The model's logits.
+struct Emission {
+  std::vector<float> values;  // (frames, labels), row by row
+  std::int64_t frames = 0;
+  std::int64_t labels = 0;
+};
+
+/// What the manifest tells of the model.
+struct Model {
+  std::string name;
+  std::vector<std::string> labels;
+  std::optional<std::string> word_delimiter;  // the label that becomes a space
+  std::int64_t sample_rate = 0;               // Hz
+  std::int64_t frame_stride = 0;              // samples
+  std::int64_t receptive_field = 0;           // samples; a shorter waveform has no frames
+};
+
+/// Which artifact of a package to run, and how.
+struct Options {
+  std::string artifact;   // "onnx" or "torchscript"; empty: the first that this build can run
+  std::string precision;  // "fp32", "int8", ...; empty: fp32 if the package has it
+  int threads = 0;        // CPU threads; 0: the backend's own choice
+};
+
+/// The backends in this build, with their versions: "ONNX Runtime 1.22.0".
+std::vector<std::string> backends();
+
+class Backend;
+
+/// A loaded artifact on the CPU. Several threads may use one at once.
+class Recognizer {
+ public:
+  /// Opens a package's folder. Every file that is opened has the manifest's SHA-256, or Error.
+  explicit Recognizer(const std::filesystem::path& package, const Options& options = {});
+  ~Recognizer();
+  Recognizer(Recognizer&&) noexcept;
+  Recognizer& operator=(Recognizer&&) noexcept;
+
+  const Model& model() const noexcept { return model_; }
+
+  /// Throws Error where the audio is not at the model's rate: nothing here resamples.
+  Transcript transcribe(const Audio& audio) const;
+  Emission emission(const Audio& audio) const;
+
+ private:
+  Model model_;
+  std::unique_ptr<Backend> backend_;
+};
+
+}  // namespace voxport

@@ -1,0 +1,26 @@
+// The one place that knows which backends were chosen in CMake.
+#include "backend.hpp"
+
+namespace voxport {
+
+const std::vector<BackendKind>& built_in_backends() {
+  static const std::vector<BackendKind> kinds = {
+#ifdef VOXPORT_ONNXRUNTIME
+      {"onnx", "ONNX Runtime", onnxruntime_version, open_onnx},
+#endif
+#ifdef VOXPORT_LIBTORCH
+      {"torchscript", "LibTorch", libtorch_version, open_torchscript},
+#endif
+  };
+  return kinds;
+}
+
+std::vector<std::string> backends() {
+  std::vector<std::string> names;
+  for (const BackendKind& kind : built_in_backends()) {
+    names.push_back(kind.name + " " + kind.version());
+  }
+  return names;
+}
+
+}  // namespace voxport

@@ -1,0 +1,155 @@
+// Reads manifest.json. Knows the format and its own integrity; opens no other file of the package.
+#include "manifest.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "integrity.hpp"
+
+namespace voxport {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kVersion = 2;  // the latest format that this reader understands
+
+[[noreturn]] void wrong(const std::string& field, const std::string& expected) {
+  throw Error("the field '" + field + "' must be " + expected);
+}
+
+/// A field of an object; `object` itself may be anything, as somebody else wrote it.
+const json& value(const json& object, const std::string& key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  if (!object.is_object() || found == object.end()) {
+    throw Error("the field '" + key + "' is missing");
+  }
+  return *found;
+}
+
+std::string text(const json& object, const std::string& key) {
+  const json& found = value(object, key);
+  if (!found.is_string()) wrong(key, "a string");
+  return found.get<std::string>();
+}
+
+std::int64_t integer(const json& object, const std::string& key, std::int64_t least) {
+  const json& found = value(object, key);
+  if (!found.is_number_integer() || found.get<std::int64_t>() < least) {
+    wrong(key, "a whole number of at least " + std::to_string(least));
+  }
+  return found.get<std::int64_t>();
+}
+
+const json& list(const json& object, const std::string& key) {
+  const json& found = value(object, key);
+  if (!found.is_array()) wrong(key, "a list");
+  return found;
+}
+
+std::string sha256_field(const json& object) {
+  const std::string found = text(object, "sha256");
+  if (found.size() != 64 || found.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    wrong("sha256", "64 hexadecimal digits");
+  }
+  return found;
+}
+
+/// A plain file name, so that no manifest can point outside its folder.
+std::string file_name(const json& object) {
+  const std::string name = text(object, "path");
+  const bool is_plain = name.find_first_of(std::string("/\\:\0", 4)) == std::string::npos;
+  if (name.empty() || name == "." || name == ".." || !is_plain) {
+    wrong("path", "a plain file name inside the package");
+  }
+  return name;
+}
+
+FileEntry file_entry(const json& object) {
+  return {file_name(object), static_cast<std::uint64_t>(integer(object, "bytes", 0)),
+          sha256_field(object)};
+}
+
+Artifact artifact(const json& object) {
+  Artifact read{file_entry(object), text(object, "kind"), text(object, "precision"), {}};
+  for (const json& entry : list(object, "external_data")) {
+    read.external_data.push_back(file_entry(entry));
+  }
+  return read;
+}
+
+Model model(const json& object) {
+  Model read;
+  read.name = text(object, "name");
+  for (const json& label : list(object, "labels")) {
+    if (!label.is_string()) wrong("labels", "a list of strings");
+    read.labels.push_back(label.get<std::string>());
+  }
+  if (!value(object, "word_delimiter").is_null()) {
+    read.word_delimiter = text(object, "word_delimiter");
+  }
+  read.sample_rate = integer(object, "sample_rate", 1);
+  read.frame_stride = integer(object, "frame_stride", 1);
+  read.receptive_field = integer(object, "receptive_field", 1);
+  return read;
+}
+
+void check_version(const json& document) {
+  if (!document.is_object() || document.value("format", json()) != "voxport") {
+    throw Error("not a voxport manifest: the field 'format' is not \"voxport\"");
+  }
+  const std::int64_t version = integer(document, "version", 1);
+  if (version > kVersion) {
+    throw Error("format version " + std::to_string(version) +
+                " was written by a later voxport, this one reads up to " +
+                std::to_string(kVersion));
+  }
+}
+
+/// The manifest's own hash was taken with zeros in the hash's place.
+void check_unchanged(std::string raw, const std::string& recorded) {
+  const auto place = raw.find(recorded);
+  if (place != std::string::npos) raw.replace(place, recorded.size(), recorded.size(), '0');
+  const std::string found = sha256(raw);
+  if (found != recorded) {
+    throw Error("changed since it was written: expected sha256 " + recorded + ", found " + found +
+                "; copy the package again or export it again");
+  }
+}
+
+Manifest parse(const std::string& raw) {
+  const json document = json::parse(raw);
+  check_version(document);
+  check_unchanged(raw, sha256_field(document));
+  Manifest manifest;
+  manifest.model = model(value(document, "model"));
+  for (const json& entry : list(document, "artifacts")) {
+    manifest.artifacts.push_back(artifact(entry));
+  }
+  return manifest;
+}
+
+}  // namespace
+
+Manifest read_manifest(const std::filesystem::path& folder) {
+  const auto path = folder / "manifest.json";
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder, ignored)) throw Error(folder, "there is no such folder");
+  if (!std::filesystem::is_regular_file(path, ignored)) {
+    throw Error(folder,
+                "not a voxport package: there is no manifest.json in it; "
+                "`voxport export MODEL -o DIR` writes a package");
+  }
+  std::ifstream file(path, std::ios::binary);
+  const std::string raw((std::istreambuf_iterator<char>(file)), {});
+  if (!file) throw Error(path, "cannot be read");
+  try {
+    return parse(raw);
+  } catch (const json::exception& error) {
+    throw Error(path, std::string("not JSON: ") + error.what());
+  } catch (const Error& error) {
+    throw Error(path, error.reason());
+  }
+}
+
+}  // namespace voxport

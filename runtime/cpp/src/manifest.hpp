@@ -1,0 +1,36 @@
+// What manifest.json says, as far as a host without Python needs it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "voxport/voxport.hpp"
+
+namespace voxport {
+
+/// A file of the package, as its manifest records it.
+struct FileEntry {
+  std::string path;  // a plain file name inside the package's folder
+  std::uint64_t bytes = 0;
+  std::string sha256;  // 64 hexadecimal digits
+};
+
+/// A file that runs the model.
+struct Artifact {
+  FileEntry file;
+  std::string kind;       // "onnx" or "torchscript"
+  std::string precision;  // "fp32", ...
+  std::vector<FileEntry> external_data;  // weights beside the graph
+};
+
+struct Manifest {
+  Model model;
+  std::vector<Artifact> artifacts;
+};
+
+/// The manifest of the package in `folder`; every way in which it can be wrong is an Error.
+Manifest read_manifest(const std::filesystem::path& folder);
+
+}  // namespace voxport

@@ -1,0 +1,84 @@
+// Runs a TorchScript artifact with LibTorch; the only file that includes it. Knows the order of the
+// graph's outputs, nothing of packages, audio or labels.
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/api/include/torch/version.h>
+#include <torch/script.h>
+
+#include "backend.hpp"
+
+namespace voxport {
+namespace {
+
+template <typename T>
+std::vector<T> values(const torch::IValue& output) {
+  const at::Tensor tensor = output.toTensor().to(c10::CppTypeToScalarType<T>::value).contiguous();
+  const T* data = tensor.const_data_ptr<T>();
+  return {data, data + tensor.numel()};
+}
+
+/// What is meant: LibTorch shows the graph's whole code before it.
+std::string last_line(const std::exception& error) {
+  const auto* ours = dynamic_cast<const c10::Error*>(&error);
+  std::string message = ours ? ours->what_without_backtrace() : error.what();
+  message.erase(message.find_last_not_of(" \n") + 1);
+  return message.substr(message.rfind('\n') + 1);
+}
+
+class TorchScriptBackend : public Backend {
+ public:
+  explicit TorchScriptBackend(const std::filesystem::path& file)
+      : module_(torch::jit::load(file.string(), at::kCPU)) {
+    module_.eval();
+  }
+
+  GraphOutput run(std::vector<float> waveform, std::int64_t length) const override {
+    try {
+      return answer(waveform, length);
+    } catch (const std::exception& error) {
+      throw Error("LibTorch failed on " + std::to_string(length) + " samples: " +
+                  last_line(error) + " (a long recording needs much memory: cut it)");
+    }
+  }
+
+ private:
+  GraphOutput answer(std::vector<float>& waveform, std::int64_t length) const {
+    const c10::InferenceMode guard;
+    const auto samples = static_cast<std::int64_t>(waveform.size());
+    const at::Tensor rows = torch::from_blob(waveform.data(), {1, samples}, at::kFloat);
+    const at::Tensor lengths = torch::full({1}, length, at::kLong);
+    auto module = module_;  // forward() is not const; this is another handle on the same module
+    const auto result = module.forward({rows, lengths});
+    const std::vector<torch::IValue> outputs = result.toTupleRef().elements().vec();
+    TORCH_CHECK(outputs.size() == kOutputs.size(), "expected ", kOutputs.size(), " outputs, got ",
+                outputs.size());
+    GraphOutput answer;
+    answer.emission = values<float>(outputs[0]);
+    answer.labels = outputs[0].toTensor().size(-1);
+    answer.frames = values<std::int64_t>(outputs[1]).at(0);
+    answer.tokens = values<std::int64_t>(outputs[2]);
+    answer.token_count = values<std::int64_t>(outputs[3]).at(0);
+    answer.starts = values<std::int64_t>(outputs[4]);
+    answer.ends = values<std::int64_t>(outputs[5]);
+    answer.scores = values<float>(outputs[6]);
+    answer.transcript = outputs[7].toList().get(0).toStringRef();
+    return answer;
+  }
+
+  torch::jit::Module module_;
+};
+
+}  // namespace
+
+std::string libtorch_version() { return TORCH_VERSION; }
+
+std::unique_ptr<Backend> open_torchscript(const std::filesystem::path& file, int threads) {
+  if (threads > 0) at::set_num_threads(threads);  // for the whole process: torch has no other
+  try {
+    return std::make_unique<TorchScriptBackend>(file);
+  } catch (const std::exception& error) {
+    throw Error(file, "LibTorch " + libtorch_version() + " cannot load it: " + last_line(error));
+  }
+}
+
+}  // namespace voxport
