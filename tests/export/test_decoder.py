@@ -76,7 +76,7 @@ def run_onnx(tmp_path_factory):
             verbose=False,
             dynamic_shapes=({0: batch, 1: frames}, {0: batch, 1: frames}),
             input_names=["emission", "valid"],
-            output_names=["tokens", "token_lengths", "token_starts", "token_ends", "scores"],
+            output_names=["tokens", "token_lengths", "token_starts", "token_ends", "token_scores"],
         )
     append_transcript(program.model, [" " if x == "|" else x for x in LABELS])
     path = tmp_path_factory.mktemp("decoder") / "decoder.onnx"
