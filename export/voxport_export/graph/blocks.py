@@ -2,8 +2,8 @@
 
 A product of 16 000 rows streams its input and its output through memory many times: on a CPU it
 runs at three quarters of the speed of one of 1 500 rows, and the copies between products at a
-fraction. In ONNX the blocks are the steps of a Scan, all of one length; they overlap by what a frame
-hears beyond its stride.
+fraction. In ONNX the blocks are the steps of a Scan, all of one length; they overlap by what a
+frame hears beyond its stride.
 TorchScript, whose tracer knows no loop, and eager torch take the whole as one block.
 
 Knows nothing of convolutions: only how many samples some frames need.
