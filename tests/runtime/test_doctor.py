@@ -32,7 +32,7 @@ def test_tensorrt_has_a_reason_of_its_own(monkeypatch):
 
 
 def test_without_onnxruntime(without):
-    without("onnxruntime")
+    without("onnxruntime", "openvino")
     report = doctor.examine()
     assert not any(works(report).values())
     assert 'pip install "voxport[cpu]"' in report.providers[0].reason
