@@ -19,7 +19,7 @@ from voxport.edits import error_rate
 from voxport.gates import Gate
 from voxport.graph import DECODED, Backend
 from voxport_export.errors import ExportError, GateError
-from voxport_export.parity import REFERENCE, seconds
+from voxport_export.parity import measurement
 
 _TIMED_SECONDS = 10  # of audio
 _ROUNDS = 5
@@ -68,12 +68,7 @@ def measure(
         (one.transcript, check.transcript) for one, check in zip(expected, checks, strict=True)
     ]
     gate = Gate(
-        artifact=artifact,
-        reference=REFERENCE,
-        against=backend.runtime,
-        provider=backend.provider,
-        clips=len(expected),
-        seconds=seconds(expected, sample_rate),
+        **vars(measurement(artifact, backend, expected, sample_rate)),
         max_emission_difference=_largest(checks),
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
         cer=error_rate(pairs),

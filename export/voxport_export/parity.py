@@ -24,6 +24,7 @@ from voxport.edits import error_rate
 from voxport.feature_info import FeatureParity
 from voxport.graph import Backend
 from voxport.manifest import Parity
+from voxport.measurement import Measurement
 from voxport_export.errors import ParityError
 
 REFERENCE = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"
@@ -45,12 +46,7 @@ def measure(
         for one, check in zip([*expected, *expected], checks, strict=True)
     ]
     return Parity(
-        artifact=artifact,
-        reference=REFERENCE,
-        against=backend.runtime,
-        provider=backend.provider,
-        clips=len(expected),
-        seconds=seconds(expected, sample_rate),
+        **vars(measurement(artifact, backend, expected, sample_rate)),
         max_emission_difference=worst.difference,
         emission_tolerance=worst.tolerance,
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
@@ -73,12 +69,7 @@ def measure_features(
     checks += compare_features(artifact, backend, expected, layers, padding=np.nan)
     worst = _worst(checks)
     return FeatureParity(
-        artifact=artifact,
-        reference=REFERENCE,
-        against=backend.runtime,
-        provider=backend.provider,
-        clips=len(expected),
-        seconds=seconds(expected, sample_rate),
+        **vars(measurement(artifact, backend, expected, sample_rate)),
         max_difference=worst.difference,
         tolerance=worst.tolerance,
     )
@@ -95,6 +86,15 @@ def _worst(checks: Sequence[Check]) -> Check:
     return max(checks, key=lambda check: check.difference / check.tolerance)
 
 
-def seconds(expected: Sequence[Answer], sample_rate: int) -> float:
-    """The length of all recordings together."""
-    return round(sum(len(one.waveform) for one in expected) / sample_rate, 3)
+def measurement(
+    artifact: str, backend: Backend, expected: Sequence[Answer], sample_rate: int
+) -> Measurement:
+    """What any comparison of an artifact with those answers begins with."""
+    return Measurement(
+        artifact=artifact,
+        reference=REFERENCE,
+        against=backend.runtime,
+        provider=backend.provider,
+        clips=len(expected),
+        seconds=round(sum(len(one.waveform) for one in expected) / sample_rate, 3),
+    )

@@ -8,18 +8,13 @@ from dataclasses import dataclass
 
 from voxport.entries import FileEntry, read_entry
 from voxport.fields import Fields
+from voxport.measurement import Measurement, read_measurement
 
 
 @dataclass(frozen=True)
-class FeatureParity:
+class FeatureParity(Measurement):
     """A comparison of an artifact's features with those of the model that it was made from."""
 
-    artifact: str  # path of the artifact
-    reference: str  # what it was compared with: "eager torchaudio 2.11.0"
-    against: str  # what ran the artifact: "onnxruntime 1.31.1"
-    provider: str
-    clips: int
-    seconds: float  # of audio in those clips
     max_difference: float  # of any layer
     tolerance: float  # for that layer
 
@@ -55,9 +50,7 @@ def read_features(fields: Fields) -> FeatureInfo:
 
 def _golden_features(fields: Fields) -> GoldenFeatures:
     return GoldenFeatures(
-        path=fields.file_name("path"),
-        bytes=fields.integer("bytes"),
-        sha256=fields.sha256("sha256"),
+        **vars(read_entry(fields)),
         seconds=fields.number("seconds"),
         frames=fields.integer("frames"),
         values=read_entry(fields.child("values")),
@@ -66,12 +59,7 @@ def _golden_features(fields: Fields) -> GoldenFeatures:
 
 def _feature_parity(fields: Fields) -> FeatureParity:
     return FeatureParity(
-        artifact=fields.file_name("artifact"),
-        reference=fields.text("reference"),
-        against=fields.text("against"),
-        provider=fields.text("provider"),
-        clips=fields.integer("clips"),
-        seconds=fields.number("seconds"),
+        **vars(read_measurement(fields)),
         max_difference=fields.number("max_difference"),
         tolerance=fields.number("tolerance"),
     )

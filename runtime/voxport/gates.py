@@ -8,21 +8,16 @@ write one that is not worth it, and records what it measured here.
 from dataclasses import dataclass
 
 from voxport.fields import Fields
+from voxport.measurement import Measurement, read_measurement
 
 # Other processors and later runtimes round otherwise. What was measured once is a sample of it.
 _SLACK = 2.0
 
 
 @dataclass(frozen=True)
-class Gate:
+class Gate(Measurement):
     """A comparison of an artifact, reloaded from disk, with fp32, and the limits it had to keep."""
 
-    artifact: str  # path of the artifact
-    reference: str  # what it was compared with: "eager torchaudio 2.11.0"
-    against: str  # what ran the artifact: "onnxruntime 1.31.1"
-    provider: str  # "CPUExecutionProvider"
-    clips: int
-    seconds: float  # of audio in those clips
     max_emission_difference: float
     equal_transcripts: float  # the share of clips, 0 to 1
     cer: float  # character error rate against fp32's transcripts
@@ -43,12 +38,7 @@ class Gate:
 def read_gate(fields: Fields) -> Gate:
     """One of the objects at ``gates`` in a manifest."""
     return Gate(
-        artifact=fields.file_name("artifact"),
-        reference=fields.text("reference"),
-        against=fields.text("against"),
-        provider=fields.text("provider"),
-        clips=fields.integer("clips"),
-        seconds=fields.number("seconds"),
+        **vars(read_measurement(fields)),
         max_emission_difference=fields.number("max_emission_difference"),
         equal_transcripts=fields.number("equal_transcripts"),
         cer=fields.number("cer"),

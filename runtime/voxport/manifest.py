@@ -22,6 +22,7 @@ from voxport.errors import (
 from voxport.feature_info import FeatureInfo, FeatureParity, read_features
 from voxport.fields import Fields
 from voxport.gates import Gate, read_gate
+from voxport.measurement import Measurement, read_measurement
 
 FORMAT = "voxport"
 # Raised only when an older reader would misunderstand a package: 2 may have no CTC head.
@@ -45,15 +46,9 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
-class Parity:
+class Parity(Measurement):
     """A comparison of an artifact, reloaded from disk, with the model that it was made from."""
 
-    artifact: str  # path of the artifact
-    reference: str  # what it was compared with: "eager torchaudio 2.11.0"
-    against: str  # what ran the artifact: "onnxruntime 1.31.1"
-    provider: str  # "CPUExecutionProvider"; for torch the device
-    clips: int
-    seconds: float  # of audio in those clips
     max_emission_difference: float
     emission_tolerance: float
     equal_transcripts: float  # the share of clips, 0 to 1
@@ -298,11 +293,9 @@ def _model(fields: Fields) -> ModelInfo:
 
 def _artifact(fields: Fields) -> Artifact:
     return Artifact(
-        path=fields.file_name("path"),
+        **vars(read_entry(fields)),
         kind=fields.one_of("kind", KINDS),
         precision=fields.text("precision"),
-        bytes=fields.integer("bytes"),
-        sha256=fields.sha256("sha256"),
         inputs=tuple(map(_tensor, fields.children("inputs"))),
         outputs=tuple(map(_tensor, fields.children("outputs"))),
         external_data=tuple(map(read_entry, fields.children("external_data"))),
@@ -311,9 +304,7 @@ def _artifact(fields: Fields) -> Artifact:
 
 def _golden(fields: Fields) -> GoldenClip:
     return GoldenClip(
-        path=fields.file_name("path"),
-        bytes=fields.integer("bytes"),
-        sha256=fields.sha256("sha256"),
+        **vars(read_entry(fields)),
         seconds=fields.number("seconds"),
         transcript=fields.text("transcript"),
         tokens=fields.integers("tokens"),
@@ -326,12 +317,7 @@ def _golden(fields: Fields) -> GoldenClip:
 
 def _parity(fields: Fields) -> Parity:
     return Parity(
-        artifact=fields.file_name("artifact"),
-        reference=fields.text("reference"),
-        against=fields.text("against"),
-        provider=fields.text("provider"),
-        clips=fields.integer("clips"),
-        seconds=fields.number("seconds"),
+        **vars(read_measurement(fields)),
         max_emission_difference=fields.number("max_emission_difference"),
         emission_tolerance=fields.number("emission_tolerance"),
         equal_transcripts=fields.number("equal_transcripts"),

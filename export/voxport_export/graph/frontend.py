@@ -73,42 +73,60 @@ class NormalizeWaveform(nn.Module):
         return centred * torch.rsqrt(variance + self.eps).float()
 
 
-class StridedConv(nn.Module):
-    """A strided convolution over time as matrix products on views of its input.
+class Rows(nn.Module):
+    """The input of a strided convolution as rows of `stride` frames, of which a frame hears some.
 
-    With stride s, s neighbouring frames are one row of a view of the input that costs nothing. A
-    kernel of k covers ceil(k / s) of these rows, the last perhaps in part: one product each, added.
-    A single channel is laid out under one product instead, as adding would cost more than it.
+    With stride s, s neighbouring frames are one row of a view that costs nothing. A kernel of k
+    covers ceil(k / s) of these rows, the last perhaps in part.
     """
 
-    def __init__(self, conv: nn.Conv1d):
+    def __init__(self, stride: int, rows: int):
         super().__init__()
-        kernel, self.stride = conv.kernel_size[0], conv.stride[0]
-        self.rows = -(-kernel // self.stride)  # that a frame hears
-        weight = conv.weight.detach().permute(2, 1, 0).flatten(0, 1)  # [k * in, out]
-        step = self.stride * conv.in_channels
-        if conv.in_channels == 1:
-            step *= self.rows
-            weight = F.pad(weight, (0, 0, 0, step - kernel))
-        self.weights = nn.ParameterList(part.clone() for part in weight.split(step))
-        self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach())
+        self.stride, self.rows = stride, rows
 
     def frames_for(self, frames: int) -> int:
         """How many frames it takes in to give so many."""
         return self.stride * (frames + self.rows - 1)
 
+    def view(self, x: Tensor) -> Tensor:
+        """Map x [batch, frames, channels] to [batch, frames / stride, stride * channels]."""
+        return x.reshape(x.shape[0], x.shape[1] // self.stride, self.stride * x.shape[2])
+
+    def under(self, i: int) -> slice:
+        """Index those rows that are the ``i``-th of some frame, in the order of the frames."""
+        return slice(i, i + 1 - self.rows or None)
+
+
+class StridedConv(Rows):
+    """A strided convolution over time as matrix products on views of its input.
+
+    One product for each row that a frame hears, added. A single channel is laid out under one
+    product instead, as adding would cost more than it.
+    """
+
+    def __init__(self, conv: nn.Conv1d):
+        kernel, stride = conv.kernel_size[0], conv.stride[0]
+        super().__init__(stride, rows=-(-kernel // stride))
+        self.joined = conv.in_channels == 1
+        weight = conv.weight.detach().permute(2, 1, 0).flatten(0, 1)  # [k * in, out]
+        step = self.stride * conv.in_channels
+        if self.joined:
+            step *= self.rows
+            weight = F.pad(weight, (0, 0, 0, step - kernel))
+        self.weights = nn.ParameterList(part.clone() for part in weight.split(step))
+        self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach())
+
     def forward(self, x: Tensor) -> Tensor:
         """Map x [batch, frames_for(time), in] to [batch, time, out]."""
-        rows = x.reshape(x.shape[0], x.shape[1] // self.stride, self.stride * x.shape[2])
-        last = 1 - self.rows or None
-        if len(self.weights) < self.rows:
-            rows = torch.cat([rows[:, i : (last or 0) + i or None] for i in range(self.rows)], -1)
+        rows = self.view(x)
+        if self.joined:
+            rows = torch.cat([rows[:, self.under(i)] for i in range(self.rows)], -1)
             y = rows @ self.weights[0]
         else:
-            y = (rows @ self.weights[0])[:, :last]
+            y = (rows @ self.weights[0])[:, self.under(0)]  # cut behind the product: less to copy
             for i in range(1, self.rows):
                 weight = self.weights[i]
-                y = y + rows[:, i : (last or 0) + i or None, : weight.shape[0]] @ weight
+                y = y + rows[:, self.under(i), : weight.shape[0]] @ weight
         return y if self.bias is None else y + self.bias
 
 

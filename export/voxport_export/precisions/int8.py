@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from voxport_export.graph.encoder import PositionalConv
-from voxport_export.graph.frontend import StridedConv
+from voxport_export.graph.frontend import Rows, StridedConv
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.operators import dequantize, quantize
 from voxport_export.precisions.ranges import Range, observe
@@ -59,7 +59,7 @@ def to_int8(graph: RecognizerGraph, runs: Iterable[tuple[Tensor, Tensor]]) -> Re
 
 def _int8_form(module: nn.Module, ranges: dict[str, Range]) -> nn.Module | None:
     """What computes the same on bytes; None where nothing does."""
-    if isinstance(module, StridedConv) and len(module.weights) == module.rows:
+    if isinstance(module, StridedConv) and not module.joined:
         return QuantizedStridedConv(module)
     if not ranges:
         return None
@@ -148,23 +148,19 @@ class QuantizedLinear(nn.Module):
         return y if self.bias is None else y + self.bias
 
 
-class QuantizedStridedConv(nn.Module):
+class QuantizedStridedConv(Rows):
     """A strided convolution on bytes, with a range for each row of its products."""
 
     def __init__(self, conv: StridedConv):
-        super().__init__()
-        self.stride, self.rows, self.bias = conv.stride, conv.rows, conv.bias
+        super().__init__(conv.stride, conv.rows)
+        self.bias = conv.bias
         low = -_GELU_LEAST / _LEAST_PEAK
         self.levels = Levels(Range(low, 1.0))  # of a row over its peak
         self.weights = nn.ModuleList(Weights(weight.detach(), axis=1) for weight in conv.weights)
 
-    def frames_for(self, frames: int) -> int:
-        """How many frames it takes in to give so many."""
-        return self.stride * (frames + self.rows - 1)
-
     def forward(self, x: Tensor) -> Tensor:
         """Map x [batch, frames, in] to [batch, time, out], as ``StridedConv`` does."""
-        rows = x.reshape(x.shape[0], x.shape[1] // self.stride, self.stride * x.shape[2])
+        rows = self.view(x)
         peaks = rows.amax(dim=-1, keepdim=True).clamp(min=_LEAST_PEAK)
         levels = self.levels.quantize(rows / peaks)
         y = self._product(0, levels, peaks)
@@ -175,7 +171,7 @@ class QuantizedStridedConv(nn.Module):
     def _product(self, i: int, levels: Tensor, peaks: Tensor) -> Tensor:
         """The part of each frame that its row ``i`` makes."""
         weights = cast("Weights", self.weights[i])
-        under = slice(i, i + 1 - self.rows or None)
+        under = self.under(i)
         part = self.levels.dequantize(levels[:, under, : weights.values.shape[0]])
         return part @ weights() * peaks[:, under]
 

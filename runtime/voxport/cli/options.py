@@ -28,9 +28,9 @@ def not_empty(value: str | None) -> str | None:
     return value
 
 
-def finite(value: float) -> float:
+def finite(value: float | None) -> float | None:
     """A callback that refuses inf and nan, which are floats too."""
-    if not math.isfinite(value):
+    if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxport.cli.options import Package, Provider, finite, not_empty, one_of
-from voxport.manifest import KINDS
+from voxport.cli.options import Artifact, Package, Provider, finite, not_empty
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,10 +14,6 @@ if TYPE_CHECKING:
     from voxport.pictures.canvas import Excerpt
     from voxport.recognizer import Recognizer
     from voxport.transcript import Transcript
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None else finite(value)
 
 
 def plot(
@@ -55,20 +50,12 @@ def plot(
         typer.Option(
             min=0.0,
             metavar="S",
-            callback=_finite,
+            callback=finite,
             help="Show the part to this second. A picture holds 20 seconds at the most.",
             show_default="the recording's end",
         ),
     ] = None,
-    artifact: Annotated[
-        str | None,
-        typer.Option(
-            metavar=f"[{'|'.join(KINDS)}]",
-            callback=one_of(KINDS),
-            help="Which artifact of the package to run.",
-            show_default="ONNX if there",
-        ),
-    ] = None,
+    artifact: Artifact = None,
     provider: Provider = "auto",
 ) -> None:
     """Draw what a model hears: waveform, emission, tokens and words over one time axis.
