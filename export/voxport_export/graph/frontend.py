@@ -149,6 +149,10 @@ class Folded(NamedTuple):
     mean: Tensor  # float64 [batch, 1, k], of the samples under a frame
     weight: Tensor  # float32 [batch, k, out]
 
+    def of(self, rows: Tensor) -> Folded:
+        """Pick rows int64 [n]."""
+        return Folded(self.mean.index_select(0, rows), self.weight.index_select(0, rows))
+
 
 class GroupNormConvBlock(nn.Module):
     """The first convolution with its GroupNorm (one group a channel) folded into its weights.
@@ -233,14 +237,14 @@ class FeatureExtractor(nn.Module):
         folded = None if self.first is None else self.first.fold(waveform, valid)
         valid = self.frames_of(valid)
         cut = Blocks(self.stride, self.receptive_field, self.samples_for)
-        features = cut.run(lambda piece: self.features(piece, folded), waveform)
+        features = cut.run(lambda piece, rows: self.features(piece, rows, folded), waveform)
         return features.index_select(1, ramp(valid)), valid
 
-    def features(self, waveform: Tensor, folded: Folded | None) -> Tensor:
-        """Map waveform [batch, samples_for(frames)] to features [batch, frames, C]."""
+    def features(self, waveform: Tensor, rows: Tensor, folded: Folded | None) -> Tensor:
+        """Map waveform [n, samples_for(frames)] of the batch's rows [n] to [n, frames, C]."""
         x = waveform.unsqueeze(-1)
         if self.first is not None and folded is not None:
-            x = self.first(x, folded)
+            x = self.first(x, folded.of(rows))
         for block in self.blocks:
             x = block(x)
         return x
