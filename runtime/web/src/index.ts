@@ -1,0 +1,15 @@
+/**
+ * What every host has. The hosts' own entries, `voxport` in Node and in a browser, add `load` and
+ * `readAudio` to it.
+ */
+
+export type { Audio } from "./audio.js";
+export * from "./errors.js";
+export type { Emission, OnnxRuntime } from "./graph.js";
+export type { Artifact, FileEntry, GoldenClip, Manifest, Model } from "./manifest.js";
+export { parseManifest } from "./manifest.js";
+export type { CheckedFile, Choice, PackageFiles } from "./package.js";
+export { chooseArtifact, readManifest } from "./package.js";
+export { type Options, Recognizer } from "./recognizer.js";
+export type { Token, Transcript, Word } from "./transcript.js";
+export { isWav, readWav } from "./wav.js";

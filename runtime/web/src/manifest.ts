@@ -1,0 +1,163 @@
+/**
+ * `manifest.json`: what a package is and how to run it.
+ *
+ * The format is published in runtime/voxport/manifest.schema.json. Knows the format and its own
+ * integrity; opens no other file of the package, and skips what a host has no use for.
+ */
+
+import { LaterVersionError, ManifestError, messageOf } from "./errors.js";
+import { Fields } from "./fields.js";
+import { sha256 } from "./integrity.js";
+
+export const FILE_NAME = "manifest.json";
+const FORMAT = "voxport";
+const VERSION = 2; // the latest that this reader understands
+const UNSIGNED = "0".repeat(64); // stood where the manifest's own hash is while that was computed
+
+/** A file of the package. */
+export interface FileEntry {
+  readonly path: string; // a plain file name inside the package's folder
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** A file that runs the model. */
+export interface Artifact extends FileEntry {
+  readonly kind: "onnx" | "torchscript";
+  readonly precision: string; // "fp32", "int8", "fp16"
+  readonly externalData: readonly FileEntry[]; // weights beside the graph
+}
+
+/** A recording in the package and the answer that eager torchaudio gave for it. */
+export interface GoldenClip extends FileEntry {
+  readonly seconds: number;
+  readonly transcript: string;
+  readonly tokens: readonly number[];
+  readonly tokenStarts: readonly number[]; // frames
+  readonly tokenEnds: readonly number[]; // frames, exclusive
+  readonly frames: number;
+  readonly emission: FileEntry; // numpy file, float32 [frames, labels]
+}
+
+/** The model that every artifact of the package computes. */
+export interface Model {
+  readonly name: string;
+  readonly source: string;
+  readonly licence: string; // of the weights
+  readonly labels: readonly string[]; // none where there is no CTC head
+  readonly blank: number; // index into labels
+  readonly wordDelimiter: string | null; // the label that becomes a space
+  readonly sampleRate: number; // Hz
+  readonly frameStride: number; // samples
+  readonly receptiveField: number; // samples; a shorter waveform has no frames
+  readonly emission: "logits" | "log_probs" | "none";
+  readonly parameters: number;
+}
+
+export interface Manifest {
+  readonly model: Model;
+  readonly artifacts: readonly Artifact[];
+  readonly golden: readonly GoldenClip[];
+}
+
+/** The manifest in the bytes of a `manifest.json`; every way in which it can be wrong is an error. */
+export async function parseManifest(raw: Uint8Array): Promise<Manifest> {
+  let text: string;
+  let fields: Fields;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw);
+    fields = Fields.of(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof ManifestError) throw error;
+    throw new ManifestError(`not JSON: ${messageOf(error)}`, undefined, { cause: error });
+  }
+  checkVersion(fields);
+  const manifest = {
+    model: readModel(fields.child("model")),
+    artifacts: fields.children("artifacts").map(readArtifact),
+    golden: fields.children("golden").map(readGolden),
+  };
+  await checkIntegrity(text, fields.sha256("sha256"));
+  checkConsistency(manifest.model);
+  return manifest;
+}
+
+function checkVersion(fields: Fields): void {
+  const format = fields.value("format");
+  if (format !== FORMAT) {
+    throw new ManifestError(`not a voxport manifest: format is ${JSON.stringify(format)}`);
+  }
+  const version = fields.integer("version", 1);
+  if (version > VERSION) {
+    throw new LaterVersionError(
+      `format version ${version} was written by a later voxport, this one reads up to ` +
+        `${VERSION}; take a later version of it`,
+    );
+  }
+}
+
+/** Its text is valid UTF-8, so that encoding it again gives the bytes that were read. */
+async function checkIntegrity(text: string, recorded: string): Promise<void> {
+  const found = await sha256(new TextEncoder().encode(text.replace(recorded, UNSIGNED)));
+  if (found !== recorded) {
+    throw new ManifestError(
+      `changed since it was written: expected sha256 ${recorded}, found ${found}; ` +
+        "copy the package again or export it again",
+    );
+  }
+}
+
+function checkConsistency(model: Model): void {
+  if (model.labels.length > 0 && model.blank >= model.labels.length) {
+    throw new ManifestError(`model.blank is ${model.blank} of ${model.labels.length} labels`);
+  }
+  if (model.wordDelimiter !== null && !model.labels.includes(model.wordDelimiter)) {
+    throw new ManifestError(`model.word_delimiter '${model.wordDelimiter}' is not a label`);
+  }
+}
+
+function readModel(fields: Fields): Model {
+  return {
+    name: fields.text("name"),
+    source: fields.text("source"),
+    licence: fields.text("licence"),
+    labels: fields.texts("labels"),
+    blank: fields.integer("blank"),
+    wordDelimiter: fields.optionalText("word_delimiter"),
+    sampleRate: fields.integer("sample_rate", 1),
+    frameStride: fields.integer("frame_stride", 1),
+    receptiveField: fields.integer("receptive_field", 1),
+    emission: fields.oneOf("emission", ["logits", "log_probs", "none"] as const),
+    parameters: fields.integer("parameters"),
+  };
+}
+
+function readEntry(fields: Fields): FileEntry {
+  return {
+    path: fields.fileName("path"),
+    bytes: fields.integer("bytes"),
+    sha256: fields.sha256("sha256"),
+  };
+}
+
+function readArtifact(fields: Fields): Artifact {
+  return {
+    ...readEntry(fields),
+    kind: fields.oneOf("kind", ["onnx", "torchscript"] as const),
+    precision: fields.text("precision"),
+    externalData: fields.children("external_data").map(readEntry),
+  };
+}
+
+function readGolden(fields: Fields): GoldenClip {
+  return {
+    ...readEntry(fields),
+    seconds: fields.number("seconds"),
+    transcript: fields.text("transcript"),
+    tokens: fields.integers("tokens"),
+    tokenStarts: fields.integers("token_starts"),
+    tokenEnds: fields.integers("token_ends"),
+    frames: fields.integer("frames"),
+    emission: readEntry(fields.child("emission")),
+  };
+}

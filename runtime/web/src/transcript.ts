@@ -1,0 +1,87 @@
+/**
+ * The answer for one recording, and how the graph's output becomes one.
+ *
+ * Frame t of a model with a stride of s samples at r Hz stands for the s samples from t * s on, so
+ * a token on the frames start..end-1 lasts from start * s / r to end * s / r seconds, clipped to the
+ * recording. A word's score is the mean of its tokens', each weighted by its frames.
+ */
+
+import type { GraphOutput } from "./graph.js";
+import type { Model } from "./manifest.js";
+
+/** A label and where it was heard. */
+export interface Token {
+  readonly text: string; // the label; the word delimiter is a space
+  readonly start: number; // seconds
+  readonly end: number; // seconds
+  readonly score: number; // 0 to 1: mean posterior over the token's frames
+}
+
+/** A run of tokens between two word delimiters; all tokens where the model has no delimiter. */
+export interface Word {
+  readonly text: string;
+  readonly start: number; // seconds, of its first token
+  readonly end: number; // seconds, of its last token
+  readonly score: number; // 0 to 1
+}
+
+/** What was said in a recording. */
+export interface Transcript {
+  readonly text: string; // exactly as the graph decoded it
+  readonly duration: number; // seconds
+  readonly words: readonly Word[];
+  readonly tokens: readonly Token[]; // their texts joined are `text`
+}
+
+export function transcriptOf(output: GraphOutput, duration: number, model: Model): Transcript {
+  const tokens = output.tokens.map((label, i) => ({
+    text: piece(model, label),
+    start: Math.min((frame(output.starts, i) * model.frameStride) / model.sampleRate, duration),
+    end: Math.min((frame(output.ends, i) * model.frameStride) / model.sampleRate, duration),
+    score: output.scores[i] ?? 0,
+    frames: frame(output.ends, i) - frame(output.starts, i),
+    isGap: model.labels[label] === model.wordDelimiter,
+  }));
+  return {
+    text: output.text,
+    duration,
+    words: runs(tokens).map(wordOf),
+    tokens: tokens.map(({ text, start, end, score }) => ({ text, start, end, score })),
+  };
+}
+
+interface Heard extends Token {
+  readonly frames: number;
+  readonly isGap: boolean;
+}
+
+/** The tokens between gaps. */
+function runs(tokens: readonly Heard[]): Heard[][] {
+  const found: Heard[][] = [[]];
+  for (const token of tokens) {
+    if (token.isGap) found.push([]);
+    else found.at(-1)?.push(token);
+  }
+  return found.filter((run) => run.length > 0);
+}
+
+function wordOf(run: readonly Heard[]): Word {
+  const frames = run.reduce((sum, token) => sum + token.frames, 0);
+  const total = run.reduce((sum, token) => sum + token.score * token.frames, 0);
+  return {
+    text: run.map((token) => token.text).join(""),
+    start: run[0]?.start ?? 0,
+    end: run.at(-1)?.end ?? 0,
+    score: total / Math.max(1, frames),
+  };
+}
+
+/** What a label adds to a transcript: itself, or a space for the word delimiter. */
+function piece(model: Model, label: number): string {
+  const text = model.labels[label] ?? "";
+  return text === model.wordDelimiter ? " " : text;
+}
+
+function frame(frames: readonly number[], index: number): number {
+  return frames[index] ?? 0;
+}

@@ -1,0 +1,41 @@
+"""Builds runtime/web where Node and its packages are, and says what to install elsewhere."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from support.data import ROOT
+
+FOLDER = ROOT / "runtime" / "web"
+
+_LEAST_NODE = (20, 19)
+
+
+def npm(*args: str, timeout: float = 300) -> str:
+    """What npm prints for `npm ARGS` in runtime/web; fails where it does."""
+    done = subprocess.run(
+        ["npm", *args], cwd=FOLDER, capture_output=True, text=True, timeout=timeout
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def build() -> None:
+    """Compile the module into runtime/web/dist, which git ignores."""
+    if reason := _missing():
+        pytest.skip(f"runtime/web is not built here: {reason}")
+    npm("run", "build")
+
+
+def _missing() -> str | None:
+    """What to install, if anything; the tests themselves ask no registry."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return "no node and npm here: install Node 20.19 or later"
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < _LEAST_NODE:
+        return f"Node {version.strip()} is here, 20.19 or later is needed"
+    if not (FOLDER / "node_modules").is_dir():
+        return "npm install --ignore-scripts in runtime/web first"
+    return None
