@@ -70,6 +70,13 @@ def why_not(name: str, available: Sequence[str]) -> str | None:
     return None
 
 
+def never_torch(requested: str) -> str | None:
+    """Why no machine runs a TorchScript artifact on that provider, or None."""
+    if full_name(requested) in ("auto", CPU, CUDA):
+        return None
+    return f"a TorchScript artifact runs on cpu or cuda, not on {requested}; an ONNX artifact may"
+
+
 def install(name: str) -> str:
     """How to get a provider that is missing."""
     return _INSTALL.get(name, "it needs an onnxruntime that was built with it")

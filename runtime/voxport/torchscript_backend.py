@@ -90,21 +90,18 @@ def _torch() -> Any:
 
 
 def _device(torch: Any, provider: str) -> str:
+    if reason := providers.never_torch(provider):
+        raise ProviderUnavailableError(reason)
     name = providers.full_name(provider)
-    usable = bool(torch.cuda.is_available()) if name in ("auto", providers.CUDA) else False
-    if name == providers.CPU or (name == "auto" and not usable):
-        return "cpu"
-    if usable:
+    if name != providers.CPU and torch.cuda.is_available():
         return "cuda"
-    if name == providers.CUDA:
-        reason = cuda.problem() or f"torch {torch.__version__} is built without CUDA for this GPU"
-        raise ProviderUnavailableError(
-            f"{reason}; CUDA needs an NVIDIA GPU, its driver and a torch that is built for both; "
-            "provider cpu runs here",
-            "cuda was asked for and cannot run here",
-        )
+    if name != providers.CUDA:
+        return "cpu"
+    reason = cuda.problem() or f"torch {torch.__version__} is built without CUDA for this GPU"
     raise ProviderUnavailableError(
-        f"a TorchScript artifact runs on cpu or cuda, not on {provider}; an ONNX artifact may"
+        f"{reason}; CUDA needs an NVIDIA GPU, its driver and a torch that is built for both; "
+        "provider cpu runs here",
+        "cuda was asked for and cannot run here",
     )
 
 

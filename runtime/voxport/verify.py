@@ -28,7 +28,15 @@ from voxport.gates import Gate
 from voxport.graph import Backend
 from voxport.inputs import read_clip
 from voxport.loading import open_artifact
-from voxport.manifest import FILE_NAME, Artifact, GoldenClip, Manifest, read_manifest
+from voxport.manifest import (
+    FILE_NAME,
+    TORCHSCRIPT,
+    Artifact,
+    GoldenClip,
+    Manifest,
+    read_manifest,
+)
+from voxport.providers import never_torch
 from voxport.references import Recording, reference
 
 
@@ -76,6 +84,9 @@ def verify(
     checks: list[Check] = []
     skipped: list[Skipped] = []
     for artifact in manifest.artifacts:
+        if artifact.kind == TORCHSCRIPT and (reason := never_torch(provider)):
+            skipped.append(Skipped(artifact.path, reason))
+            continue
         try:
             backend = open_artifact(folder, artifact, provider, model=manifest.model)
             gate = manifest.gate_of(artifact)

@@ -142,6 +142,8 @@ REFUSED = [
     ([YES, "--batch-seconds", "inf"], 2, "not a finite number"),
     ([YES, "--batch-seconds", "nan"], 2, "--batch-seconds"),
     ([YES, "-o", ""], 2, "the name is empty"),
+    ([YES, "--alpha", "0.5"], 2, "--alpha: only with --lm"),
+    ([YES, "--beam", "5", "--alpha", "0", "--beta", "1"], 2, "--alpha and --beta: only with --lm"),
     ([YES, ""], 2, "the name is empty"),
     ([YES, "--overwrite"], 2, "--overwrite needs --output-dir"),
     ([YES, "--whole-seconds", "inf"], 2, "not a finite number"),

@@ -1,6 +1,5 @@
 """The second engine for the same file: its answers are onnxruntime's."""
 
-import dataclasses
 import threading
 
 import numpy as np
@@ -82,13 +81,12 @@ def test_from_many_threads(exported, openvino):
     assert list(found.values()) == [alone] * 4
 
 
-def test_verify_runs_on_it(exported, openvino, monkeypatch):
-    manifest = read_manifest(exported)
-    onnx = dataclasses.replace(manifest, artifacts=manifest.artifacts[:1], parity=())
-    monkeypatch.setattr("voxport.verify.read_manifest", lambda _: onnx)
+def test_verify_runs_on_it_and_passes_torchscript_over(exported, openvino):
     report = verify(exported, provider="openvino")
     assert report.ok, [check.problem for check in report.checks]
-    assert len(report.checks) == 2
+    assert [check.artifact for check in report.checks] == ["model.onnx"] * 2
+    assert [item.artifact for item in report.skipped] == ["model.ts"]
+    assert report.skipped[0].reason.startswith("a TorchScript artifact runs on cpu or cuda, not on")
 
 
 def test_features(with_features, openvino):

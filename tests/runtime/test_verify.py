@@ -60,6 +60,13 @@ def test_where_nothing_can_run(exported, without):
     assert "--artifact" not in result.output  # verify has no such option
 
 
+def test_a_package_that_can_never_run_on_a_provider(headless):
+    result = run(headless, "--provider", "openvino")
+    assert result.exit_code == 1
+    assert "model.ts: skipped: a TorchScript artifact runs on cpu or cuda" in result.stdout
+    assert result.stderr.startswith("voxport: error: no artifact can run here: a TorchScript")
+
+
 def test_long_names_are_shortened_visibly(exported, tmp_path):
     pytest.importorskip("torchaudio")
     path = tmp_path / f"{'long-' * 20}yes.flac"

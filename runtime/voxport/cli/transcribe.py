@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
@@ -25,6 +26,7 @@ from voxport.errors import OutputError
 from voxport.formats import FORMATS
 
 if TYPE_CHECKING:
+    from voxport.decoding import BeamSearch
     from voxport.pcm import PcmFormat
     from voxport.recognizer import Outcome, Recognizer
 
@@ -120,14 +122,23 @@ def transcribe(
         ),
     ] = None,
     alpha: Annotated[
-        float, typer.Option(metavar="X", callback=finite, help="The language model's weight.")
-    ] = 0.5,
-    beta: Annotated[
-        float,
+        float | None,
         typer.Option(
-            metavar="X", callback=finite, help="With --lm: what every word adds, in nats."
+            metavar="X",
+            callback=finite,
+            help="With --lm: the language model's weight.",
+            show_default="0.5",
         ),
-    ] = 1.0,
+    ] = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            callback=finite,
+            help="With --lm: what every word adds, in nats.",
+            show_default="1.0",
+        ),
+    ] = None,
     hot_word: Annotated[
         list[str] | None,
         typer.Option(
@@ -176,15 +187,11 @@ def transcribe(
     if output_dir is not None:
         audio = list(dict.fromkeys(audio))
     output = _output(audio, form, output_dir)
-    from voxport.decoding import BeamSearch
+    decoder = _decoder(beam, language_model, alpha, beta, hot_word or [])
+    if stream and decoder:
+        raise typer.BadParameter("--follow decodes greedily: no --beam, --lm or --hotword")
     from voxport.loading import load
 
-    hot_words = tuple(hot_word or ())
-    if stream and (beam or language_model or hot_words):
-        raise typer.BadParameter("--follow decodes greedily: no --beam, --lm or --hotword")
-    decoder = None
-    if beam or language_model or hot_words:
-        decoder = BeamSearch(beam or 50, language_model, alpha, beta, hot_words)
     recognizer = load(
         package,
         provider,
@@ -226,6 +233,27 @@ def _stream_format(
         return (None if raw is None else parse_format(raw),)
     except InputError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _decoder(
+    beam: int | None,
+    language_model: Path | None,
+    alpha: float | None,
+    beta: float | None,
+    hot_words: list[str],
+) -> "BeamSearch | None":
+    """What the options ask for; None: as the graph does."""
+    weights = {"alpha": alpha, "beta": beta}
+    given = {name: value for name, value in weights.items() if value is not None}
+    if given and language_model is None:
+        options = " and ".join(f"--{name}" for name in given)
+        raise typer.BadParameter(f"{options}: only with --lm FILE, the language model to weigh")
+    if not (beam or language_model or hot_words):
+        return None
+    from voxport.decoding import BeamSearch
+
+    search = BeamSearch(beam or 50, language_model, hot_words=tuple(hot_words))
+    return replace(search, **given)
 
 
 def _output(audio: list[str], form: str, folder: str | None) -> Output:
