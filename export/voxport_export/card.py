@@ -6,8 +6,14 @@ from voxport.gates import Gate
 from voxport.manifest import Artifact, Manifest, ModelInfo, Parity
 
 
-def write_card(manifest: Manifest) -> str:
-    """Write the package's README.md."""
+def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -> str:
+    """Write the README.md of a package, or of a layout that was made from one.
+
+    Args:
+        manifest: the package's.
+        layout: what was measured on the files of the layout.
+        usage: how to use the layout; None: how to use the package.
+    """
     model = manifest.model
     field_ms = 1000 * model.receptive_field / model.sample_rate
     stride_ms = 1000 * model.frame_stride / model.sample_rate
@@ -27,9 +33,13 @@ def write_card(manifest: Manifest) -> str:
 
 Each file was loaded again from disk and compared with eager torchaudio, every clip alone and
 all of them in one batch.
-{_transcripts(manifest) if model.transcribes else ""}{_features(manifest)}
+{_transcripts(manifest) if model.transcribes else ""}{_features(manifest)}{layout}
 ## Use
+{_usage(model) if usage is None else usage}"""
 
+
+def _usage(model: ModelInfo) -> str:
+    return f"""
 ```
 pip install "voxport[cpu]"
 voxport {"transcribe . speech.flac" if model.transcribes else "plot . speech.flac --features"}

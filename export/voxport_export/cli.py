@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxport.cli.options import finite, recordings
 from voxport.errors import MissingDependencyError
 from voxport.manifest import KINDS
+from voxport_export import layouts
+
+if TYPE_CHECKING:
+    from voxport.manifest import Manifest
+    from voxport_export.layouts.layout import Agreement
 
 
 class Format(str, Enum):
@@ -35,6 +40,12 @@ class Precision(str, Enum):
     fp16 = "fp16"  # for CUDA
 
 
+class Layout(str, Enum):
+    """The folders of other runtimes."""
+
+    sherpa_onnx, huggingface, triton = layouts.NAMES
+
+
 def export(
     model: Annotated[
         str,
@@ -42,7 +53,8 @@ def export(
             metavar="MODEL",
             help="A bundle of torchaudio.pipelines (WAV2VEC2_ASR_BASE_960H), a shipped model "
             "(commands), a folder with config.json and weights.safetensors, or a Hugging Face "
-            "id or folder; behind a colon, the language of an MMS model.",
+            "id or folder; behind a colon, the language of an MMS model. With --layout also a "
+            "package.",
             show_default=False,
         ),
     ],
@@ -99,6 +111,15 @@ def export(
             "(HUBERT_BASE, WAVLM_LARGE …) it is all there is.",
         ),
     ] = False,
+    layout: Annotated[
+        Layout | None,
+        typer.Option(
+            metavar="|".join(layouts.NAMES),
+            help="Write the folder that another runtime opens, in place of a package: sherpa-onnx "
+            "(as an Omnilingual CTC model), huggingface (optimum's ORTModelForCTC and "
+            "transformers.js) or triton (a model repository).",
+        ),
+    ] = None,
     audio: Annotated[
         list[Path] | None,
         typer.Option(
@@ -116,6 +137,10 @@ def export(
     Every file is loaded again and compared with eager torchaudio before the package is put in
     place; the result stands in its manifest.json. A failed comparison writes nothing.
 
+    With --layout, DIR is the folder of another runtime, made from the package and compared with
+    it; its README.md says how to use it. MODEL may then be a package, of which nothing is
+    exported again and large weights are linked, not copied.
+
     \b
     Examples:
       voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
@@ -124,8 +149,11 @@ def export(
       voxport export commands -o build/commands --precision fp32 --precision int8
       voxport export WAVLM_BASE_PLUS -o build/wavlm --features
       voxport export ./my-model -o build/mine --audio recordings/
+      voxport export build/base960h -o build/sherpa --layout sherpa-onnx
+      voxport export facebook/wav2vec2-base-960h -o build/web --layout huggingface
     """
     try:
+        from voxport_export.layouts.export import export_layout
         from voxport_export.package import Options, export_package
     except ImportError as error:
         raise MissingDependencyError(
@@ -142,7 +170,15 @@ def export(
         force=force,
     )
     with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
-        manifest = export_package(model, output, options, step=_step)
+        if layout is None:
+            _tell(export_package(model, output, options, step=_step))
+        else:
+            _tell_of_layout(export_layout(model, output, layout.value, options, step=_step))
+    print(output)
+
+
+def _tell(manifest: Manifest) -> None:
+    """Say on stderr what was measured on a package."""
     for parity in manifest.parity:
         print(
             f"{parity.artifact}: equal to {parity.reference} on {parity.clips} clips, "
@@ -162,7 +198,16 @@ def export(
             f"CER {gate.cer:.2%}{speed}{' (forced)' if gate.forced else ''}",
             file=sys.stderr,
         )
-    print(output)
+
+
+def _tell_of_layout(agreements: Sequence[Agreement]) -> None:
+    """Say on stderr what was measured on the graphs of a layout."""
+    for one in agreements:
+        print(
+            f"{one.path}: logits as the package's on {one.clips} recordings, within "
+            f"{one.difference:.1e}",
+            file=sys.stderr,
+        )
 
 
 @contextmanager

@@ -77,6 +77,13 @@ def export_package(
             does not answer as eager torchaudio; nothing is written then.
     """
     check_destination(output)
+    job = prepare(model, options, step)
+    with staged(output) as folder:
+        return job.write(folder)
+
+
+def prepare(model: str, options: Options, step: Step) -> Job:
+    """Load a model and ask it about the recordings; the arguments are ``export_package``'s."""
     files = read_files(options.audio or sample_recordings())
     spoken = read_files(options.calibrate) if options.calibrate else files
     with step(f"Loading {model}"):
@@ -95,23 +102,8 @@ def export_package(
         expected = [ask(source, one, field) for one in asked]
         asked = recordings if options.features else ()
         features = [ask_features(source, one, field) for one in asked]
-    job = _Job(source, graph, expected, features, options, step)
-    with staged(output) as folder:
-        kinds = options.formats if FP32 in options.precisions else (ONNX,)
-        exported = [job.export(kind, folder) for kind in kinds]
-        lower = job.export_lower(exported[0].artifact, at_rate(spoken, source.sample_rate), folder)
-        if FP32 not in options.precisions:  # it was there to be compared with
-            _discard(exported.pop().artifact, folder)
-        manifest = Manifest(
-            created_by={name: _version(name) for name in _TOOLS},
-            model=_describe(source, graph.backbone),
-            artifacts=(*(one.artifact for one in exported), *(artifact for artifact, _ in lower)),
-            parity=tuple(one.parity for one in exported if one.parity),
-            golden=write_golden(folder, expected, source.sample_rate),
-            features=job.describe_features(exported, folder),
-            gates=tuple(gate for _, gate in lower),
-        )
-        return _finish(manifest, folder)
+    spoken = at_rate(spoken, source.sample_rate)
+    return Job(source, graph, expected, features, spoken, options, step)
 
 
 def _check_lower(source: Source, options: Options) -> None:
@@ -131,15 +123,34 @@ def _discard(artifact: Artifact, folder: Path) -> None:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """What every artifact of a package is made of and compared with."""
 
     source: Source
     graph: Graph
     expected: Sequence[Expected]  # none without a head
     features: Sequence[ExpectedFeatures]  # none where they were not asked for
+    spoken: Sequence[Recording]  # to fit and to judge lower precisions
     options: Options
     step: Step
+
+    def write(self, folder: Path) -> Manifest:
+        """Write the package into ``folder``, every artifact compared."""
+        kinds = self.options.formats if FP32 in self.options.precisions else (ONNX,)
+        exported = [self.export(kind, folder) for kind in kinds]
+        lower = self.export_lower(exported[0].artifact, folder)
+        if FP32 not in self.options.precisions:  # it was there to be compared with
+            _discard(exported.pop().artifact, folder)
+        manifest = Manifest(
+            created_by={name: _version(name) for name in _TOOLS},
+            model=_describe(self.source, self.graph.backbone),
+            artifacts=(*(one.artifact for one in exported), *(artifact for artifact, _ in lower)),
+            parity=tuple(one.parity for one in exported if one.parity),
+            golden=write_golden(folder, self.expected, self.source.sample_rate),
+            features=self.describe_features(exported, folder),
+            gates=tuple(gate for _, gate in lower),
+        )
+        return _finish(manifest, folder)
 
     def export(self, kind: str, folder: Path) -> _Exported:
         """Write one artifact into ``folder``, open it again and compare it with eager."""
@@ -157,17 +168,15 @@ class _Job:
             features = measure_features(artifact.path, backend, self.features, rate)
         return _Exported(artifact, parity, features)
 
-    def export_lower(
-        self, fp32: Artifact, recordings: Sequence[Recording], folder: Path
-    ) -> list[tuple[Artifact, Gate]]:
-        """Write the artifacts of fewer bits and judge each on ``recordings``."""
+    def export_lower(self, fp32: Artifact, folder: Path) -> list[tuple[Artifact, Gate]]:
+        """Write the artifacts of fewer bits and judge each on what is spoken."""
         if not self.options.lower:
             return []
         answers = self.expected
         if self.options.calibrate:
             with self.step("Asking eager torchaudio about the recordings to calibrate on"):
                 field = self.graph.backbone.receptive_field
-                answers = [ask(self.source, one, field) for one in recordings]
+                answers = [ask(self.source, one, field) for one in self.spoken]
         limits = Limits(self.options.max_cer, self.options.force)
         lower = Lower(self.source, answers, fp32, limits, self.step)
         return [lower.export(name, folder) for name in self.options.lower]

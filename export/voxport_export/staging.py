@@ -16,6 +16,7 @@ from pathlib import Path
 from voxport.errors import PackageError
 from voxport.manifest import FILE_NAME, read_manifest
 from voxport_export.errors import ExportError
+from voxport_export.layouts.record import written_by_voxport
 
 
 def check_destination(output: Path) -> None:
@@ -40,23 +41,23 @@ def _check_what_is_there(output: Path) -> None:
     if output.is_dir():
         if Path.cwd().is_relative_to(output):
             raise ExportError(f"{output}: the current folder is in it; name another")
-        if others := _not_of_a_package(output):
+        if others := _not_of_an_export(output):
             raise ExportError(
                 f"{output}: the folder is not empty, and {others[0]!r} is not part of an earlier "
-                "package; it is left alone: name another"
+                "package, or was changed; it is left alone: name another"
             )
     elif output.exists():
         raise ExportError(f"{output}: there is a file of this name; it is left alone")
 
 
-def _not_of_a_package(folder: Path) -> list[str]:
-    """The names in a folder that no voxport manifest in it lists."""
-    found = sorted(path.name for path in folder.iterdir())
+def _not_of_an_export(folder: Path) -> list[str]:
+    """The files in a folder that neither a manifest nor the record of a layout in it lists."""
+    paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    found = sorted(path.relative_to(folder).as_posix() for path in paths)
     try:
-        manifest = read_manifest(folder)
+        listed = {FILE_NAME, *(entry.path for entry in read_manifest(folder).entries())}
     except PackageError:
-        return found
-    listed = {FILE_NAME, *(entry.path for entry in manifest.entries())}
+        listed = written_by_voxport(folder)
     return [name for name in found if name not in listed]
 
 

@@ -1,0 +1,215 @@
+"""Hugging Face: the folder that optimum's ``ORTModelForCTC`` and transformers.js open.
+
+Both give the graph ``input_values`` and nothing else, and read ``logits``. The feature extractor of
+the folder does not normalise, as the graph does where the model needs it; and it pads a batch with
+a number that is no sample, so that the graph sees where each recording ends: optimum hands no mask
+on. Decoding is the client's: its greedy path over ``logits``, whose frames past a recording's end
+are blank.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from onnx_ir.tape import Tape
+
+from voxport.manifest import FP32, ModelInfo
+from voxport_export.layouts.layout import Adapted, Package, spell
+from voxport_export.layouts.rewire import Rewiring, constant, count, size
+
+_PADDING = -1e30  # what the feature extractor fills a batch with
+_BLANK = "<pad>"
+# File and dtype as transformers.js calls them; q8 is what it asks for in a browser by itself
+_NAMES = {
+    FP32: ("model", "fp32"),
+    "int8": ("model_quantized", "q8"),
+    "fp16": ("model_fp16", "fp16"),
+}
+_NEVER = -100.0  # the logit of a label where there is no frame
+
+
+def write(package: Package, folder: Path) -> list[Adapted]:
+    """Write ``onnx/`` and the configuration of model, feature extractor and tokenizer."""
+    model = package.manifest.model
+    delimiter = _delimiter(model)
+    tokens = spell(model, _BLANK, delimiter)
+    (folder / "onnx").mkdir()
+    adapted = []
+    for artifact in package.artifacts:
+        path = folder / "onnx" / f"{_NAMES[artifact.precision][0]}.onnx"
+        _rewire(package.folder / artifact.path, path, model)
+        adapted.append(Adapted(artifact, path, _feed, batches=True))
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    files = {
+        "config.json": _config(model, [one.path for one in adapted]),
+        "preprocessor_config.json": _feature_extractor(model),
+        "tokenizer_config.json": _tokenizer_config(vocabulary, delimiter),
+        "tokenizer.json": _tokenizer(vocabulary, delimiter),
+        "vocab.json": vocabulary,
+    }
+    for name, content in files.items():
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    return adapted
+
+
+def usage(package: Package) -> str:
+    """How to transcribe with each of the two."""
+    dtype = _NAMES[package.artifacts[0].precision][1]
+    rate = package.manifest.model.sample_rate
+    return f"""
+With [optimum](https://github.com/huggingface/optimum-onnx)
+(`pip install "optimum-onnx[onnxruntime]"`):
+
+```python
+from optimum.onnxruntime import ORTModelForCTC
+from transformers import AutoProcessor
+
+processor = AutoProcessor.from_pretrained(".")
+model = ORTModelForCTC.from_pretrained(".")
+inputs = processor(waveforms, sampling_rate={rate}, padding=True, return_tensors="pt")
+print(processor.batch_decode(model(**inputs).logits.argmax(-1)))
+```
+
+With [transformers.js](https://github.com/huggingface/transformers.js), in a browser or in Node:
+
+```js
+import {{ env, pipeline }} from "@huggingface/transformers";
+
+env.localModelPath = "..";  // the folder that holds this one
+const transcriber = await pipeline("automatic-speech-recognition", "NAME", {{ dtype: "{dtype}" }});
+console.log((await transcriber(waveform)).text);  // Float32Array, mono
+```
+
+Pad batches with this folder's feature extractor only: its `padding_value` is how the graph knows
+where a recording ends. Both clients leave out white space at either end of a text.
+"""
+
+
+def cards(package: Package, folder: Path) -> list[Path]:  # noqa: ARG001
+    """In front of all else."""
+    return [folder / "README.md"]
+
+
+def _rewire(source: Path, path: Path, model: ModelInfo) -> None:
+    graph = Rewiring(source)
+    waveform = graph.take("input_values", ("batch_size", "sequence_length"))
+    graph.feed({"waveform": waveform, "lengths": _lengths(graph.tape, waveform)})
+    emission, frames = graph.output("emission"), graph.output("emission_lengths")
+    logits = _blank_after(graph.tape, emission, frames, model)
+    graph.give("logits", logits, ("batch_size", "frames", len(model.labels)))
+    graph.save(path, f"{path.name}_data")
+
+
+def _lengths(tape: Tape, waveform: ir.Value) -> ir.Value:
+    """The samples of each row up to the last that is not padding: int64 [batch]."""
+    sample = tape.op("Greater", [waveform, constant(tape, _PADDING / 2, np.float32)])
+    number = tape.op("Add", [count(tape, size(tape, waveform, 1)), constant(tape, 1, np.int64)])
+    number = tape.op("Where", [sample, number, constant(tape, 0, np.int64)])  # [batch, samples]
+    # A column of 0 in front: a batch without samples has a largest number too.
+    pads = constant(tape, [0, 1, 0, 0], np.int64)
+    number = tape.op("Pad", [number, pads])
+    return tape.op("ReduceMax", [number, constant(tape, [1], np.int64)], {"keepdims": 0})
+
+
+def _blank_after(tape: Tape, emission: ir.Value, frames: ir.Value, model: ModelInfo) -> ir.Value:
+    """The emission [batch, frames, labels] with certain blanks past each row's frames."""
+    last = constant(tape, [1], np.int64)
+    inside = tape.op(
+        "Less", [count(tape, size(tape, emission, 1)), tape.op("Unsqueeze", [frames, last])]
+    )
+    inside = tape.op("Unsqueeze", [inside, constant(tape, [2], np.int64)])
+    blank = np.full(len(model.labels), _NEVER)
+    blank[model.blank] = 0
+    return tape.op("Where", [inside, emission, constant(tape, blank.tolist(), np.float32)])
+
+
+def _delimiter(model: ModelInfo) -> str:
+    """The token that the clients turn into a space; they need one, in use or not."""
+    return model.word_delimiter or ("<space>" if "|" in model.labels else "|")
+
+
+def _config(model: ModelInfo, graphs: Sequence[Path]) -> dict[str, Any]:
+    """What the clients ask of a model: its kind, and how samples become frames.
+
+    One convolution of the model's stride and receptive field has as many frames as all of its own.
+    """
+    beside = {path.name: 1 for path in graphs if path.with_name(f"{path.name}_data").exists()}
+    return {
+        "architectures": ["Wav2Vec2ForCTC"],
+        "model_type": "wav2vec2",
+        "vocab_size": len(model.labels),
+        "pad_token_id": model.blank,
+        "conv_dim": [1],
+        "conv_kernel": [model.receptive_field],
+        "conv_stride": [model.frame_stride],
+        "num_feat_extract_layers": 1,
+        "transformers.js_config": {"use_external_data_format": beside or False},
+    }
+
+
+def _feature_extractor(model: ModelInfo) -> dict[str, Any]:
+    return {
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+        "processor_class": "Wav2Vec2Processor",
+        "feature_size": 1,
+        "sampling_rate": model.sample_rate,
+        "do_normalize": False,
+        "padding_side": "right",
+        "padding_value": _PADDING,
+        "return_attention_mask": False,
+    }
+
+
+def _tokenizer_config(vocabulary: Mapping[str, int], delimiter: str) -> dict[str, Any]:
+    """For both clients; marks that the vocabulary does not hold would be added to it."""
+    marks = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    return {
+        "tokenizer_class": "Wav2Vec2CTCTokenizer",
+        "processor_class": "Wav2Vec2Processor",
+        **{name: mark if mark in vocabulary else None for name, mark in marks.items()},
+        "pad_token": _BLANK,
+        "word_delimiter_token": delimiter,
+        "replace_word_delimiter_char": " ",
+        "do_lower_case": False,
+        "clean_up_tokenization_spaces": False,
+    }
+
+
+def _tokenizer(vocabulary: Mapping[str, int], delimiter: str) -> dict[str, Any]:
+    """For transformers.js; no token is special, as those are dropped before repeats are joined."""
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": delimiter},
+        "pre_tokenizer": {
+            "type": "Split",
+            "pattern": {"Regex": "."},
+            "behavior": "Isolated",
+            "invert": False,
+        },
+        "post_processor": None,
+        "decoder": {
+            "type": "CTC",
+            "pad_token": _BLANK,
+            "word_delimiter_token": delimiter,
+            "cleanup": True,  # without it the delimiter stays
+        },
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"},
+    }
+
+
+def _feed(waveforms: Sequence[NDArray[np.float32]]) -> Mapping[str, NDArray[np.generic]]:
+    """What the feature extractor makes of a batch."""
+    batch = np.full((len(waveforms), max(map(len, waveforms))), _PADDING, np.float32)
+    for row, waveform in zip(batch, waveforms, strict=True):
+        row[: len(waveform)] = waveform
+    return {"input_values": batch}

@@ -1,0 +1,117 @@
+"""sherpa-onnx: the folder that its loader of Omnilingual CTC models opens.
+
+The loader (``OfflineRecognizer.from_omnilingual_asr_ctc`` in Python, and the same in C, C++, Java,
+Kotlin, Swift, Go, C#, Dart and Rust) gives one recording at a time, at 16 kHz, to the input ``x``
+and decodes the first output greedily. Before that it normalises each recording: x = (w - mean) / s,
+s² = variance + 1e-5. No model of torchaudio's base size was trained so, and none at all expects it
+in front of its own normalisation: quiet recordings come out otherwise. So the graph undoes it. The
+1e-5 makes that possible: the variance of x is 1 - 1e-5 / s², so x tells how loud the recording was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from onnx_ir.tape import Tape
+
+from voxport.manifest import ModelInfo
+from voxport_export.errors import ExportError
+from voxport_export.layouts.layout import Adapted, Package, spell
+from voxport_export.layouts.rewire import Rewiring, constant, size
+
+_RATE = 16_000  # Hz: the loader resamples to it
+_EPS = 1e-5  # what it adds to the variance
+# The least that 1 - variance of x is taken for: what rounding leaves of it is below, and the
+# loudest recording, +1 and -1 in turns, has 1e-5.
+_LEAST = 1e-6
+_TOKENS = "tokens.txt"
+_BLANK, _SPACE = "<blk>", "▁"
+_RESERVED = ("SIL", "<eps>", "<blank>")
+
+
+def write(package: Package, folder: Path) -> list[Adapted]:
+    """Write the graphs and ``tokens.txt``."""
+    model = package.manifest.model
+    tokens = spell(model, _BLANK, _SPACE, _RESERVED)
+    if model.sample_rate != _RATE:
+        raise ExportError(f"{model.name}: sherpa-onnx gives 16000 Hz, not {model.sample_rate} Hz")
+    if marked := [token for token in tokens if token.startswith(_SPACE) and token != _SPACE]:
+        raise ExportError(f"{model.name}: sherpa-onnx takes {_SPACE} in {marked[0]!r} for a space")
+    lines = "".join(f"{token} {index}\n" for index, token in enumerate(tokens))
+    (folder / _TOKENS).write_text(lines, encoding="utf-8", newline="\n")
+    adapted = []
+    for artifact in package.artifacts:
+        path = folder / artifact.path
+        _rewire(package.folder / artifact.path, path, model)
+        adapted.append(Adapted(artifact, path, _feed, batches=False))
+    return adapted
+
+
+def usage(package: Package) -> str:
+    """How to transcribe with the Python binding; the others have the same two names."""
+    return f"""
+Everything that takes sherpa-onnx's Omnilingual CTC models opens this folder:
+
+```python
+import sherpa_onnx
+
+recognizer = sherpa_onnx.OfflineRecognizer.from_omnilingual_asr_ctc(
+    model="{package.artifacts[0].path}", tokens="{_TOKENS}"
+)
+stream = recognizer.create_stream()
+stream.accept_waveform(sample_rate, samples)  # float32, -1 to 1
+recognizer.decode_stream(stream)
+print(stream.result.text)
+```
+
+sherpa-onnx resamples recordings of other rates in its own way.
+"""
+
+
+def cards(package: Package, folder: Path) -> list[Path]:  # noqa: ARG001
+    """In front of all else."""
+    return [folder / "README.md"]
+
+
+def _rewire(source: Path, path: Path, model: ModelInfo) -> None:
+    graph = Rewiring(source)
+    x = graph.take("x", ("N", "samples"))
+    lengths = graph.tape.op("Expand", [size(graph.tape, x, 1), size(graph.tape, x, 0)])
+    graph.feed({"waveform": _as_recorded(graph.tape, x), "lengths": lengths})
+    graph.give("logits", graph.output("emission"), ("N", "frames", len(model.labels)))
+    graph.model.metadata_props.update(
+        {
+            "model_type": "omnilingual-asr",
+            "version": "1",
+            "sample_rate": str(model.sample_rate),
+            "vocab_size": str(len(model.labels)),
+            "comment": model.name,
+            "license": model.licence,
+        }
+    )
+    graph.save(path, f"{path.name}.data")
+
+
+def _as_recorded(tape: Tape, x: ir.Value) -> ir.Value:
+    """Undo the loader's normalisation of x [N, samples], but for the mean, which is gone."""
+    wide = tape.op("Cast", [x], {"to": ir.DataType.DOUBLE})
+    samples = tape.op("Max", [size(tape, x, 1), constant(tape, [1], np.int64)])
+    energy = tape.op("ReduceSumSquare", [wide, constant(tape, [1], np.int64)], {"keepdims": 1})
+    variance = tape.op("Div", [energy, tape.op("Cast", [samples], {"to": ir.DataType.DOUBLE})])
+    rest = tape.op("Sub", [constant(tape, 1.0, np.float64), variance])
+    rest = tape.op("Max", [rest, constant(tape, _LEAST, np.float64)])
+    scale = tape.op("Sqrt", [tape.op("Div", [constant(tape, _EPS, np.float64), rest])])
+    return tape.op("Cast", [tape.op("Mul", [wide, scale])], {"to": ir.DataType.FLOAT})
+
+
+def _feed(waveforms: Sequence[NDArray[np.float32]]) -> Mapping[str, NDArray[np.generic]]:
+    """What the loader makes of one recording."""
+    (waveform,) = waveforms
+    wide = waveform.astype(np.float64)
+    wide = wide - wide.sum() / max(1, len(wide))
+    x = wide / np.sqrt((wide**2).sum() / max(1, len(wide)) + _EPS)
+    return {"x": x.astype(np.float32)[None]}

@@ -1,0 +1,117 @@
+"""Triton Inference Server: a model repository, ``NAME/config.pbtxt`` and ``NAME/1/model.onnx``.
+
+The graph is the package's own, linked: Triton takes its names, its string output and any shapes.
+The dynamic batcher joins requests whose waveforms are of one length. So a client pads to one of a
+few lengths, with anything, and says in ``lengths`` what counts: the graph ignores the rest. Triton
+could join requests of all lengths by itself (``allow_ragged_batch``), but then hands them on end to
+end, in one dimension, to a graph that takes them apart; that graph would be another one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from voxport.manifest import FP32, ModelInfo, TensorSpec
+from voxport_export.layouts.layout import Adapted, Package
+from voxport_export.layouts.rewire import link
+
+_TYPES = {"float32": "TYPE_FP32", "int64": "TYPE_INT64", "string": "TYPE_STRING"}
+_MOST = 16  # recordings that run together; memory grows with it
+
+
+def write(package: Package, folder: Path) -> list[Adapted]:
+    """Write a model for each artifact; no graph is changed."""
+    for artifact in package.artifacts:
+        name = _name(package.manifest.model, artifact.precision)
+        version = folder / name / "1"
+        version.mkdir(parents=True)
+        link(package.folder / artifact.path, version / "model.onnx")
+        for entry in artifact.external_data:
+            link(package.folder / entry.path, version / entry.path)
+        config = _config(name, artifact.inputs, artifact.outputs)
+        (folder / name / "config.pbtxt").write_text(config, encoding="utf-8", newline="\n")
+    return []
+
+
+def usage(package: Package) -> str:
+    """How to serve and how to ask."""
+    model = package.manifest.model
+    name = _name(model, package.artifacts[0].precision)
+    wanted = "transcript" if model.transcribes else "features_1"
+    return f"""
+Serve the folder above this one: `tritonserver --model-repository=..`
+
+```python
+import numpy as np
+import tritonclient.grpc as triton
+
+second = {model.sample_rate}  # samples
+waveform = np.pad(samples, (0, -len(samples) % second))[None].astype(np.float32)
+lengths = np.array([[len(samples)]], np.int64)
+inputs = [
+    triton.InferInput("waveform", waveform.shape, "FP32").set_data_from_numpy(waveform),
+    triton.InferInput("lengths", lengths.shape, "INT64").set_data_from_numpy(lengths),
+]
+answer = triton.InferenceServerClient("localhost:8001").infer(
+    "{name}", inputs, outputs=[triton.InferRequestedOutput("{wanted}")]
+)
+print(answer.as_numpy("{wanted}"))
+```
+
+Triton batches requests of different clients together if their waveforms have the same shape: pad
+them to one of a few lengths, such as whole seconds, with anything. What lies past `lengths` is
+ignored, so the padding changes no answer. Several recordings in one request are `waveform`
+[batch, samples] and `lengths` [batch, 1].
+"""
+
+
+def cards(package: Package, folder: Path) -> list[Path]:
+    """Beside each model, to go with it into another repository."""
+    names = (_name(package.manifest.model, one.precision) for one in package.artifacts)
+    return [folder / name / "README.md" for name in names]
+
+
+def _name(model: ModelInfo, precision: str) -> str:
+    """What clients ask for: letters, digits and -_. only, as it is part of addresses."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", model.name)
+    return name if precision == FP32 else f"{name}-{precision}"
+
+
+def _config(name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> str:
+    """Write the configuration, a message of Triton's ``ModelConfig`` as text."""
+    return f"""name: "{name}"
+backend: "onnxruntime"
+max_batch_size: {_MOST}
+{_tensors("input", inputs)}
+{_tensors("output", outputs)}
+# Requests whose waveforms are of one length run together, if they come within 2 ms.
+dynamic_batching {{ max_queue_delay_microseconds: 2000 }}
+# A plan of memory for every new length would be kept for ever.
+parameters {{ key: "enable_mem_pattern" value: {{ string_value: "0" }} }}
+# On a GPU: no search for every new length, no memory beyond need, float32 in full.
+optimization {{
+  execution_accelerators {{
+    gpu_execution_accelerator {{
+      name: "cuda"
+      parameters {{ key: "cudnn_conv_algo_search" value: "HEURISTIC" }}
+      parameters {{ key: "arena_extend_strategy" value: "kSameAsRequested" }}
+      parameters {{ key: "use_tf32" value: "0" }}
+    }}
+  }}
+}}
+"""
+
+
+def _tensors(kind: str, specs: Sequence[TensorSpec]) -> str:
+    return "\n".join(
+        f'{kind} {{ name: "{spec.name}" data_type: {_TYPES[spec.type]} {_shape(spec)} }}'
+        for spec in specs
+    )
+
+
+def _shape(spec: TensorSpec) -> str:
+    """The dimensions behind the batch; a request has one at least, the graph may have none."""
+    sizes = [size if isinstance(size, int) else -1 for size in spec.shape[1:]]
+    return f"dims: {sizes}" if sizes else "dims: [1] reshape { shape: [] }"
