@@ -10,6 +10,7 @@ import onnx_ir as ir
 import pytest
 import soundfile
 import torch
+from onnx_ir.tape import Tape
 from typer.testing import CliRunner
 
 import voxport
@@ -181,18 +182,26 @@ def test_the_licence_goes_along(folders, name):
     assert [entry["path"] for entry in record["files"]] == files(folders[name])[:-1]
 
 
-@pytest.fixture(scope="module")
-def with_data(tmp_path_factory):
-    """The shipped package with its weights beside the graph, as those of large models are."""
-    folder = shutil.copytree(COMMANDS, tmp_path_factory.mktemp("package") / "large")
-    path, beside = folder / "model.onnx", folder / "model.onnx.data"
-    ir.save(ir.load(COMMANDS / "model.onnx"), path, external_data=beside.name)
+def save(model, folder, external_data=None):
+    """A copy of the shipped package with another graph."""
+    shutil.copytree(COMMANDS, folder)
+    path = folder / "model.onnx"
+    path.unlink()
+    ir.save(model, path, external_data=external_data)
+    beside = (file_entry(folder / external_data),) if external_data else ()
     manifest = read_manifest(folder)
-    changed = {**vars(file_entry(path)), "external_data": (file_entry(beside),)}
+    changed = {**vars(file_entry(path)), "external_data": beside}
     artifacts = (replace(manifest.artifacts[0], **changed),)
     text = replace(manifest, artifacts=artifacts).to_json()
     (folder / FILE_NAME).write_text(text, encoding="utf-8", newline="\n")
     return folder
+
+
+@pytest.fixture(scope="module")
+def with_data(tmp_path_factory):
+    """The shipped package with its weights beside the graph, as those of large models are."""
+    folder = tmp_path_factory.mktemp("package") / "large"
+    return save(ir.load(COMMANDS / "model.onnx"), folder, "model.onnx.data")
 
 
 DATA = {
@@ -276,6 +285,21 @@ def test_a_graph_that_answers_otherwise_writes_nothing(tmp_path, monkeypatch):
     with pytest.raises(ParityError, match=r"model\.onnx: .* logits differ by"):
         export_layout(str(COMMANDS), tmp_path / "out", "sherpa-onnx", Options())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_hears_an_offset_is_refused(tmp_path):
+    """sherpa-onnx takes it off."""
+    model = ir.load(COMMANDS / "model.onnx")
+    waveform, emission = model.graph.inputs[0], model.graph.outputs[0]
+    tape = Tape()
+    louder = tape.op("Add", [emission, tape.op("ReduceMean", [waveform], {"keepdims": 0})])
+    model.graph.extend(tape.nodes)
+    emission.name, louder.name = "silent", "emission"
+    louder.type, louder.shape = emission.type, emission.shape
+    model.graph.outputs[0] = louder
+    package = save(model, tmp_path / "package")
+    with pytest.raises(ParityError, match="with an offset: logits differ by 2"):
+        export_layout(str(package), tmp_path / "out", "sherpa-onnx", Options())
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,9 @@ def compare(adapted: Adapted, package: Package) -> Agreement:
 def _tolerance(artifact: Artifact, package: Package, clips: Sequence[_Clip]) -> float:
     """Rounding; with fewer bits, where rounding may tip a value over, what they cost anyway."""
     gate = package.manifest.gate_of(artifact)
-    largest = max(float(np.abs(clip.emission).max(initial=1.0)) for clip in clips)
-    return TOLERANCE * largest if gate is None else gate.difference_limit
+    if gate is not None:
+        return gate.difference_limit
+    return TOLERANCE * min(float(np.abs(clip.emission).max(initial=1.0)) for clip in clips)
 
 
 def _difference(clip: _Clip, logits: NDArray[np.float32], blank: int) -> float:

@@ -3,9 +3,11 @@
 The loader (``OfflineRecognizer.from_omnilingual_asr_ctc`` in Python, and the same in C, C++, Java,
 Kotlin, Swift, Go, C#, Dart and Rust) gives one recording at a time, at 16 kHz, to the input ``x``
 and decodes the first output greedily. Before that it normalises each recording: x = (w - mean) / s,
-s² = variance + 1e-5. No model of torchaudio's base size was trained so, and none at all expects it
-in front of its own normalisation: quiet recordings come out otherwise. So the graph undoes it. The
-1e-5 makes that possible: the variance of x is 1 - 1e-5 / s², so x tells how loud the recording was.
+s² = variance + 1e-5. Some models want none of that, others do it themselves in the graph, and
+either hears something else in a quiet recording that comes so. So the graph undoes it. The 1e-5
+makes that possible: the variance of x is 1 - 1e-5 / s², so that x tells how loud the recording was.
+The mean is lost; a model that hears it is found, and refused, when the graph is compared with the
+package's.
 """
 
 from __future__ import annotations
