@@ -17,6 +17,7 @@ from torch import Tensor
 from voxport.manifest import TensorSpec
 from voxport_export import specs
 from voxport_export.graph import FeatureGraph, Graph
+from voxport_export.joins import split_joins
 from voxport_export.onnx_transcript import TRANSCRIPT, append_transcript
 from voxport_export.precisions.operators import TRANSLATION
 from voxport_export.quiet import quiet_onnx_exporter
@@ -62,6 +63,7 @@ def export_onnx(
     _strip_notes(model)
     _name_dimensions(model, outputs)
     close_scans(model)
+    split_joins(model)
     if not isinstance(graph, FeatureGraph):
         append_transcript(model, pieces)
     values = (value.const_value for value in model.graph.initializers.values())
