@@ -1,8 +1,11 @@
 """Builds runtime/web where Node and its packages are, and says what to install elsewhere."""
 
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +16,10 @@ FOLDER = ROOT / "runtime" / "web"
 _LEAST_NODE = (20, 19)
 
 
-def npm(*args: str, timeout: float = 300) -> str:
+def npm(*args: str, environment: Mapping[str, str] | None = None) -> str:
     """What npm prints for `npm ARGS` in runtime/web; fails where it does."""
     done = subprocess.run(
-        ["npm", *args], cwd=FOLDER, capture_output=True, text=True, timeout=timeout
+        ["npm", *args], cwd=FOLDER, capture_output=True, text=True, timeout=600, env=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -27,6 +30,14 @@ def build() -> None:
     if reason := _missing():
         pytest.skip(f"runtime/web is not built here: {reason}")
     npm("run", "build")
+
+
+def no_chromium() -> str | None:
+    """What to install for the page, if anything."""
+    places = [os.environ.get("CHROMIUM", ""), "/usr/bin/chromium", "/usr/bin/chromium-browser"]
+    if any(place and Path(place).exists() for place in places):
+        return None
+    return "apt-get install chromium, or name one in CHROMIUM"
 
 
 def _missing() -> str | None:

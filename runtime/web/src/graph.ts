@@ -43,6 +43,8 @@ const DECODED = [
   "transcript",
 ] as const;
 
+const ERROR = 3; // of onnxruntime's severities
+
 type Output = (typeof EMISSION)[number] | (typeof DECODED)[number];
 type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -62,7 +64,11 @@ export class Graph {
     weights: readonly Weights[],
     options: InferenceSession.SessionOptions,
   ): Promise<Graph> {
-    const all = weights.length > 0 ? { ...options, externalData: weights } : options;
+    const all: InferenceSession.SessionOptions = {
+      logSeverityLevel: ERROR, // errors come as exceptions, and are said once
+      ...options,
+      ...(weights.length > 0 && { externalData: [...weights] }),
+    };
     try {
       // Two calls, as the overloads for a path and for bytes are two.
       const session = await (typeof model === "string"

@@ -1,0 +1,73 @@
+/** What the heat map shows of an emission: probabilities, and the labels that get a row. */
+
+import type { Emission, Model } from "../../src/index.js";
+
+const MOST_LABELS = 40; // rows that can be read; the likeliest where a model has more
+const LONGEST_LABEL = 8; // characters
+
+export interface Posteriors {
+  readonly values: Float32Array; // (frames, rows), 0 to 1, row by row
+  readonly frames: number;
+  readonly rows: readonly Row[];
+}
+
+export interface Row {
+  readonly label: number; // index into the model's labels
+  readonly name: string;
+}
+
+export function posteriorsOf(emission: Emission, model: Model): Posteriors {
+  const all = softmax(emission);
+  const rows = shown(all, emission, model).map((label) => ({ label, name: named(model, label) }));
+  const values = new Float32Array(emission.frames * rows.length);
+  for (let frame = 0; frame < emission.frames; frame++) {
+    rows.forEach(({ label }, row) => {
+      values[frame * rows.length + row] = all[frame * emission.labels + label] ?? 0;
+    });
+  }
+  return { values, frames: emission.frames, rows };
+}
+
+/** The likeliest rows of a frame with their probabilities, the likeliest first. */
+export function likeliest({ values, rows }: Posteriors, frame: number): [Row, number][] {
+  return rows
+    .map((row, i): [Row, number] => [row, values[frame * rows.length + i] ?? 0])
+    .sort(([, a], [, b]) => b - a);
+}
+
+/** Of log-probabilities, those probabilities. */
+function softmax({ values, frames, labels }: Emission): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let frame = 0; frame < frames; frame++) {
+    const scores = values.subarray(frame * labels, (frame + 1) * labels);
+    const most = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+    const weights = scores.map((score) => Math.exp(score - most));
+    const total = weights.reduce((a, b) => a + b, 0);
+    result.set(
+      weights.map((weight) => weight / total),
+      frame * labels,
+    );
+  }
+  return result;
+}
+
+/** All labels in their order, or those that were likeliest somewhere. */
+function shown(values: Float32Array, { labels }: Emission, model: Model): number[] {
+  const peaks = Array.from({ length: labels }, () => 0);
+  values.forEach((value, i) => (peaks[i % labels] = Math.max(peaks[i % labels] ?? 0, value)));
+  peaks[model.blank] = Infinity;
+  return peaks
+    .map((peak, label) => ({ peak, label }))
+    .sort((a, b) => b.peak - a.peak)
+    .slice(0, MOST_LABELS)
+    .map(({ label }) => label)
+    .sort((a, b) => a - b);
+}
+
+function named(model: Model, label: number): string {
+  const text = model.labels[label] ?? "";
+  if (label === model.blank) return "blank";
+  if (text === model.wordDelimiter) return "space";
+  if (text === "") return `#${label}`;
+  return text.length <= LONGEST_LABEL ? text : `${text.slice(0, LONGEST_LABEL - 1)}…`;
+}

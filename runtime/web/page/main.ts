@@ -1,0 +1,169 @@
+/**
+ * The page: what a visitor does becomes a request to the engine, and its answers what is seen.
+ *
+ * One recording and one package at a time; of several requests the last one's answer is shown.
+ */
+
+import type { Audio } from "../src/audio.js";
+import { readAudio } from "../src/browser/audio.js";
+import { AudioError, VoxportError, messageOf } from "../src/errors.js";
+import type { GoldenClip } from "../src/manifest.js";
+import { Engine } from "./engine.js";
+import { type Incoming, dropped, sorted } from "./incoming.js";
+import { Microphone } from "./microphone.js";
+import { workOffline } from "./offline.js";
+import { Player } from "./player.js";
+import type { Opened, RuntimeName, Source } from "./protocol.js";
+import { example, examples } from "./shipped.js";
+import { View } from "./view.js";
+
+const PACKAGE = new URL(__PACKAGE__, document.baseURI).href;
+const MOST_SECONDS = 120; // memory grows with the square of a recording's length
+
+const engine = new Engine();
+const view = new View();
+const player = new Player((seconds) => view.play(seconds));
+
+let source: Source = { kind: "shipped", address: PACKAGE };
+let runtime: RuntimeName = "wasm";
+let ready: Promise<Opened> = opened(source, runtime);
+let shown: { audio: Audio; name: string } | undefined;
+let turn = 0; // of requests: an answer that a later one has overtaken is not shown
+let microphone: Microphone | undefined;
+
+async function opened(from: Source, on: RuntimeName): Promise<Opened> {
+  const answer = await engine.ask("open", { source: from, runtime: on });
+  view.showModel(answer);
+  return answer;
+}
+
+/** Runs what a visitor asked for, and shows why where it cannot be done. */
+async function attempt(work: (isLast: () => boolean) => Promise<void>): Promise<void> {
+  const mine = ++turn;
+  const isLast = (): boolean => mine === turn;
+  view.begin();
+  try {
+    await work(isLast);
+  } catch (error) {
+    if (!(error instanceof VoxportError)) console.error(error);
+    if (isLast()) view.problem(messageOf(error));
+  } finally {
+    if (isLast()) view.end();
+  }
+}
+
+async function recognize(audio: Audio, name: string, isLast: () => boolean): Promise<void> {
+  const seconds = audio.waveform.length / audio.sampleRate;
+  if (seconds > MOST_SECONDS) {
+    throw new AudioError(
+      `${seconds.toFixed(0)} s long, the page takes up to ${MOST_SECONDS} s; ` +
+        "`voxport transcribe` takes any length",
+      name,
+    );
+  }
+  const { model } = await ready;
+  const heard = await engine.ask("recognize", { audio });
+  if (!isLast()) return;
+  player.stop();
+  shown = { audio, name };
+  view.showAnswer({ audio, name, model, ...heard });
+}
+
+function take(incoming: Incoming): Promise<void> {
+  return incoming.kind === "package" ? usePackage(incoming) : transcribe(incoming.file);
+}
+
+function transcribe(file: Blob, name = file instanceof File ? file.name : "microphone"): Promise<void> {
+  return attempt(async (isLast) => {
+    const { model } = await ready;
+    await recognize(await readAudio(file, name, model.sampleRate), name, isLast);
+  });
+}
+
+function tryExample(clip: GoldenClip): Promise<void> {
+  return attempt(async (isLast) => {
+    await recognize(await example(PACKAGE, clip), clip.path, isLast);
+  });
+}
+
+/** Another package or runtime, and the recording that is shown through it. */
+function reopen(next: Source, on: RuntimeName): Promise<void> {
+  return attempt(async (isLast) => {
+    const answer = await opened(next, on);
+    ready = Promise.resolve(answer);
+    [source, runtime] = [next, answer.runtime];
+    if (answer.refusal) view.problem(`WebGPU cannot be used here, WASM is: ${answer.refusal}`);
+    if (shown?.audio.sampleRate === answer.model.sampleRate) {
+      await recognize(shown.audio, shown.name, isLast);
+    }
+  });
+}
+
+async function usePackage({ name, files }: Extract<Incoming, { kind: "package" }>): Promise<void> {
+  await reopen({ kind: "files", name, files }, runtime);
+}
+
+async function switchRuntime(on: RuntimeName): Promise<void> {
+  await reopen(source, on);
+  view.showRuntime(runtime); // as before, where the other cannot run here
+}
+
+async function speak(): Promise<void> {
+  if (microphone !== undefined) {
+    const stopping = microphone;
+    microphone = undefined;
+    view.showRecording(null);
+    return transcribe(await stopping.stop());
+  }
+  player.stop();
+  try {
+    const started = await Microphone.start();
+    microphone = started;
+    const end = performance.now() + MOST_SECONDS * 1000;
+    view.showRecording(() => {
+      if (performance.now() > end && microphone === started) void speak();
+      return started.level();
+    });
+  } catch (error) {
+    view.problem(messageOf(error));
+  }
+}
+
+function play(from: number): void {
+  if (shown !== undefined) player.play(shown.audio, from);
+}
+
+view.on({
+  speak: () => void speak(),
+  file: (files) => void attemptIncoming(() => sorted(files)),
+  drop: (transfer) => void attemptIncoming(() => dropped(transfer)),
+  play: () => (player.isPlaying ? player.stop() : play(0)),
+  seek: play,
+  runtime: (name) => void switchRuntime(name),
+});
+
+/** What was given may itself be the problem. */
+async function attemptIncoming(read: () => Incoming | Promise<Incoming>): Promise<void> {
+  try {
+    await take(await read());
+  } catch (error) {
+    view.problem(messageOf(error));
+  }
+}
+
+async function webGpu(): Promise<boolean> {
+  const adapter = await Promise.resolve(navigator.gpu?.requestAdapter()).catch(() => null);
+  return adapter !== null && adapter !== undefined;
+}
+
+async function start(): Promise<void> {
+  ready.catch(() => undefined); // told with the first recording
+  void webGpu().then((isThere) => view.offerWebGpu(isThere));
+  const clips = await examples(PACKAGE).catch(() => []);
+  view.offerExamples(clips, (clip) => void tryExample(clip));
+  const [first] = clips;
+  if (turn === 0) await (first ? tryExample(first) : attempt(async () => void (await ready)));
+  if (await workOffline()) view.showOffline();
+}
+
+void start();

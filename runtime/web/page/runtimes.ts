@@ -1,0 +1,60 @@
+/**
+ * The two builds of ONNX Runtime: WASM, which everybody gets, and WebGPU, which is fetched on request.
+ *
+ * Their binaries come compressed (`download.ts`) and so are handed over as bytes.
+ */
+
+import type { InferenceSession } from "onnxruntime-common";
+import type { Env } from "onnxruntime-web";
+import wasmModule from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import wasmBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import gpuModule from "onnxruntime-web/ort-wasm-simd-threaded.jsep.mjs?url";
+import gpuBinary from "onnxruntime-web/ort-wasm-simd-threaded.jsep.wasm?url";
+
+import type { OnnxRuntime } from "../src/graph.js";
+import { download } from "./download.js";
+import type { RuntimeName } from "./protocol.js";
+
+const MOST_THREADS = 4; // more do not make a recording of some seconds faster
+
+export interface Runtime {
+  readonly ort: OnnxRuntime;
+  readonly session: InferenceSession.SessionOptions;
+  readonly threads: number;
+}
+
+const loaded = new Map<RuntimeName, Promise<Runtime>>();
+
+export function onnxRuntime(name: RuntimeName): Promise<Runtime> {
+  const found = loaded.get(name) ?? (name === "webgpu" ? webgpu() : wasm());
+  loaded.set(name, found);
+  found.catch(() => loaded.delete(name)); // a download may be tried again
+  return found;
+}
+
+async function wasm(): Promise<Runtime> {
+  const [ort, binary] = await Promise.all([import("onnxruntime-web/wasm"), download(wasmBinary)]);
+  const threads = configured(ort.env, wasmModule, binary);
+  return { ort, session: { executionProviders: ["wasm"] }, threads };
+}
+
+/**
+ * Of the builds with WebGPU, the one whose CPU kernels know all types of a graph; that of
+ * "onnxruntime-web/webgpu" lacks float64.
+ */
+async function webgpu(): Promise<Runtime> {
+  const [ort, binary] = await Promise.all([import("onnxruntime-web"), download(gpuBinary)]);
+  const threads = configured(ort.env, gpuModule, binary);
+  // What WebGPU has no kernels for, the transcript's strings among it, runs in WASM.
+  return { ort, session: { executionProviders: ["webgpu", "wasm"] }, threads };
+}
+
+/** Gives the threads: they need memory that is shared, and a page that is isolated for it. */
+function configured(env: Env, module: string, binary: Uint8Array): number {
+  const threads = crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
+  env.logLevel = "error";
+  env.wasm.wasmBinary = binary;
+  env.wasm.wasmPaths = { mjs: new URL(module, import.meta.url).href };
+  env.wasm.numThreads = threads;
+  return threads;
+}

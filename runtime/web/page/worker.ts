@@ -1,0 +1,90 @@
+/**
+ * The worker that holds the model, so that the page stays awake while it runs.
+ *
+ * Answers one request after the other. Knows no document.
+ */
+
+import { ChosenFiles } from "../src/browser/files.js";
+import { PackageError, VoxportError, messageOf } from "../src/errors.js";
+import { disagreement } from "../src/golden.js";
+import type { PackageFiles } from "../src/package.js";
+import { Recognizer } from "../src/recognizer.js";
+import type { Heard, Opened, Reply, Request, Requests, RuntimeName, Source, Verb } from "./protocol.js";
+import { onnxRuntime } from "./runtimes.js";
+import { examplesOf, shippedPackage } from "./shipped.js";
+
+let current: Recognizer | undefined;
+let last: Promise<void> = Promise.resolve();
+
+const handlers: { [V in Verb]: (body: Requests[V]["takes"]) => Promise<Requests[V]["gives"]> } = {
+  open: ({ source, runtime }) => open(source, runtime),
+  recognize: async ({ audio }): Promise<Heard> => {
+    if (current === undefined) throw new VoxportError("no model is loaded");
+    const start = performance.now();
+    const heard = await current.recognize(audio);
+    return { ...heard, seconds: (performance.now() - start) / 1000 };
+  },
+};
+
+/** What was open stays open where the new one cannot be. */
+async function open(source: Source, wanted: RuntimeName): Promise<Opened> {
+  const start = performance.now();
+  const files: PackageFiles =
+    source.kind === "files"
+      ? new ChosenFiles(source.name, source.files)
+      : shippedPackage(source.address);
+  // Bytes multiply fastest in WASM; WebGPU has kernels for floats only.
+  const prefer = source.kind === "shipped" || wanted === "wasm" ? "int8" : "fp32";
+  const gpu = wanted === "webgpu" ? await openOnGpu(files, prefer) : null;
+  const opened = gpu instanceof Recognizer ? gpu : await openOn("wasm", files, prefer);
+  await current?.release();
+  current = opened;
+  return {
+    model: opened.model,
+    artifact: opened.artifact,
+    runtime: opened === gpu ? "webgpu" : "wasm",
+    threads: (await onnxRuntime("wasm")).threads,
+    seconds: (performance.now() - start) / 1000,
+    ...(typeof gpu === "string" && { refusal: gpu }),
+  };
+}
+
+async function openOn(
+  runtime: RuntimeName,
+  files: PackageFiles,
+  prefer: string,
+): Promise<Recognizer> {
+  const { ort, session } = await onnxRuntime(runtime);
+  return Recognizer.open(ort, files, { prefer, session });
+}
+
+/** A recognizer that has given a right answer, or why there is none: GPUs and drivers differ. */
+async function openOnGpu(files: PackageFiles, prefer: string): Promise<Recognizer | string> {
+  try {
+    const opened = await openOn("webgpu", files, prefer);
+    const clip = examplesOf(opened.manifest).at(-1);
+    const bytes = clip && (await files.open(clip));
+    if (clip === undefined || !(bytes instanceof Uint8Array)) return opened; // nothing to ask
+    const problem = await disagreement(opened, clip, bytes);
+    if (problem === null) return opened;
+    await opened.release();
+    return problem;
+  } catch (error) {
+    if (error instanceof PackageError) throw error; // WASM could not open it either
+    return messageOf(error);
+  }
+}
+
+async function answer<V extends Verb>({ id, verb, body }: Request<V>): Promise<void> {
+  let reply: Reply;
+  try {
+    reply = { id, value: await handlers[verb](body) };
+  } catch (error) {
+    reply = { id, error: messageOf(error), expected: error instanceof VoxportError };
+  }
+  postMessage(reply);
+}
+
+addEventListener("message", ({ data }: MessageEvent<Request>) => {
+  last = last.then(() => answer(data));
+});

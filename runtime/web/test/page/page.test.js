@@ -1,0 +1,237 @@
+/**
+ * The built page in headless Chromium, as a visitor has it.
+ *
+ * $VOXPORT_SCREENSHOTS names a folder for pictures of it.
+ */
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+
+import { launch, open, serve, skip } from "../chromium.js";
+import { PACKAGE, ROOT, SAMPLES, WEB, flipped, spoiled, temporaryFolder } from "../support.js";
+
+const MOST_BYTES = 15e6; // of the whole page with its WASM and its model
+const DATA = process.env.VOXPORT_DATA ?? join(ROOT, "../shared/data");
+const PICTURES = process.env.VOXPORT_SCREENSHOTS;
+const noGpu = !process.env.VOXPORT_WEBGPU && "takes minutes without a GPU: set VOXPORT_WEBGPU=1";
+const MICROPHONE = join(PACKAGE, "golden-6.wav"); // what the fake one hears, again and again
+
+let server, browser, page, problems, context;
+before(async () => {
+  if (skip) return;
+  server = await serve(join(WEB, "dist/page"));
+  browser = await launch(
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    `--use-file-for-fake-audio-capture=${MICROPHONE}`,
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+  );
+  const viewport = { width: 1280, height: 900 };
+  ({ page, problems, context } = await open(browser, server.url, { viewport }));
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+afterEach(() => assert.deepEqual(problems?.splice(0) ?? [], []));
+
+function manifest() {
+  return JSON.parse(readFileSync(join(PACKAGE, "manifest.json"), "utf-8"));
+}
+
+/** The transcript, once the page is done with what it was asked for. */
+async function transcript() {
+  await page.waitForSelector('.answer[aria-busy="false"]', { timeout: 60_000 });
+  return (await page.textContent("#transcript")).trim();
+}
+
+async function transcriptOf(file) {
+  await transcript();
+  await page.setInputFiles("#file", file);
+  return transcript();
+}
+
+async function problem() {
+  await page.waitForSelector("#problem:not([hidden])", { timeout: 60_000 });
+  return page.textContent("#problem");
+}
+
+async function picture(name, options = { fullPage: true }) {
+  if (!PICTURES) return;
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`), ...options });
+}
+
+test("the first transcript of a cold load, and all that it downloads", { skip }, async (t) => {
+  const example = await transcript();
+  const promised = manifest().golden.map((clip) => clip.transcript.trim());
+  assert.ok(promised.includes(example), example);
+  const [mark] = await page.evaluate(() =>
+    performance.getEntriesByName("transcript").map((entry) => entry.startTime),
+  );
+  await page.waitForSelector("#offline:not([hidden])");
+  const bytes = [...server.sent.values()].reduce((sum, size) => sum + size, 0);
+  t.diagnostic(`first transcript ${(mark / 1000).toFixed(2)} s after the address was opened`);
+  t.diagnostic(`${(bytes / 1e6).toFixed(2)} MB downloaded, with what is kept for offline use`);
+  for (const [path, size] of server.sent) t.diagnostic(`${size} ${path}`);
+  assert.ok(bytes < MOST_BYTES, `${bytes} bytes`);
+  await picture("page");
+});
+
+test("recordings of several formats, rates and channel counts", { skip }, async () => {
+  for (const name of ["one-two-three.flac", "seven.wav", "computer.flac", "go-up.ogg"]) {
+    const expected = name.replace(/\..*/, "").replaceAll("-", " ").toUpperCase();
+    assert.equal(await transcriptOf(join(SAMPLES, name)), expected);
+  }
+  assert.equal(await transcriptOf(join(SAMPLES, "noise.flac")), "No words");
+});
+
+test("tokens, words, labels and times are shown along the recording", { skip }, async () => {
+  await transcriptOf(join(SAMPLES, "left-right.flac"));
+  const texts = (selector) => page.$$eval(selector, (all) => all.map((one) => one.textContent));
+  assert.deepEqual(await texts("[data-part=words] li"), ["LEFT", "RIGHT"]);
+  assert.deepEqual((await texts("[data-part=tokens] li")).join(""), "LEFT␣RIGHT");
+  assert.equal((await texts("[data-part=labels] li")).length, manifest().model.labels.length);
+  assert.equal((await texts("#rows tr")).length, 2);
+  const [width, shown] = await page.$eval("[data-part=heat]", (heat) => [heat.width, heat.clientWidth]);
+  assert.equal(width, 84); // frames
+  assert.ok(shown > 300);
+  await page.hover("[data-part=plot]", { position: { x: 20, y: 200 } });
+  assert.match(await page.textContent("[data-part=reading]"), /^0\.\d\d s · blank \d+ %/);
+});
+
+test("real speech", { skip: skip || (!existsSync(DATA) && "no real speech here: set VOXPORT_DATA") }, async (t) => {
+  const wanted = ["yes", "stop", "seven", "left"];
+  const heard = [];
+  for (const word of wanted) {
+    const [file] = readdirSync(join(DATA, "commands", word)).sort();
+    heard.push(await transcriptOf(join(DATA, "commands", word, file)));
+  }
+  t.diagnostic(`${wanted.join(", ")}: ${heard.join(", ")}`);
+  const right = heard.filter((text, i) => text === wanted[i].toUpperCase());
+  assert.ok(right.length >= 3, heard.join(", ")); // some recordings are bad
+});
+
+test("bad recordings get a message, and the next good one is heard", { skip }, async () => {
+  const folder = temporaryFolder();
+  const cut = (name) => readFileSync(join(SAMPLES, name)).subarray(0, 9000);
+  const bad = {
+    "cut.wav": [cut("seven.wav"), "cut.wav: truncated: the file ends before its audio does"],
+    "cut.flac": [cut("yes.flac"), "cut.flac: "],
+    "cut.ogg": [cut("go-up.ogg"), "cut.ogg: truncated or damaged: the file ends before its stream"],
+    "text.wav": [Buffer.from("not audio\n".repeat(99)), "text.wav: not audio that this browser"],
+    "text.txt": [Buffer.from("not audio\n"), "text.txt: not audio that this browser decodes"],
+    "empty.wav": [Buffer.alloc(0), "empty.wav: the file is empty (0 bytes)"],
+  };
+  await transcript();
+  for (const [name, [content, expected]] of Object.entries(bad)) {
+    writeFileSync(join(folder, name), content);
+    await page.setInputFiles("#file", join(folder, name));
+    const told = await problem();
+    assert.ok(told.startsWith(expected), told);
+    if (name === "cut.wav") await picture("problem");
+    assert.equal(await transcriptOf(join(SAMPLES, "yes.flac")), "YES");
+    assert.ok(await page.isHidden("#problem"));
+  }
+});
+
+test("another package from its folder, and bad ones", { skip }, async () => {
+  const file = manifest().artifacts.find((item) => item.precision === "int8")?.path ?? "model.onnx";
+  const later = (text) => text.toString().replace(/"version": \d+/, '"version": 99');
+  await transcript();
+  for (const [path, change, expected] of [
+    [file, flipped, /package\/model.*: .*expected sha256 .*, found /],
+    ["manifest.json", later, /package\/manifest\.json: format version 99 was written by a later voxport/],
+    ["manifest.json", () => null, /package: not a voxport package/],
+    ["manifest.json", () => "not a manifest", /package\/manifest\.json: not JSON/],
+  ]) {
+    await page.setInputFiles("#folder", await spoiled(path, change));
+    assert.match(await problem(), expected);
+    assert.equal(await transcriptOf(join(SAMPLES, "yes.flac")), "YES"); // with what was open
+  }
+  await page.setInputFiles("#folder", PACKAGE);
+  await transcript();
+  assert.ok(await page.isHidden("#problem"));
+  assert.equal(await transcriptOf(join(SAMPLES, "stop.flac")), "STOP");
+});
+
+test("a recording that is dropped", { skip }, async () => {
+  await transcript();
+  const content = readFileSync(join(SAMPLES, "stop.flac")).toString("base64");
+  const transfer = await page.evaluateHandle((base64) => {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], "stop.flac"));
+    return data;
+  }, content);
+  await page.dispatchEvent("body", "dragover", { dataTransfer: transfer });
+  assert.ok(await page.isVisible("#drop"));
+  await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+  await page.waitForFunction(() => document.querySelector("#recording").textContent === "stop.flac");
+  assert.equal(await transcript(), "STOP");
+});
+
+test("the microphone", { skip }, async () => {
+  await context.grantPermissions(["microphone"]);
+  await transcript();
+  await page.click("#speak");
+  await page.waitForSelector("#level:not([hidden])");
+  await page.waitForTimeout(3500);
+  await page.click("#speak");
+  await page.waitForFunction(() => document.querySelector("#recording").textContent === "microphone");
+  assert.match(await transcript(), /ONE|TWO|THREE/);
+});
+
+test("WebGPU, or WASM where its answer is not the package's", { skip: skip || noGpu }, async (t) => {
+  await transcript();
+  await page.locator("[value=webgpu]").check({ force: true });
+  await page.waitForSelector('.answer[aria-busy="false"]', { timeout: 550_000 });
+  const runtime = await page.locator("[name=runtime]:checked").inputValue();
+  const told = await page.textContent("#problem");
+  t.diagnostic(`${runtime}, model ready in ${await page.textContent("#ready")}: ${told}`);
+  assert.equal(told.startsWith("WebGPU cannot be used here, WASM is: "), runtime === "wasm");
+  await page.setInputFiles("#file", join(SAMPLES, "yes.flac"));
+  await page.waitForSelector('.answer[aria-busy="false"]', { timeout: 550_000 });
+  assert.equal((await page.textContent("#transcript")).trim(), "YES");
+  problems.length = 0; // what its shaders' compiler says
+});
+
+test("works offline once loaded", { skip }, async () => {
+  await page.waitForSelector("#offline:not([hidden])", { timeout: 60_000 });
+  await context.setOffline(true);
+  await page.reload();
+  const example = await transcript();
+  assert.ok(manifest().golden.some((clip) => clip.transcript.trim() === example));
+  assert.equal(await transcriptOf(join(SAMPLES, "yes.flac")), "YES");
+  assert.ok(await page.evaluate(() => crossOriginIsolated)); // and so may use threads
+});
+
+test("a narrow screen, light and dark", { skip }, async () => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await transcriptOf(join(SAMPLES, "no-down-off-on.flac"));
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(overflow <= 0, `${overflow} pixels too wide`);
+  await picture("narrow");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await picture("narrow-dark");
+});
+
+test("every control has a name, and the keyboard reaches it", { skip }, async () => {
+  await transcript();
+  const reached = new Set();
+  for (let i = 0; i < 14; i++) {
+    await page.keyboard.press("Tab");
+    reached.add(
+      await page.evaluate(() => {
+        const { activeElement: at } = document;
+        return at.getAttribute("aria-label") || at.labels?.[0]?.textContent.trim() || at.textContent.trim();
+      }),
+    );
+  }
+  for (const name of ["Speak", "Open a recording", "Play", "The recording along time", "WASM", "choose the folder"]) {
+    assert.ok(reached.has(name), `${name} is not among ${[...reached].join(", ")}`);
+  }
+});
