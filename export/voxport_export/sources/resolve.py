@@ -55,7 +55,10 @@ def _from_folder(path: Path) -> Source:
     if huggingface.is_huggingface_folder(config):
         return huggingface.load_huggingface(str(path))
     if (path / FILE_NAME).is_file():
-        raise SourceError(f"{path}: this is an exported package already, not a model to export")
+        raise SourceError(
+            f"{path}: this is an exported package already, not a model to export; it can be made "
+            "the folder of another runtime with --layout"
+        )
     if not config:
         raise SourceError(
             f"{path}: no config.json; expected it with weights.safetensors, or a Hugging Face model"
