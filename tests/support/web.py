@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,12 @@ _LEAST_NODE = (20, 19)
 
 def npm(*args: str, environment: Mapping[str, str] | None = None) -> str:
     """What npm prints for `npm ARGS` in runtime/web; fails where it does."""
-    done = subprocess.run(
-        ["npm", *args], cwd=FOLDER, capture_output=True, text=True, timeout=600, env=environment
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return _run(["npm", *args], environment)
+
+
+def node(script: str, *args: object) -> str:
+    """What a module prints that may import the built one as "voxport"."""
+    return _run(["node", "--input-type=module", "--eval", script, *map(str, args)])
 
 
 def build() -> None:
@@ -38,6 +39,14 @@ def no_chromium() -> str | None:
     if any(place and Path(place).exists() for place in places):
         return None
     return "apt-get install chromium, or name one in CHROMIUM"
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(
+        command, cwd=FOLDER, capture_output=True, text=True, timeout=600, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _missing() -> str | None:

@@ -11,5 +11,6 @@ export { parseManifest } from "./manifest.js";
 export type { CheckedFile, Choice, PackageFiles } from "./package.js";
 export { chooseArtifact, readManifest } from "./package.js";
 export { type Options, Recognizer } from "./recognizer.js";
+export { resample } from "./resample.js";
 export type { Token, Transcript, Word } from "./transcript.js";
 export { isWav, readWav } from "./wav.js";

@@ -11,7 +11,11 @@ import { AudioError } from "./errors.js";
 import { type Emission, Graph, type OnnxRuntime, type Weights } from "./graph.js";
 import type { Artifact, Manifest, Model } from "./manifest.js";
 import { type Choice, type PackageFiles, chooseArtifact, readManifest } from "./package.js";
+import { resample } from "./resample.js";
 import { type Transcript, transcriptOf } from "./transcript.js";
+
+const LEAST_RATE = 1_000; // Hz
+const MOST_RATE = 1_000_000;
 
 /** Which artifact of a package to run, and how. */
 export interface Options extends Choice {
@@ -51,17 +55,20 @@ export class Recognizer {
   }
 
   async transcribe(audio: Audio): Promise<Transcript> {
-    const output = await this.graph.decode(this.padded(audio), audio.waveform.length);
+    const waveform = this.resampled(audio);
+    const output = await this.graph.decode(this.padded(waveform), waveform.length);
     return transcriptOf(output, this.seconds(audio), this.model);
   }
 
   async emission(audio: Audio): Promise<Emission> {
-    return this.graph.emission(this.padded(audio), audio.waveform.length);
+    const waveform = this.resampled(audio);
+    return this.graph.emission(this.padded(waveform), waveform.length);
   }
 
   /** Both, in one run. */
   async recognize(audio: Audio): Promise<{ transcript: Transcript; emission: Emission }> {
-    const [output, emission] = await this.graph.all(this.padded(audio), audio.waveform.length);
+    const waveform = this.resampled(audio);
+    const [output, emission] = await this.graph.all(this.padded(waveform), waveform.length);
     return { transcript: transcriptOf(output, this.seconds(audio), this.model), emission };
   }
 
@@ -74,19 +81,20 @@ export class Recognizer {
     return audio.waveform.length / audio.sampleRate;
   }
 
-  /** The waveform with room for one frame at the least. */
-  private padded(audio: Audio): Float32Array {
-    const { sampleRate, receptiveField } = this.model;
-    if (audio.sampleRate !== sampleRate) {
-      throw new AudioError(
-        `its sample rate is ${audio.sampleRate} Hz, the model wants ${sampleRate} Hz and nothing ` +
-          `here resamples; convert it: ffmpeg -i FILE -ar ${sampleRate} new.wav`,
-        audio.name,
-      );
+  /** The waveform at the model's rate. */
+  private resampled({ waveform, sampleRate, name }: Audio): Float32Array {
+    if (!Number.isInteger(sampleRate) || sampleRate < LEAST_RATE || sampleRate > MOST_RATE) {
+      const reason = `the sample rate must be ${LEAST_RATE} to ${MOST_RATE}, got ${sampleRate}`;
+      throw new AudioError(reason, name);
     }
-    if (audio.waveform.length >= receptiveField) return audio.waveform;
-    const padded = new Float32Array(receptiveField);
-    padded.set(audio.waveform);
+    return resample(waveform, sampleRate, this.model.sampleRate);
+  }
+
+  /** With room for one frame at the least. */
+  private padded(waveform: Float32Array): Float32Array {
+    if (waveform.length >= this.model.receptiveField) return waveform;
+    const padded = new Float32Array(this.model.receptiveField);
+    padded.set(waveform);
     return padded;
   }
 }
