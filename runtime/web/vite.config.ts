@@ -16,6 +16,7 @@ function jsAssets({ names }: { names: string[] }): string {
 
 export default defineConfig(async (): Promise<UserConfig> => {
   const model = await shipped(import.meta.dirname);
+  const gpuFiles = ["jsep", "/ort.min", ...model.onRequest.map((path) => `${model.name}/${path}`)];
   return {
     root: "page",
     base: "./", // the page may lie in any folder of a server
@@ -35,7 +36,7 @@ export default defineConfig(async (): Promise<UserConfig> => {
     plugins: [
       shippedPlugin(model),
       compressPlugin((name) => name.endsWith(".wasm") || name.startsWith(model.name)),
-      offlinePlugin((name) => /jsep|ort\.min/.test(name), ["icon.svg"]),
+      offlinePlugin((name) => gpuFiles.some((part) => name.includes(part)), ["icon.svg"]),
     ],
     server: { headers },
     preview: { headers },

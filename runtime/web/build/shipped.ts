@@ -1,5 +1,5 @@
 /**
- * Puts a package beside the page: its manifest, the artifact that the page runs, some golden clips.
+ * Puts a package beside the page: its manifest, the artifacts that the page runs, some golden clips.
  *
  * The package is $VOXPORT_PACKAGE, or the one that ships with voxport; it is not committed twice.
  */
@@ -11,7 +11,7 @@ import type { Plugin } from "vite";
 
 import { examplesOf } from "../page/shipped.ts";
 import { checked, sha256 } from "../src/integrity.ts";
-import { FILE_NAME } from "../src/manifest.ts";
+import { FILE_NAME, type FileEntry } from "../src/manifest.ts";
 import { chooseArtifact, readManifest } from "../src/package.ts";
 
 const DEFAULT = "../voxport/packages/commands";
@@ -19,21 +19,28 @@ const DEFAULT = "../voxport/packages/commands";
 interface Shipped {
   readonly name: string; // of its folder beside the page: another package has another
   readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly onRequest: readonly string[]; // those that only WebGPU wants
 }
 
-/** The int8 artifact if it has one: it is the smallest and, in WASM, the fastest. */
 export async function shipped(root: string): Promise<Shipped> {
   const folder = resolve(root, process.env["VOXPORT_PACKAGE"] ?? DEFAULT);
   const read = (path: string): Promise<Uint8Array> => readFile(join(folder, path));
   const raw = await read(FILE_NAME);
   const files = { name: folder, manifest: async () => raw, open: async () => folder };
   const manifest = await readManifest(files);
-  const artifact = chooseArtifact(manifest, { prefer: "int8" }, folder);
+  const [wasm, webgpu] = (["int8", "fp32"] as const).map((prefer) => {
+    const artifact = chooseArtifact(manifest, { prefer }, folder);
+    return [artifact, ...artifact.externalData];
+  }) as [FileEntry[], FileEntry[]];
   const found = new Map([[FILE_NAME, raw]]);
-  for (const entry of [artifact, ...artifact.externalData, ...examplesOf(manifest)]) {
+  for (const entry of [...wasm, ...webgpu, ...examplesOf(manifest)]) {
     found.set(entry.path, await checked(await read(entry.path), entry, join(folder, entry.path)));
   }
-  return { name: `package-${(await sha256(raw)).slice(0, 8)}`, files: found };
+  return {
+    name: `package-${(await sha256(raw)).slice(0, 8)}`,
+    files: found,
+    onRequest: webgpu.filter((entry) => !wasm.includes(entry)).map(({ path }) => path),
+  };
 }
 
 /** Emits it in a build and serves it in development. */

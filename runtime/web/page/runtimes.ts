@@ -15,6 +15,9 @@ import type { OnnxRuntime } from "../src/graph.js";
 import { download } from "./download.js";
 import type { RuntimeName } from "./protocol.js";
 
+/** Bytes multiply fastest in WASM; WebGPU has kernels for floats only. */
+export const PREFERRED = { wasm: "int8", webgpu: "fp32" } as const;
+
 const MOST_THREADS = 4; // more do not make a recording of some seconds faster
 
 export interface Runtime {

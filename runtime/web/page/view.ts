@@ -96,7 +96,7 @@ export class View {
 
   offerWebGpu(isThere: boolean): void {
     for (const radio of radios()) radio.disabled = radio.value === "webgpu" && !isThere;
-    const told = isThere ? "another 7 MB to download" : "this browser offers no WebGPU";
+    const told = isThere ? "another 7 MB, and the fp32 model" : "this browser offers no WebGPU";
     byId("gpu").textContent = told;
   }
 

@@ -10,7 +10,7 @@ import { disagreement } from "../src/golden.js";
 import type { PackageFiles } from "../src/package.js";
 import { Recognizer } from "../src/recognizer.js";
 import type { Heard, Opened, Reply, Request, Requests, RuntimeName, Source, Verb } from "./protocol.js";
-import { onnxRuntime } from "./runtimes.js";
+import { PREFERRED, onnxRuntime } from "./runtimes.js";
 import { examplesOf, shippedPackage } from "./shipped.js";
 
 let current: Recognizer | undefined;
@@ -33,10 +33,8 @@ async function open(source: Source, wanted: RuntimeName): Promise<Opened> {
     source.kind === "files"
       ? new ChosenFiles(source.name, source.files)
       : shippedPackage(source.address);
-  // Bytes multiply fastest in WASM; WebGPU has kernels for floats only.
-  const prefer = source.kind === "shipped" || wanted === "wasm" ? "int8" : "fp32";
-  const gpu = wanted === "webgpu" ? await openOnGpu(files, prefer) : null;
-  const opened = gpu instanceof Recognizer ? gpu : await openOn("wasm", files, prefer);
+  const gpu = wanted === "webgpu" ? await openOnGpu(files) : null;
+  const opened = gpu instanceof Recognizer ? gpu : await openOn("wasm", files);
   await current?.release();
   current = opened;
   return {
@@ -49,19 +47,15 @@ async function open(source: Source, wanted: RuntimeName): Promise<Opened> {
   };
 }
 
-async function openOn(
-  runtime: RuntimeName,
-  files: PackageFiles,
-  prefer: string,
-): Promise<Recognizer> {
+async function openOn(runtime: RuntimeName, files: PackageFiles): Promise<Recognizer> {
   const { ort, session } = await onnxRuntime(runtime);
-  return Recognizer.open(ort, files, { prefer, session });
+  return Recognizer.open(ort, files, { prefer: PREFERRED[runtime], session });
 }
 
 /** A recognizer that has given a right answer, or why there is none: GPUs and drivers differ. */
-async function openOnGpu(files: PackageFiles, prefer: string): Promise<Recognizer | string> {
+async function openOnGpu(files: PackageFiles): Promise<Recognizer | string> {
   try {
-    const opened = await openOn("webgpu", files, prefer);
+    const opened = await openOn("webgpu", files);
     const clip = examplesOf(opened.manifest).at(-1);
     const bytes = clip && (await files.open(clip));
     if (clip === undefined || !(bytes instanceof Uint8Array)) return opened; // nothing to ask

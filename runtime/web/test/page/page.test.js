@@ -16,7 +16,10 @@ const MOST_BYTES = 15e6; // of the whole page with its WASM and its model
 const DATA = process.env.VOXPORT_DATA ?? join(ROOT, "../shared/data");
 const PICTURES = process.env.VOXPORT_SCREENSHOTS;
 const noGpu = !process.env.VOXPORT_WEBGPU && "takes minutes without a GPU: set VOXPORT_WEBGPU=1";
-const MICROPHONE = join(PACKAGE, "golden-6.wav"); // what the fake one hears, again and again
+const manifest = JSON.parse(readFileSync(join(PACKAGE, "manifest.json"), "utf-8"));
+const words = (clip) => clip.transcript.trim().split(" ");
+// What the fake microphone hears, again and again.
+const spoken = manifest.golden.reduce((a, b) => (words(b).length > words(a).length ? b : a));
 
 let server, browser, page, problems, context;
 before(async () => {
@@ -25,7 +28,7 @@ before(async () => {
   browser = await launch(
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
-    `--use-file-for-fake-audio-capture=${MICROPHONE}`,
+    `--use-file-for-fake-audio-capture=${join(PACKAGE, spoken.path)}`,
     "--enable-unsafe-webgpu",
     "--use-webgpu-adapter=swiftshader",
   );
@@ -37,10 +40,6 @@ after(async () => {
   await server?.close();
 });
 afterEach(() => assert.deepEqual(problems?.splice(0) ?? [], []));
-
-function manifest() {
-  return JSON.parse(readFileSync(join(PACKAGE, "manifest.json"), "utf-8"));
-}
 
 /** The transcript, once the page is done with what it was asked for. */
 async function transcript() {
@@ -67,7 +66,7 @@ async function picture(name, options = { fullPage: true }) {
 
 test("the first transcript of a cold load, and all that it downloads", { skip }, async (t) => {
   const example = await transcript();
-  const promised = manifest().golden.map((clip) => clip.transcript.trim());
+  const promised = manifest.golden.map((clip) => clip.transcript.trim());
   assert.ok(promised.includes(example), example);
   const [mark] = await page.evaluate(() =>
     performance.getEntriesByName("transcript").map((entry) => entry.startTime),
@@ -94,7 +93,7 @@ test("tokens, words, labels and times are shown along the recording", { skip }, 
   const texts = (selector) => page.$$eval(selector, (all) => all.map((one) => one.textContent));
   assert.deepEqual(await texts("[data-part=words] li"), ["LEFT", "RIGHT"]);
   assert.deepEqual((await texts("[data-part=tokens] li")).join(""), "LEFT␣RIGHT");
-  assert.equal((await texts("[data-part=labels] li")).length, manifest().model.labels.length);
+  assert.equal((await texts("[data-part=labels] li")).length, manifest.model.labels.length);
   assert.equal((await texts("#rows tr")).length, 2);
   const [width, shown] = await page.$eval("[data-part=heat]", (heat) => [heat.width, heat.clientWidth]);
   assert.equal(width, 84); // frames
@@ -139,7 +138,7 @@ test("bad recordings get a message, and the next good one is heard", { skip }, a
 });
 
 test("another package from its folder, and bad ones", { skip }, async () => {
-  const file = manifest().artifacts.find((item) => item.precision === "int8")?.path ?? "model.onnx";
+  const file = manifest.artifacts.find((item) => item.precision === "int8")?.path ?? "model.onnx";
   const later = (text) => text.toString().replace(/"version": \d+/, '"version": 99');
   await transcript();
   for (const [path, change, expected] of [
@@ -182,7 +181,8 @@ test("the microphone", { skip }, async () => {
   await page.waitForTimeout(3500);
   await page.click("#speak");
   await page.waitForFunction(() => document.querySelector("#recording").textContent === "microphone");
-  assert.match(await transcript(), /ONE|TWO|THREE/);
+  const heard = await transcript();
+  assert.ok(words(spoken).some((word) => heard.split(" ").includes(word)), heard);
 });
 
 test("WebGPU, or WASM where its answer is not the package's", { skip: skip || noGpu }, async (t) => {
@@ -204,7 +204,7 @@ test("works offline once loaded", { skip }, async () => {
   await context.setOffline(true);
   await page.reload();
   const example = await transcript();
-  assert.ok(manifest().golden.some((clip) => clip.transcript.trim() === example));
+  assert.ok(manifest.golden.some((clip) => clip.transcript.trim() === example));
   assert.equal(await transcriptOf(join(SAMPLES, "yes.flac")), "YES");
   assert.ok(await page.evaluate(() => crossOriginIsolated)); // and so may use threads
 });
