@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support import data
+from voxport import cuda
 
 _CONFIG = {
     "format": "voxport-weights",
@@ -37,6 +38,13 @@ _CONFIG = {
         "aux_num_out": 11,
     },
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What needs a GPU is skipped where there is none, and says why."""
+    if item.get_closest_marker("cuda") and (reason := cuda.problem()):
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory
+from voxport import memory, providers
+from voxport.batches import rounded
 from voxport.errors import InferenceError
 from voxport.graph import EMISSION, Backend, FeatureOutput, GraphOutput
 from voxport.inputs import Clip
@@ -26,6 +27,7 @@ class Engine:
         # What `memory` knows is onnxruntime's use of the machine's memory; torch's attention is
         # fused, and a device's memory is not known here.
         self._shares_memory = artifact.kind == ONNX and self.provider.lower().startswith("cpu")
+        self._is_rounded = self.provider in providers.GPUS
 
     def run(self, clips: Sequence[Clip], outputs: Sequence[str]) -> GraphOutput:
         """The outputs of that name, a row a clip."""
@@ -39,6 +41,11 @@ class Engine:
         lengths = output.emission_lengths.tolist()
         return [row[:length] for row, length in zip(output.emission, lengths, strict=True)]
 
+    def padded(self, samples: int) -> int:
+        """The least that a row of so many samples takes up in a batch."""
+        least = max(samples, self._model.receptive_field)  # one frame
+        return rounded(least, self._model.sample_rate) if self._is_rounded else least
+
     def suffices(self, samples: int) -> bool:
         """Whether as many samples are sure to run at once, as far as that is known."""
         return not self._shares_memory or memory.suffices(samples, self._model)
@@ -50,9 +57,9 @@ class Engine:
     def _batch(self, clips: Sequence[Clip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Waveforms (B, S) and lengths (B,)."""
         lengths = np.array([len(clip.waveform) for clip in clips], np.int64)
-        samples = max(int(lengths.max()), self._model.receptive_field)  # one frame at the least
+        samples = self.padded(int(lengths.max()))
         if self._shares_memory and (shortage := memory.shortage(len(clips), samples, self._model)):
-            raise InferenceError(shortage, clips[0].name)
+            raise InferenceError(shortage, clips[int(lengths.argmax())].name)
         waveform = np.zeros((len(clips), samples), np.float32)
         for row, clip in enumerate(clips):
             waveform[row, : lengths[row]] = clip.waveform

@@ -93,7 +93,8 @@ class FeatureExtractor:
             for i, one in enumerate(x)
         ]
         found: dict[int, NDArray[np.float32]] = {}
-        for batch in batches([len(clip.waveform) for clip in clips], self._limit):
+        lengths = [self._engine.padded(len(clip.waveform)) for clip in clips]
+        for batch in batches(lengths, self._limit):
             answers = self._extract([clips[i] for i in batch], chosen)
             found.update(zip(batch, answers, strict=True))
         return [found[index] for index in range(len(clips))]

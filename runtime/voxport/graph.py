@@ -24,6 +24,7 @@ OUTPUTS = (
     "token_scores",
     "transcript",
 )
+TOKENS, TRANSCRIPT = "tokens", "transcript"
 FEATURE_LENGTHS = "feature_lengths"
 EMISSION = OUTPUTS[:2]  # what a caller who only wants emissions asks for
 DECODED = OUTPUTS[2:]  # what a caller who only wants transcripts asks for
@@ -41,6 +42,17 @@ class GraphOutput:
     token_ends: NDArray[np.int64] | None = None  # (B, N) frames, exclusive
     token_scores: NDArray[np.float32] | None = None  # (B, N) 0 to 1
     transcript: Sequence[str] | None = None  # (B,)
+
+
+def join(tokens: NDArray[np.int64] | None, pieces: Sequence[str]) -> list[str]:
+    """The transcript from tokens (B, N), for engines that leave it out; -1 pads and adds nothing.
+
+    `pieces`: what each label adds.
+    """
+    if tokens is None:
+        raise TypeError("a transcript is joined from tokens")
+    rows: list[list[int]] = tokens.tolist()
+    return ["".join([pieces[token] for token in row if token >= 0]) for row in rows]
 
 
 def feature_output(layer: int) -> str:

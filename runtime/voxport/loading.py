@@ -9,14 +9,23 @@ from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 
-from voxport import hashing, library, providers
+from voxport import caches, hashing, library, providers
 from voxport.batches import BATCH_SECONDS
 from voxport.decoding import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.features import FeatureExtractor
 from voxport.graph import Backend
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS
-from voxport.manifest import KINDS, ONNX, TORCHSCRIPT, Artifact, Manifest, ModelInfo, read_manifest
+from voxport.manifest import (
+    FP16,
+    KINDS,
+    ONNX,
+    TORCHSCRIPT,
+    Artifact,
+    Manifest,
+    ModelInfo,
+    read_manifest,
+)
 from voxport.recognizer import Recognizer
 
 _LEAST_WINDOW = 5.0  # seconds: with less, a word hardly fits into the context
@@ -155,7 +164,7 @@ def open_artifact(
 ) -> Backend:
     """The backend that runs `artifact`, its files checked first.
 
-    `model` is for engines without text of their own, of which OpenVINO is one.
+    `model` is for engines without text of their own, as OpenVINO is, and GPUs.
     """
     path = hashing.check(folder, artifact)
     for entry in artifact.external_data:
@@ -170,4 +179,12 @@ def open_artifact(
         return OpenVinoBackend(path, model.pieces, threads)
     from voxport.onnx_backend import OnnxBackend
 
-    return OnnxBackend(path, provider, threads)
+    is_tensorrt = providers.full_name(provider) == providers.TENSORRT
+    return OnnxBackend(
+        path,
+        provider,
+        threads,
+        pieces=model.pieces if model else None,
+        half=artifact.precision == FP16,
+        engines=caches.folder("tensorrt", artifact.sha256) if is_tensorrt else None,
+    )

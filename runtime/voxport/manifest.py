@@ -30,6 +30,7 @@ VERSION = 2
 FILE_NAME = "manifest.json"
 KINDS = (ONNX, TORCHSCRIPT) = ("onnx", "torchscript")
 FP32 = "fp32"  # the precision that the others are measured against
+FP16 = "fp16"
 FEATURES = "features_"  # and its number, from 1: the output of a transformer layer
 EMISSIONS = ("logits", "log_probs", "none")
 

@@ -1,11 +1,14 @@
 """Runs an ONNX artifact with onnxruntime; the only module that imports it, and only on request.
 
-Knows the graph's names and the providers' options. Knows nothing of packages, audio or labels.
+On a GPU the graph runs without its transcript, whose strings would be joined on the host in the
+middle of a run; it is put together here from the tokens. Knows the graph's names. Knows nothing of
+packages or audio.
 """
 
 import ctypes
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,31 +16,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional, providers
+from voxport import caches, optional, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import (
     FEATURE_LENGTHS,
     INPUTS,
     OUTPUTS,
+    TOKENS,
+    TRANSCRIPT,
     FeatureOutput,
     GraphOutput,
     feature_output,
+    join,
 )
+from voxport.onnx_prune import without_output
+from voxport.session_options import DEFAULT, Settings, told
 from voxport.threads import here as threads_here
 
 _WARNING, _FATAL = 2, 4  # onnxruntime's severities
-
-_OPTIONS = {
-    providers.CUDA: {
-        # EXHAUSTIVE, the default, measures every convolution again for every new length.
-        "cudnn_conv_algo_search": "HEURISTIC",
-        # The default doubles the arena whenever it is full, and it never shrinks.
-        "arena_extend_strategy": "kSameAsRequested",
-        # The default rounds float32 products to 10 bits: emissions are then 1e-3 off, not 1e-5.
-        "use_tf32": "0",
-    }
-}
-
+_DATA = "session.model_external_initializers_file_folder_path"
 
 # Fusions that are slower on a CPU than what they replace: for 10 s of audio in the base model,
 # 1.8 ms instead of 0.25 for a residual with its LayerNorm, 5.0 instead of 3.7 for a GELU.
@@ -45,11 +42,27 @@ _SLOW_ON_CPU = ["SkipLayerNormFusion", "BiasGeluFusion"]
 
 
 class OnnxBackend:
-    """An artifact in an onnxruntime session. Several threads may call ``run`` at once."""
+    """An artifact in an onnxruntime session. Several threads may call ``run`` at once.
 
-    def __init__(self, path: Path, provider: str = "auto", threads: int | None = None) -> None:
+    `pieces`: what each label adds to a transcript; without them a GPU runs the graph with its own.
+    `half`: its weights are float16. `engines`: the folder for what TensorRT builds of it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        provider: str = "auto",
+        threads: int | None = None,
+        *,
+        pieces: Sequence[str] | None = None,
+        half: bool = False,
+        engines: Path | None = None,
+    ) -> None:
         self._path = path
-        self._session = _open(path, provider, threads)
+        self._pieces = pieces
+        settings = Settings(threads, half, engines)
+        self._session = _open(path, provider, settings, is_pruned=pieces is not None)
+        self._is_pruned = TRANSCRIPT not in [one.name for one in self._session.get_outputs()]
         self.provider = str(self._session.get_providers()[0])
         self.runtime = f"onnxruntime {onnxruntime().__version__}"
 
@@ -60,6 +73,10 @@ class OnnxBackend:
         outputs: Sequence[str] = OUTPUTS,
     ) -> GraphOutput:
         """onnxruntime computes all; only the outputs that are named are copied to the host."""
+        if TRANSCRIPT in outputs and self._pieces is not None and self._is_pruned:
+            others = [name for name in dict.fromkeys([*outputs, TOKENS]) if name != TRANSCRIPT]
+            found = self.run(waveform, lengths, others)
+            return replace(found, transcript=join(found.tokens, self._pieces))
         values = self._fetch(waveform, lengths, outputs)
         return GraphOutput(**dict(zip(outputs, values, strict=True)))
 
@@ -77,8 +94,10 @@ class OnnxBackend:
     def _fetch(
         self, waveform: NDArray[np.float32], lengths: NDArray[np.int64], outputs: Sequence[str]
     ) -> list[Any]:
-        feed = dict(zip(INPUTS, (waveform, lengths), strict=True))
+        feed: dict[str, NDArray[Any]] = dict(zip(INPUTS, (waveform, lengths), strict=True))
         try:
+            if self.provider in providers.GPUS and TRANSCRIPT not in outputs:
+                return _bound(self._session, feed, outputs)
             return self._session.run(list(outputs), feed)
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise InferenceError(
@@ -89,17 +108,40 @@ class OnnxBackend:
             ) from error
 
 
-def _open(path: Path, requested: str, threads: int | None) -> Any:
+def _bound(session: Any, feed: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[Any]:
+    """A run with its inputs and outputs bound. Not for strings: onnxruntime 1.31 dies of them."""
+    binding = session.io_binding()
+    for name, values in feed.items():
+        binding.bind_cpu_input(name, np.ascontiguousarray(values))
+    for name in outputs:
+        binding.bind_output(name)  # on the host
+    session.run_with_iobinding(binding)
+    return binding.copy_outputs_to_cpu()
+
+
+def _open(path: Path, requested: str, settings: Settings, is_pruned: bool) -> Any:
     """A session on the provider that is meant; only "auto" may end on another, the CPU."""
-    chosen = providers.choose(requested, onnxruntime().get_available_providers())
+    available = onnxruntime().get_available_providers()
+    chosen = providers.choose(requested, available)
+    is_pruned = is_pruned and chosen in providers.GPUS
     try:
-        return start(str(path), chosen, threads)
+        if is_pruned and providers.why_not(chosen, available) is None:
+            return start(_pruned(path), chosen, replace(settings, data=path.parent))
+        return start(str(path), chosen, settings)
     except (ProviderUnavailableError, InferenceError) as error:
         if requested.lower() == "auto" and chosen != providers.CPU:
-            return start(str(path), providers.CPU, threads)
+            return start(str(path), providers.CPU, settings)
         if isinstance(error, ProviderUnavailableError):
             raise error.about(f"{requested} was asked for and cannot run here") from error.__cause__
         raise
+
+
+def _pruned(path: Path) -> bytes:
+    """The model without its transcript."""
+    try:
+        return without_output(path.read_bytes(), TRANSCRIPT)
+    except ValueError as error:
+        raise InferenceError(f"is no ONNX file: {error}", path) from error
 
 
 def onnxruntime() -> Any:
@@ -111,16 +153,18 @@ def onnxruntime() -> Any:
     )
 
 
-def start(model: str | bytes, provider: str, threads: int | None = None) -> Any:
+def start(model: str | bytes, provider: str, settings: Settings = DEFAULT) -> Any:
     """A session on exactly that provider for a file or for a model's bytes."""
     runtime = onnxruntime()
     reason = providers.why_not(provider, runtime.get_available_providers())
     if reason:
         raise ProviderUnavailableError(reason)
     this = f"onnxruntime {runtime.__version__}"
+    if provider == providers.TENSORRT and settings.engines is not None:
+        settings = replace(settings, engines=caches.made(settings.engines))
     problem = "it did not start"  # a provider whose libraries are missing is dropped silently
     try:
-        session = _session(runtime, model, provider, threads)
+        session = _session(runtime, model, provider, settings)
         if session.get_providers()[0] == provider:
             return session
     except Exception as error:  # onnxruntime's exceptions share no other base
@@ -135,21 +179,22 @@ def start(model: str | bytes, provider: str, threads: int | None = None) -> Any:
     )
 
 
-def _session(runtime: Any, model: str | bytes, provider: str, threads: int | None) -> Any:
+def _session(runtime: Any, model: str | bytes, provider: str, settings: Settings) -> Any:
     """A session that may have dropped the provider."""
     options = runtime.SessionOptions()
     options.log_severity_level = _FATAL  # errors come as exceptions, and are said once
     # onnxruntime pins the threads of its own choice, so that two processes share one core while
     # another is idle, and prints an error for each that it may not pin: it is given a number.
-    options.intra_op_num_threads = threads or threads_here()
+    options.intra_op_num_threads = settings.threads or threads_here()
     # A plan of memory for every new pair of shapes is kept for ever, and saves no time.
     options.enable_mem_pattern = False
-    names = providers.with_fallbacks(provider)
-    with _quiet(runtime, on_gpu=provider in (providers.CUDA, providers.TENSORRT)):
+    if settings.data is not None:
+        options.add_session_config_entry(_DATA, str(settings.data))
+    with _quiet(runtime, on_gpu=provider in providers.GPUS):
         return runtime.InferenceSession(
             model,
             options,
-            providers=[(name, _OPTIONS.get(name, {})) for name in names],
+            providers=told(provider, settings),
             enable_fallback=0,  # else a run that fails is repeated on the CPU
             disabled_optimizers=_SLOW_ON_CPU if provider == providers.CPU else None,
         )

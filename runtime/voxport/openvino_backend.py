@@ -19,12 +19,13 @@ from voxport.graph import (
     FEATURE_LENGTHS,
     INPUTS,
     OUTPUTS,
+    TOKENS,
+    TRANSCRIPT,
     FeatureOutput,
     GraphOutput,
     feature_output,
+    join,
 )
-
-_TRANSCRIPT = "transcript"
 
 
 class OpenVinoBackend:
@@ -57,11 +58,8 @@ class OpenVinoBackend:
     ) -> GraphOutput:
         """All outputs are computed; those that are named are returned."""
         values = self._infer(waveform, lengths)
-        if _TRANSCRIPT in outputs:
-            rows: list[list[int]] = values["tokens"].tolist()
-            values[_TRANSCRIPT] = [
-                "".join([self._pieces[token] for token in row if token >= 0]) for row in rows
-            ]
+        if TRANSCRIPT in outputs:
+            values[TRANSCRIPT] = join(values[TOKENS], self._pieces)
         return GraphOutput(**{name: values[name] for name in outputs})
 
     def extract(
@@ -109,7 +107,7 @@ def _read(path: Path) -> Any:
     )
     reader = frontend.FrontEndManager().load_by_framework("onnx")
     graph = reader.load(str(path))
-    kept = [place for place in graph.get_outputs() if _TRANSCRIPT not in place.get_names()]
+    kept = [place for place in graph.get_outputs() if TRANSCRIPT not in place.get_names()]
     graph.override_all_outputs(kept)
     return reader.convert(graph)
 

@@ -13,6 +13,7 @@ CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 OPENVINO = "OpenVINOExecutionProvider"  # which voxport runs without onnxruntime
+GPUS = (CUDA, TENSORRT)  # whose tensors lie in a memory of their own
 
 # What a user writes, and onnxruntime's name for it.
 NAMES = {
@@ -27,15 +28,17 @@ NAMES = {
 }
 INSTALL_GPU = 'pip uninstall onnxruntime, then pip install "voxport[gpu]"'
 _NEEDS = 'an NVIDIA GPU, its driver, and pip install "voxport[gpu]" in place of "voxport[cpu]"'
+# The library that onnxruntime 1.22 to 1.31 looks for is libnvinfer.so.10; pip's newest is 11.
+_TENSORRT = 'pip install "tensorrt<11", with its folder tensorrt_libs in LD_LIBRARY_PATH'
 _INSTALL = {
     CUDA: INSTALL_GPU,
-    TENSORRT: f"{INSTALL_GPU}, and pip install tensorrt",
+    TENSORRT: f"{INSTALL_GPU}, and {_TENSORRT}",
     OPENVINO: 'pip install "voxport[openvino]"',
     "DmlExecutionProvider": "pip uninstall onnxruntime, then pip install onnxruntime-directml",
 }
 _ON_CUDA = {
     CUDA: f"CUDA needs {_NEEDS}; provider cpu runs here",
-    TENSORRT: f"TensorRT needs all that CUDA needs ({_NEEDS}), and pip install tensorrt",
+    TENSORRT: f"TensorRT needs all that CUDA needs ({_NEEDS}), and {_TENSORRT}",
 }
 
 

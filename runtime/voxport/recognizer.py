@@ -231,7 +231,7 @@ class Recognizer:
         done = {i: item for i, item in enumerate(group) if isinstance(item, Outcome)}
         clips = {i: item for i, item in enumerate(group) if isinstance(item, Clip)}
         places = list(clips)
-        lengths = [len(clip.waveform) for clip in clips.values()]
+        lengths = [self._engine.padded(len(clip.waveform)) for clip in clips.values()]
         batch_of = {places[i]: batch for batch in batches(lengths, self._limit) for i in batch}
         for index in range(len(group)):
             if index not in done:

@@ -70,6 +70,12 @@ def test_the_manifest_states_what_is_lost(lower):
     assert sizes["int8"] < sizes["fp32"]
 
 
+def test_only_a_cpu_runs_blocks_of_time(lower):
+    for name, scans in (("model.onnx", 1), ("model.int8.onnx", 1), ("model.fp16.onnx", 0)):
+        nodes = onnx.load(lower / name).graph.node
+        assert [node.op_type for node in nodes].count("Scan") == scans
+
+
 @pytest.mark.parametrize("precision", LOWER)
 def test_a_row_never_sees_its_neighbours(lower, precision):
     """Ranges are not taken from the batch: an answer is the same beside a loud one, and in NaN."""

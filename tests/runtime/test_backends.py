@@ -1,16 +1,22 @@
 """Both backends on the exported graph: providers, what is not installed, bad files, bad runs."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
+import voxport
+from support import data
 from voxport import cuda, onnx_backend, providers
+from voxport.batches import rounded
 from voxport.errors import (
     InferenceError,
     InputError,
     MissingDependencyError,
     ProviderUnavailableError,
 )
-from voxport.graph import EMISSION, OUTPUTS
+from voxport.graph import DECODED, EMISSION, OUTPUTS
+from voxport.manifest import read_manifest
 from voxport.onnx_backend import OnnxBackend
 from voxport.torchscript_backend import TorchScriptBackend
 
@@ -139,6 +145,93 @@ def test_without_torch(exported, without):
     without("torch")
     with pytest.raises(MissingDependencyError, match="needs torch"):
         TorchScriptBackend(exported / "model.ts")
+
+
+# What is done for a GPU, done on the CPU
+
+
+@pytest.fixture
+def cpu_as_gpu(monkeypatch):
+    monkeypatch.setattr(providers, "GPUS", (providers.CPU,))
+    monkeypatch.setattr(onnx_backend, "_quiet", lambda *_, **__: nullcontext())
+
+
+def batch():
+    noise = np.random.default_rng(0).uniform(-1, 1, (4, 20_000)).astype(np.float32)
+    lengths = np.array([20_000, 7_000, 0, 400])
+    for row, length in zip(noise, lengths, strict=True):
+        row[length:] = np.nan
+    return noise, lengths
+
+
+@pytest.mark.parametrize("outputs", [OUTPUTS, DECODED, EMISSION, ("transcript",)])
+def test_a_gpu_runs_without_strings_and_answers_the_same(
+    exported, cpu_as_gpu, monkeypatch, outputs
+):
+    path, pieces = exported / "model.onnx", read_manifest(exported).model.pieces
+    expected = OnnxBackend(path, "cpu").run(*batch(), outputs)
+    bound, run = [], onnx_backend._bound
+    monkeypatch.setattr(onnx_backend, "_bound", lambda *args: bound.append(args[2]) or run(*args))
+    backend = OnnxBackend(path, "cpu", pieces=pieces)
+    assert "transcript" not in [output.name for output in backend._session.get_outputs()]
+    found = backend.run(*batch(), outputs)
+    for name in OUTPUTS:
+        one, other = getattr(expected, name), getattr(found, name)
+        if name in outputs:
+            assert np.array_equal(one, other), name
+        else:
+            assert name == "tokens" or other is None
+    assert len(bound) == 1
+    assert set(bound[0]) - {"tokens"} == set(outputs) - {"tokens", "transcript"}
+
+
+def test_a_gpu_gives_features(with_features, cpu_as_gpu):
+    path = with_features / "model.onnx"
+    found = OnnxBackend(path, "cpu", pieces=()).extract(*batch(), [2, 1])
+    noise, lengths = batch()
+    expected = OnnxBackend(path, "cpu").extract(noise, lengths, [2, 1])
+    assert found.lengths.tolist() == expected.lengths.tolist()
+    assert all(map(np.array_equal, found.layers, expected.layers))
+
+
+def test_a_gpu_finds_weights_that_lie_beside_the_file(exported, cpu_as_gpu, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model, path = onnx.load(exported / "model.onnx"), tmp_path / "model.onnx"
+    where = {"save_as_external_data": True, "location": "weights", "size_threshold": 1024}
+    onnx.save(model, path, **where)
+    assert (tmp_path / "weights").stat().st_size > 10_000
+    backend = OnnxBackend(path, "cpu", pieces=read_manifest(exported).model.pieces)
+    expected = OnnxBackend(exported / "model.onnx", "cpu").run(*batch())
+    assert np.array_equal(backend.run(*batch()).emission, expected.emission)
+
+
+def test_a_gpu_refuses_what_is_no_graph(cpu_as_gpu, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"nonsense")
+    with pytest.raises(InferenceError, match=r"model\.onnx: is no ONNX file"):
+        OnnxBackend(tmp_path / "model.onnx", "cpu", pieces=("-",))
+
+
+def test_recordings_padded_to_shared_lengths_have_the_same_transcripts(exported, monkeypatch):
+    plain = voxport.load(exported, provider="cpu")
+    noise = np.random.default_rng(1).uniform(-1, 1, 30_000).astype(np.float32)
+    clips = [noise[:length] for length in (0, 399, 400, 5_001, 16_000, 30_000, 16_001)]
+    expected = plain.transcribe([data.SAMPLES / "seven.wav", *clips])
+    monkeypatch.setattr(providers, "GPUS", (providers.CPU,))
+    monkeypatch.setattr(onnx_backend, "_quiet", lambda *_, **__: nullcontext())
+    recognizer = voxport.load(exported, provider="cpu")
+    shapes, run = [], recognizer._backend.run
+    monkeypatch.setattr(
+        recognizer._backend, "run", lambda *args: shapes.append(args[0].shape) or run(*args)
+    )
+    found = recognizer.transcribe([data.SAMPLES / "seven.wav", *clips])
+    assert {samples for _, samples in shapes} <= {rounded(n, 16_000) for n in range(60_000)}
+    assert [item.text for item in found] == [item.text for item in expected]
+    assert any(item.text for item in found)
+    for one, other in zip(expected, found, strict=True):
+        assert [(t.text, t.start, t.end) for t in one.tokens] == [
+            (t.text, t.start, t.end) for t in other.tokens
+        ]
+        assert one.duration == other.duration
 
 
 @pytest.mark.cuda

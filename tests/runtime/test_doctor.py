@@ -27,7 +27,7 @@ def test_no_gpu(monkeypatch):
 def test_tensorrt_has_a_reason_of_its_own(monkeypatch):
     monkeypatch.setattr(cuda, "problem", lambda: "there is no NVIDIA driver")
     found = {provider.name: provider.reason for provider in doctor.examine().providers}
-    assert "pip install tensorrt" in found["tensorrt"]
+    assert 'pip install "tensorrt<11"' in found["tensorrt"]
     assert "tensorrt" not in found["cuda"].lower()
 
 

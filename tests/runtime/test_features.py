@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 import voxport
 from support import data
+from voxport import memory
 from voxport.cli import app
-from voxport.errors import ArtifactUnavailableError, InputError
+from voxport.errors import ArtifactUnavailableError, InferenceError, InputError
 from voxport.hashing import file_entry
 from voxport.manifest import read_manifest
 from voxport.verify import verify
@@ -89,6 +90,14 @@ def test_commands_that_need_a_head(headless, command):
     assert result.exit_code == 1
     assert "the model has no CTC head: it gives features and no text" in result.stderr
     assert not result.stdout
+
+
+def test_what_is_too_long_for_the_memory_is_refused_with_what_would_fit(with_features, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 1_000_000)
+    extractor = voxport.load_features(with_features, provider="cpu", artifact="onnx")
+    message = r"inputs\[1\]: 20 s needs more than 0\.0 GB to run at once, .* would fit"
+    with pytest.raises(InferenceError, match=message):
+        extractor.features([SAMPLE, np.zeros(20 * 16_000, np.float32)])
 
 
 def test_repr(extractor):

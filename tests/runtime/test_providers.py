@@ -46,7 +46,12 @@ def test_what_is_asked_for_is_never_replaced(gpu):
     ("problem", "available", "requested", "message"),
     [
         (NO_DRIVER, GPU_BUILD, "cuda", r'no NVIDIA driver; CUDA needs.*"voxport\[gpu\]"'),
-        (NO_DRIVER, GPU_BUILD, "tensorrt", "no NVIDIA driver; TensorRT needs.*install tensorrt"),
+        (
+            NO_DRIVER,
+            GPU_BUILD,
+            "tensorrt",
+            r'no NVIDIA driver; TensorRT.*install "tensorrt<11"',
+        ),
         (None, CPU_BUILD, "cuda", r'built without CUDA.*pip install "voxport\[gpu\]"'),
         (None, CPU_BUILD, "openvino", r'pip install "voxport\[openvino\]"'),
         (None, CPU_BUILD, "xnnpack", "needs an onnxruntime that was built with it"),

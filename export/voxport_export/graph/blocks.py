@@ -4,7 +4,8 @@ A product of 16 000 rows streams its input and its output through memory many ti
 runs at three quarters of the speed of one of 1 500 rows, and the copies between products at a
 fraction. In ONNX the blocks are the steps of a Scan, all of one length and each of one waveform of
 the batch; they overlap by what a frame hears beyond its stride.
-TorchScript, whose tracer knows no loop, and eager torch take the whole as one block.
+TorchScript, whose tracer knows no loop, and eager torch take the whole as one block; so does ONNX
+for GPUs, where the steps of a loop are started one after the other, each too small to fill one.
 
 Knows nothing of convolutions: only how many samples some frames need.
 """
@@ -33,6 +34,7 @@ class Blocks:
     stride: int  # samples from one frame to the next
     receptive_field: int  # samples that a frame hears
     samples_for: Callable[[int], int]  # samples that a block of so many frames takes in
+    at_once: bool = False  # whether the whole is one block in ONNX too
 
     def run(self, local: Callable[[Tensor, Tensor], Tensor], waveform: Tensor) -> Tensor:
         """Map waveform [batch, samples] to frames [batch, time, C], by ``local`` for each block.
@@ -44,6 +46,8 @@ class Blocks:
         batch = ramp(waveform[:, 0])
         if not torch.compiler.is_exporting():
             return local(self.whole(waveform, frames), batch)
+        if self.at_once:
+            return local(_first(waveform, self.samples_for(frames)), batch)
         pieces = self.pieces(waveform, (frames + FRAMES - 1) // FRAMES)  # [batch, count, samples]
         origins = batch.unsqueeze(1).expand(pieces.shape[:2])
 
@@ -68,3 +72,12 @@ class Blocks:
         starts = torch.arange(count) * (FRAMES * self.stride)
         samples = starts.unsqueeze(1) + torch.arange(self.samples_for(FRAMES))
         return waveform[:, samples.clamp(max=waveform.shape[1] - 1)]
+
+
+def _first(waveform: Tensor, count: int) -> Tensor:
+    """Take ``count`` samples, for the exporter of ONNX: it cannot slice to what a shape gives.
+
+    What would lie past the end repeats the last sample.
+    """
+    samples = torch.arange(count).clamp(max=waveform.shape[1] - 1)
+    return waveform.index_select(1, samples)

@@ -231,12 +231,13 @@ class FeatureExtractor(nn.Module):
                 blocks.append(ConvBlock(conv, cast("nn.LayerNorm | None", norm)))
         self.blocks = nn.ModuleList(blocks)
         self.stride, self.receptive_field = geometry(self.geometry)
+        self.at_once = False  # as a GPU likes it
 
     def forward(self, waveform: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Map waveform and valid [batch, samples] to features [batch, frames, C] and valid."""
         folded = None if self.first is None else self.first.fold(waveform, valid)
         valid = self.frames_of(valid)
-        cut = Blocks(self.stride, self.receptive_field, self.samples_for)
+        cut = Blocks(self.stride, self.receptive_field, self.samples_for, self.at_once)
         features = cut.run(lambda piece, rows: self.features(piece, rows, folded), waveform)
         return features.index_select(1, ramp(valid)), valid
 

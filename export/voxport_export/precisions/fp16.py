@@ -2,7 +2,8 @@
 
 Inputs and outputs stay float32, and so do the statistics of the front end, its first layer, the
 inside of every normalisation, the softmax with its mask, and the head: float16 ends at 65504,
-which squares of activations pass and a masked score has to.
+which squares of activations pass and a masked score has to. The convolutions run over all frames at
+once: their blocks of time are for the caches of a CPU.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ def to_fp16(graph: RecognizerGraph, runs: Sequence[tuple[Tensor, Tensor]]) -> Re
         runs: not used.
     """
     extractor = graph.backbone.extractor
+    extractor.at_once = True
     graph.backbone.encoder = _halved(graph.backbone.encoder)
     first = 0 if extractor.first is not None else 1  # of the blocks that start from features
     blocks = [_halved(block) for block in extractor.blocks[first:]]

@@ -1,0 +1,80 @@
+"""An output taken out of a file: the rest is as it was, and only what it alone needed is gone."""
+
+import numpy as np
+import pytest
+
+from voxport.graph import OUTPUTS
+from voxport.onnx_prune import without_output
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def model(exported):
+    return (exported / "model.onnx").read_bytes()
+
+
+def operators(graph):
+    for node in graph.node:
+        yield node.op_type
+        for attribute in node.attribute:
+            yield from operators(attribute.g)
+
+
+def test_the_transcript_and_its_strings(model):
+    pruned = onnx.load_from_string(without_output(model, "transcript"))
+    onnx.checker.check_model(pruned, full_check=True)
+    assert [output.name for output in pruned.graph.output] == list(OUTPUTS[:-1])
+    whole = onnx.load_from_string(model)
+    gone = set(operators(whole.graph)) - set(operators(pruned.graph))
+    assert {"StringConcat", "Loop"} <= gone
+    assert not gone & {"MatMul", "Scan", "ArgMax", "ScatterElements"}
+    assert list(pruned.graph.initializer) == list(whole.graph.initializer)
+
+
+def test_all_but_one_output(model):
+    for name in OUTPUTS[1:]:
+        model = without_output(model, name)
+    pruned = onnx.load_from_string(model)
+    onnx.checker.check_model(pruned, full_check=True)
+    assert "ScatterElements" not in list(operators(pruned.graph))
+    assert "Softmax" in list(operators(pruned.graph))
+
+
+def test_nothing_to_take_out(model):
+    assert without_output(model, "nothing") == model
+
+
+@pytest.mark.parametrize("content", [b"nonsense", b"\x3a\x05ab", b"\x3a", b"\xff"])
+def test_no_model(content):
+    with pytest.raises(ValueError, match=r"field|number"):
+        without_output(content, "transcript")
+
+
+def test_what_a_loop_takes_from_around_it_stays():
+    """`twice` feeds nothing but the loop's body and the output that is taken out."""
+    helper, tensor = onnx.helper, onnx.TensorProto
+    values = {name: helper.make_tensor_value_info(name, tensor.FLOAT, [2]) for name in "xyst"}
+    condition = [helper.make_tensor_value_info(name, tensor.BOOL, []) for name in ("go", "on")]
+    step = helper.make_tensor_value_info("step", tensor.INT64, [])
+    nodes = [
+        helper.make_node("Identity", ["go"], ["on"]),
+        helper.make_node("Add", ["s", "twice"], ["t"]),
+    ]
+    body = helper.make_graph(
+        nodes, "body", [step, condition[0], values["s"]], [condition[1], values["t"]]
+    )
+    other = helper.make_tensor_value_info("other", tensor.FLOAT, [2])
+    nodes = [
+        helper.make_node("Add", ["x", "x"], ["twice"]),
+        helper.make_node("Neg", ["twice"], ["other"]),
+        helper.make_node("Constant", [], ["times"], value_int=3),
+        helper.make_node("Loop", ["times", "", "x"], ["y"], body=body),
+    ]
+    graph = helper.make_graph(nodes, "graph", [values["x"]], [values["y"], other])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    pruned = without_output(model.SerializeToString(), "other")
+    assert "Neg" not in list(operators(onnx.load_from_string(pruned).graph))
+    session = onnxruntime.InferenceSession(pruned, providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.array([1, 2], np.float32)})[0].tolist() == [7, 14]
