@@ -34,7 +34,8 @@ async function open(source: Source, wanted: RuntimeName): Promise<Opened> {
       ? new ChosenFiles(source.name, source.files)
       : shippedPackage(source.address);
   const gpu = wanted === "webgpu" ? await openOnGpu(files) : null;
-  const opened = gpu instanceof Recognizer ? gpu : await openOn("wasm", files);
+  const isShipped = source.kind === "shipped";
+  const opened = gpu instanceof Recognizer ? gpu : await openOn("wasm", files, isShipped);
   await current?.release();
   current = opened;
   return {
@@ -47,9 +48,15 @@ async function open(source: Source, wanted: RuntimeName): Promise<Opened> {
   };
 }
 
-async function openOn(runtime: RuntimeName, files: PackageFiles): Promise<Recognizer> {
+/** `quickly`: fusing a small graph's operators takes longer than it saves on a first visit. */
+async function openOn(
+  runtime: RuntimeName,
+  files: PackageFiles,
+  quickly = false,
+): Promise<Recognizer> {
   const { ort, session } = await onnxRuntime(runtime);
-  return Recognizer.open(ort, files, { prefer: PREFERRED[runtime], session });
+  const options = quickly ? { ...session, graphOptimizationLevel: "disabled" as const } : session;
+  return Recognizer.open(ort, files, { prefer: PREFERRED[runtime], session: options });
 }
 
 /** A recognizer that has given a right answer, or why there is none: GPUs and drivers differ. */
