@@ -4,7 +4,6 @@
  * Their binaries come compressed (`download.ts`) and so are handed over as bytes.
  */
 
-import type { InferenceSession } from "onnxruntime-common";
 import type { Env } from "onnxruntime-web";
 import wasmModule from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasmBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
@@ -15,14 +14,19 @@ import type { OnnxRuntime } from "../src/graph.js";
 import { download } from "./download.js";
 import type { RuntimeName } from "./protocol.js";
 
-/** Bytes multiply fastest in WASM; WebGPU has kernels for floats only. */
-export const PREFERRED = { wasm: "int8", webgpu: "fp32" } as const;
+/**
+ * Bytes multiply fastest in WASM; WebGPU has kernels for floats only, and what it has none for, the
+ * transcript's strings among it, runs in WASM.
+ */
+export const PREFERRED = {
+  wasm: { executionProviders: ["wasm"], prefer: "int8" },
+  webgpu: { executionProviders: ["webgpu", "wasm"], prefer: "fp32" },
+} as const;
 
 const MOST_THREADS = 4; // more do not make a recording of some seconds faster
 
 export interface Runtime {
   readonly ort: OnnxRuntime;
-  readonly session: InferenceSession.SessionOptions;
   readonly threads: number;
 }
 
@@ -37,8 +41,7 @@ export function onnxRuntime(name: RuntimeName): Promise<Runtime> {
 
 async function wasm(): Promise<Runtime> {
   const [ort, binary] = await Promise.all([import("onnxruntime-web/wasm"), download(wasmBinary)]);
-  const threads = configured(ort.env, wasmModule, binary);
-  return { ort, session: { executionProviders: ["wasm"] }, threads };
+  return { ort, threads: configured(ort.env, wasmModule, binary) };
 }
 
 /**
@@ -47,9 +50,7 @@ async function wasm(): Promise<Runtime> {
  */
 async function webgpu(): Promise<Runtime> {
   const [ort, binary] = await Promise.all([import("onnxruntime-web"), download(gpuBinary)]);
-  const threads = configured(ort.env, gpuModule, binary);
-  // What WebGPU has no kernels for, the transcript's strings among it, runs in WASM.
-  return { ort, session: { executionProviders: ["webgpu", "wasm"] }, threads };
+  return { ort, threads: configured(ort.env, gpuModule, binary) };
 }
 
 /** Gives the threads: they need memory that is shared, and a page that is isolated for it. */

@@ -54,9 +54,12 @@ async function openOn(
   files: PackageFiles,
   quickly = false,
 ): Promise<Recognizer> {
-  const { ort, session } = await onnxRuntime(runtime);
-  const options = quickly ? { ...session, graphOptimizationLevel: "disabled" as const } : session;
-  return Recognizer.open(ort, files, { prefer: PREFERRED[runtime], session: options });
+  const { executionProviders, prefer } = PREFERRED[runtime];
+  const graphOptimizationLevel = quickly ? "disabled" : "all";
+  const session = { executionProviders, graphOptimizationLevel } as const;
+  const ort = onnxRuntime(runtime).then((loaded) => loaded.ort); // while the model comes
+  ort.catch(() => undefined); // told where it is awaited, unless the package is refused first
+  return Recognizer.open(ort, files, { prefer, session });
 }
 
 /** A recognizer that has given a right answer, or why there is none: GPUs and drivers differ. */

@@ -30,9 +30,9 @@ export class Recognizer {
     private readonly graph: Graph,
   ) {}
 
-  /** No session sees a file before its hash is the manifest's. */
+  /** No session sees a file before its hash is the manifest's. `ort` may still be on its way. */
   static async open(
-    ort: OnnxRuntime,
+    ort: OnnxRuntime | Promise<OnnxRuntime>,
     files: PackageFiles,
     options: Options = {},
   ): Promise<Recognizer> {
@@ -46,7 +46,7 @@ export class Recognizer {
     }
     const model = await files.open(artifact);
     const name = `${files.name}/${artifact.path}`;
-    const graph = await Graph.open(ort, name, model, weights, options.session ?? {});
+    const graph = await Graph.open(await ort, name, model, weights, options.session ?? {});
     return new Recognizer(manifest, artifact, graph);
   }
 
