@@ -55,7 +55,7 @@ def write_artifact(
 ) -> Artifact:
     """Write ``graph`` into ``folder``."""
     path = folder / file_name(kind, precision)
-    _FORMATS[kind][1](graph, _example(graph), source.pieces, path)
+    _FORMATS[kind][1](graph, _example(graph), source.pieces, source.sample_rate, path)
     entry, data = file_entry(path), path.with_name(f"{path.name}.data")
     return Artifact(
         path=entry.path,
@@ -64,6 +64,7 @@ def write_artifact(
         kind=kind,
         precision=precision,
         inputs=specs.INPUTS,
+        optional_inputs=specs.OPTIONAL_INPUTS,
         outputs=specs.outputs_of(graph, len(source.labels)),
         external_data=(file_entry(data),) if data.exists() else (),
     )

@@ -1,7 +1,8 @@
 """Export the graph to ONNX through ``torch.onnx.export(dynamo=True)`` and finish it.
 
 Finishing is naming the free dimensions, dropping the exporter's debugging notes (they hold
-source paths of the machine), and appending the transcript. Works on ``onnx_ir``'s lazy model,
+source paths of the machine), appending the transcript and putting the resampling before all else.
+Works on ``onnx_ir``'s lazy model,
 so that weights over protobuf's 2 GB never pass through one message.
 """
 
@@ -18,6 +19,7 @@ from voxport.manifest import TensorSpec
 from voxport_export import specs
 from voxport_export.graph import FeatureGraph, Graph
 from voxport_export.joins import split_joins
+from voxport_export.onnx_resample import add_sample_rate
 from voxport_export.onnx_transcript import TRANSCRIPT, append_transcript
 from voxport_export.precisions.operators import TRANSLATION
 from voxport_export.quiet import quiet_onnx_exporter
@@ -29,9 +31,13 @@ EXTERNAL_DATA_BYTES = 2**31 - 2**26
 
 
 def export_onnx(
-    graph: Graph, example: tuple[Tensor, Tensor], pieces: list[str], path: Path
+    graph: Graph,
+    example: tuple[Tensor, Tensor],
+    pieces: list[str],
+    sample_rate: int,
+    path: Path,
 ) -> None:
-    """Export ``graph``, and where it decodes the text join, to one ONNX file.
+    """Export ``graph`` to one ONNX file that takes any rate, and text where it decodes.
 
     Weights of more than about 2 GB go to ``<name>.data`` beside it.
 
@@ -39,12 +45,14 @@ def export_onnx(
         graph: in evaluation mode, on the CPU.
         example: a waveform [batch, samples] and lengths [batch], batch at least 2.
         pieces: what each label adds to a transcript.
+        sample_rate: the model's own, Hz.
         path: the file to write.
     """
     outputs = specs.outputs_of(graph, len(pieces))
     names = [spec.name for spec in outputs if spec.name != TRANSCRIPT]
     batch = torch.export.Dim("batch")
-    shapes = {"waveform": {0: batch, 1: torch.export.Dim("samples")}, "lengths": {0: batch}}
+    # Not "samples": those that the model hears are others where the rate is not its own.
+    shapes = {"waveform": {0: batch, 1: torch.export.Dim("heard")}, "lengths": {0: batch}}
     with torch.no_grad(), quiet_onnx_exporter():
         program = torch.onnx.export(
             graph,
@@ -66,6 +74,7 @@ def export_onnx(
     split_joins(model)
     if not isinstance(graph, FeatureGraph):
         append_transcript(model, pieces)
+    add_sample_rate(model, sample_rate)
     values = (value.const_value for value in model.graph.initializers.values())
     weights = sum(value.nbytes for value in values if value is not None)
     large = weights > EXTERNAL_DATA_BYTES

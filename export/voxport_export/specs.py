@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voxport.graph import FEATURE_LENGTHS, feature_output
+from voxport.graph import FEATURE_LENGTHS, SAMPLE_RATE, feature_output
 from voxport.manifest import TensorSpec
 from voxport_export.graph import FeatureGraph, Graph, RecognizerGraph
 
@@ -12,6 +12,9 @@ INPUTS = (
     TensorSpec("waveform", "float32", ("batch", "samples")),
     TensorSpec("lengths", "int64", ("batch",)),
 )
+
+# What a graph need not be given; without the rate a waveform is at the model's own.
+OPTIONAL_INPUTS = (TensorSpec(SAMPLE_RATE, "int64", ()),)
 
 _OUTPUTS = (
     TensorSpec("emission", "float32", ("batch", "frames", _LABELS)),

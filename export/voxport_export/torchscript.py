@@ -1,11 +1,13 @@
-"""Trace the graph to TorchScript, and give it the one thing a trace cannot hold: text."""
+"""Trace the graph to TorchScript, and script what a trace cannot hold: text, and other rates."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torchaudio.functional import resample
 
 from voxport_export.graph import (
     FeatureGraph,
@@ -19,17 +21,34 @@ from voxport_export.quiet import quiet_torchscript
 _WRITTEN_BY_THE_WRITER = (".data/serialization_id", "version")
 
 
-class _WithTranscript(nn.Module):
-    """Add the transcript to a traced graph; scripted, because a trace has no strings."""
+def _at_rate(
+    waveform: Tensor, lengths: Tensor, rate: int | None, own: int
+) -> tuple[Tensor, Tensor]:
+    """Map waveform [batch, samples] and lengths [batch] to what they are at the rate `own`."""
+    if rate is None or rate == own or waveform.shape[1] == 0:  # which torchaudio refuses
+        return waveform, lengths
+    lengths = lengths.clamp(0, waveform.shape[1])
+    inside = torch.arange(waveform.shape[1], device=waveform.device) < lengths.unsqueeze(1)
+    heard = resample(waveform.where(inside, waveform.new_zeros(())), rate, own)
+    common = math.gcd(rate, own)
+    orig, new = rate // common, own // common
+    count = torch.ceil((new * lengths.double() / orig).float()).long()  # as torchaudio rounds
+    return heard, torch.minimum(count, (lengths // orig + 1) * new)
 
-    def __init__(self, graph: torch.jit.ScriptModule, pieces: list[str]):
+
+class _Scripted(nn.Module):
+    def __init__(self, graph: torch.jit.ScriptModule, pieces: list[str], sample_rate: int):
         super().__init__()
         self.graph = graph
         self.pieces = [*pieces, ""]  # token -1, the padding, finds the last
+        self.sample_rate = sample_rate
 
+
+class _WithTranscript(_Scripted):
     def forward(
-        self, waveform: Tensor, lengths: Tensor
+        self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, list[str]]:
+        waveform, lengths = _at_rate(waveform, lengths, sample_rate, self.sample_rate)
         emission, frames, tokens, counts, starts, ends, scores = self.graph(waveform, lengths)
         rows: list[list[int]] = tokens.tolist()
         transcripts: list[str] = []
@@ -38,10 +57,17 @@ class _WithTranscript(nn.Module):
         return emission, frames, tokens, counts, starts, ends, scores, transcripts
 
 
-class _WithTranscriptAndFeatures(_WithTranscript):
+class _WithFeatures(_Scripted):
     @torch.jit.export
-    def extract_features(self, waveform: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+    def extract_features(
+        self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None
+    ) -> tuple[list[Tensor], Tensor]:
+        waveform, lengths = _at_rate(waveform, lengths, sample_rate, self.sample_rate)
         return self.graph.extract_features(waveform, lengths)
+
+
+class _WithBoth(_WithTranscript, _WithFeatures):
+    pass
 
 
 class _Methods(nn.Module):
@@ -62,7 +88,11 @@ class _Methods(nn.Module):
 
 
 def export_torchscript(
-    graph: Graph, example: tuple[Tensor, Tensor], pieces: list[str], path: Path
+    graph: Graph,
+    example: tuple[Tensor, Tensor],
+    pieces: list[str],
+    sample_rate: int,
+    path: Path,
 ) -> None:
     """Trace ``graph`` and save it.
 
@@ -74,12 +104,13 @@ def export_torchscript(
         example: a waveform [batch, samples] and lengths [batch] to trace with; other batch
             sizes and lengths work as well afterwards.
         pieces: what each label adds to a transcript.
+        sample_rate: the model's own, Hz.
         path: the file to write.
 
     Raises:
         RuntimeError: the trace holds a device, so it would run only where it was made.
     """
-    methods = _METHODS[type(graph)]
+    methods, wrapper = _FORMS[type(graph)]
     with torch.no_grad(), quiet_torchscript():
         module = torch.jit.trace_module(
             _Methods(graph),
@@ -89,20 +120,19 @@ def export_torchscript(
         )
     for method in methods:
         _check_device(str(getattr(module, method).inlined_graph))
-    if "forward" in methods:
-        wrapper = _WithTranscript if len(methods) == 1 else _WithTranscriptAndFeatures
-        with quiet_torchscript():
-            module = torch.jit.script(wrapper(module, pieces))
+    with quiet_torchscript():
+        module = torch.jit.script(wrapper(module, pieces, sample_rate))
     whole = path.with_name(f"{path.name}.whole")
     module.save(str(whole))
     _copy_without_source_paths(whole, path)
     whole.unlink()
 
 
-_METHODS = {
-    RecognizerGraph: ("forward",),
-    FeatureGraph: ("extract_features",),
-    FeatureRecognizerGraph: ("forward", "extract_features"),
+# What is traced of each graph, and what is scripted around it
+_FORMS = {
+    RecognizerGraph: (("forward",), _WithTranscript),
+    FeatureGraph: (("extract_features",), _WithFeatures),
+    FeatureRecognizerGraph: (("forward", "extract_features"), _WithBoth),
 }
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from voxport.manifest import FEATURES
 
 INPUTS = ("waveform", "lengths")
+SAMPLE_RATE = "sample_rate"  # an optional input of ONNX graphs
 OUTPUTS = (
     "emission",
     "emission_lengths",

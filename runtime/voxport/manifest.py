@@ -65,6 +65,7 @@ class Artifact(FileEntry):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     external_data: tuple[FileEntry, ...] = ()  # weights beside the graph, where it is over 2 GB
+    optional_inputs: tuple[TensorSpec, ...] = ()  # `sample_rate`: model.sample_rate if not given
 
     @property
     def features(self) -> tuple[TensorSpec, ...]:
@@ -300,7 +301,14 @@ def _artifact(fields: Fields) -> Artifact:
         inputs=tuple(map(_tensor, fields.children("inputs"))),
         outputs=tuple(map(_tensor, fields.children("outputs"))),
         external_data=tuple(map(read_entry, fields.children("external_data"))),
+        optional_inputs=_optional_inputs(fields),
     )
+
+
+def _optional_inputs(fields: Fields) -> tuple[TensorSpec, ...]:
+    if "optional_inputs" not in fields.data:  # of packages that were written before there were any
+        return ()
+    return tuple(map(_tensor, fields.children("optional_inputs")))
 
 
 def _golden(fields: Fields) -> GoldenClip:

@@ -113,6 +113,7 @@ def test_normalising_a_minute_with_an_offset(tmp_path):
         graph,
         (waveform[:, :16_000].repeat(2, 1), torch.tensor([16_000, 900])),
         list("-|ABCDEFGHI"),
+        16_000,
         tmp_path / "m.onnx",
     )
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])

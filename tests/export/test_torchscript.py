@@ -22,7 +22,9 @@ def graph():
 @pytest.fixture(scope="module")
 def path(graph, tmp_path_factory):
     path = tmp_path_factory.mktemp("torchscript") / "model.ts"
-    export_torchscript(graph, (torch.randn(2, 9_000), torch.tensor([9_000, 700])), PIECES, path)
+    export_torchscript(
+        graph, (torch.randn(2, 9_000), torch.tensor([9_000, 700])), PIECES, 16_000, path
+    )
     return path
 
 

@@ -1,5 +1,6 @@
 """runtime/cpp: its program gives what packages promise and what the Python runtime gives."""
 
+import dataclasses
 import json
 import shutil
 
@@ -10,7 +11,9 @@ import soundfile
 import voxport
 from support import cpp, data
 from voxport import library
+from voxport.hashing import file_entry
 from voxport.manifest import read_manifest
+from voxport.resample import resample
 
 TOLERANCE = 1e-4
 
@@ -93,6 +96,44 @@ def test_channels_are_mixed(program, commands, tmp_path):
     assert program.run(commands, path).stdout == "YES\n"
 
 
+def check_rates(program, package, folder):
+    """Recordings of any rate are heard as the Python runtime hears them."""
+    recognizer = voxport.load(package, provider="cpu")
+    samples, rate = soundfile.read(data.SAMPLES / "seven.wav", dtype="float32")
+    for rate_of_file in (8000, 44100):
+        path, emission = folder / f"{rate_of_file}.wav", folder / "emission.f32"
+        soundfile.write(path, resample(samples, rate, rate_of_file), rate_of_file, subtype="FLOAT")
+        result = program.run("--json", "--emission", emission, package, path)
+        assert (result.returncode, result.stderr) == (0, "")
+        answer, transcript = json.loads(result.stdout), recognizer.transcribe(path)
+        assert answer["text"] == transcript.text
+        assert answer["duration"] == pytest.approx(transcript.duration)
+        expected = recognizer.emission(path)
+        got = np.fromfile(emission, "<f4").reshape(expected.shape)
+        assert np.abs(got - expected).max() <= TOLERANCE * max(1, np.abs(expected).max())
+
+
+def test_any_rate_on_onnxruntime(program, exported, tmp_path):
+    check_rates(program, exported, tmp_path)
+
+
+@pytest.mark.slow
+def test_any_rate_on_libtorch(torch_program, exported, tmp_path):
+    check_rates(torch_program, exported, tmp_path)
+
+
+def test_a_package_that_does_not_resample(program, commands, tmp_path):
+    package = shutil.copytree(commands, tmp_path / "package")
+    manifest = read_manifest(package)
+    artifacts = [dataclasses.replace(item, optional_inputs=()) for item in manifest.artifacts]
+    older = dataclasses.replace(manifest, artifacts=tuple(artifacts))
+    (package / "manifest.json").write_text(older.to_json(), encoding="utf-8")
+    soundfile.write(tmp_path / "8k.wav", np.zeros(8000), 8000)
+    result = program.run(package, tmp_path / "8k.wav", data.SAMPLES / "yes.flac")
+    assert (result.returncode, result.stdout) == (1, "YES\n")
+    assert "its sample rate is 8000 Hz, the model wants 16000 Hz" in result.stderr
+
+
 def test_shorter_than_one_frame(program, commands, tmp_path):
     soundfile.write(tmp_path / "short.wav", np.zeros(100), 16000)
     result = program.run(commands, tmp_path / "short.wav")
@@ -109,7 +150,7 @@ def bad_recordings(folder):
     for name in ("cut.wav", "cut.aiff", "cut.au"):
         soundfile.write(folder / name, samples, rate)
         (folder / name).write_bytes((folder / name).read_bytes()[:20000])
-    soundfile.write(folder / "8k.wav", samples, 8000)
+    soundfile.write(folder / "100.wav", samples, 100)
     soundfile.write(folder / "none.wav", samples[:0], rate)
     soundfile.write(folder / "nan.wav", np.full(800, np.nan), rate, subtype="FLOAT")
     soundfile.write(folder / "talk.ogg", samples, rate)
@@ -124,7 +165,7 @@ def bad_recordings(folder):
         "cut.aiff": "truncated: the file ends before its audio does",
         "cut.au": "truncated: the file ends before its audio does",
         "cut.flac": "truncated",
-        "8k.wav": "its sample rate is 8000 Hz, the model wants 16000 Hz",
+        "100.wav": "its sample rate is 100 Hz",
         "none.wav": "holds no audio",
         "nan.wav": "not numbers",
         "talk.ogg": "libsndfile does not tell that a part is missing",
@@ -225,10 +266,6 @@ def test_bad_packages(program, commands, tmp_path, spoil, subject, reason):
 
 def test_an_artifact_that_is_not_a_graph(program, commands, tmp_path):
     """Its hash is right, so that ONNX Runtime itself must refuse it."""
-    import dataclasses
-
-    from voxport.hashing import file_entry
-
     package = tmp_path / "package"
     shutil.copytree(commands, package)
     (package / "model.onnx").write_text("not a graph")

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,9 @@ class Backend {
   virtual ~Backend() = default;
 
   /// `waveform`: at least one receptive field, of which the first `length` samples are valid.
-  virtual GraphOutput run(std::vector<float> waveform, std::int64_t length) const = 0;
+  /// `sample_rate`: its own in Hz, where that is not the model's.
+  virtual GraphOutput run(std::vector<float> waveform, std::int64_t length,
+                          std::optional<std::int64_t> sample_rate) const = 0;
 };
 
 /// A kind of backend in this build.

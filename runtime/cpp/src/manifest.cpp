@@ -1,6 +1,7 @@
 // Reads manifest.json. Knows the format and its own integrity; opens no other file of the package.
 #include "manifest.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -70,8 +71,17 @@ FileEntry file_entry(const json& object) {
           sha256_field(object)};
 }
 
+/// Packages that were written before a graph could resample have no list of optional inputs.
+bool takes_sample_rate(const json& object) {
+  if (object.find("optional_inputs") == object.end()) return false;
+  const json& inputs = list(object, "optional_inputs");
+  return std::any_of(inputs.begin(), inputs.end(),
+                     [](const json& input) { return text(input, "name") == "sample_rate"; });
+}
+
 Artifact artifact(const json& object) {
   Artifact read{file_entry(object), text(object, "kind"), text(object, "precision"), {}};
+  read.takes_sample_rate = takes_sample_rate(object);
   for (const json& entry : list(object, "external_data")) {
     read.external_data.push_back(file_entry(entry));
   }

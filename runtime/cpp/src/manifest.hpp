@@ -23,6 +23,7 @@ struct Artifact {
   std::string kind;       // "onnx" or "torchscript"
   std::string precision;  // "fp32", ...
   std::vector<FileEntry> external_data;  // weights beside the graph
+  bool takes_sample_rate = false;        // and resamples; without it, at the model's rate only
 };
 
 struct Manifest {

@@ -24,9 +24,10 @@ class OnnxBackend : public Backend {
       : environment_(ORT_LOGGING_LEVEL_FATAL, "voxport"),  // errors come as exceptions
         session_(environment_, file.c_str(), session_options(threads)) {}
 
-  GraphOutput run(std::vector<float> waveform, std::int64_t length) const override {
+  GraphOutput run(std::vector<float> waveform, std::int64_t length,
+                  std::optional<std::int64_t> sample_rate) const override {
     try {
-      return answer(fetch(waveform, length));
+      return answer(fetch(waveform, length, sample_rate));
     } catch (const Ort::Exception& error) {
       throw Error("ONNX Runtime failed on " + std::to_string(length) + " samples: " +
                   error.what() + " (memory grows with the square of a recording's length: "
@@ -43,16 +44,21 @@ class OnnxBackend : public Backend {
     return options;
   }
 
-  std::vector<Ort::Value> fetch(std::vector<float>& waveform, std::int64_t& length) const {
+  std::vector<Ort::Value> fetch(std::vector<float>& waveform, std::int64_t& length,
+                                std::optional<std::int64_t>& sample_rate) const {
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
     const std::array<std::int64_t, 2> shape = {1, static_cast<std::int64_t>(waveform.size())};
     const std::array<std::int64_t, 1> rows = {1};
-    const std::array<const char*, 2> names = {"waveform", "lengths"};
-    const std::array<Ort::Value, 2> inputs = {
-        Ort::Value::CreateTensor<float>(memory, waveform.data(), waveform.size(), shape.data(),
-                                        shape.size()),
-        Ort::Value::CreateTensor<std::int64_t>(memory, &length, 1, rows.data(), rows.size()),
-    };
+    const std::array<const char*, 3> names = {"waveform", "lengths", "sample_rate"};
+    std::vector<Ort::Value> inputs;
+    inputs.push_back(Ort::Value::CreateTensor<float>(memory, waveform.data(), waveform.size(),
+                                                     shape.data(), shape.size()));
+    inputs.push_back(
+        Ort::Value::CreateTensor<std::int64_t>(memory, &length, 1, rows.data(), rows.size()));
+    if (sample_rate) {  // a scalar
+      inputs.push_back(
+          Ort::Value::CreateTensor<std::int64_t>(memory, &*sample_rate, 1, nullptr, 0));
+    }
     // Run() is not const, and safe to call from several threads.
     auto& session = const_cast<Ort::Session&>(session_);
     return session.Run(Ort::RunOptions(), names.data(), inputs.data(), inputs.size(),

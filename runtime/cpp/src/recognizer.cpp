@@ -60,18 +60,26 @@ std::unique_ptr<Backend> open(const std::filesystem::path& package, const Artifa
   return backend_for(artifact.kind)->open(checked(package, artifact.file), threads);
 }
 
-GraphOutput run(const Backend& backend, const Model& model, const Audio& audio) {
-  if (audio.sample_rate != model.sample_rate) {
-    const std::string wanted = std::to_string(model.sample_rate);
-    throw Error("its sample rate is " + std::to_string(audio.sample_rate) +
-                " Hz, the model wants " + wanted +
-                " Hz and nothing here resamples; convert it: ffmpeg -i FILE -ar " + wanted +
-                " new.wav");
+// A rate outside these is a damaged header; telephones have 8 kHz, recorders of ultrasound 500 kHz.
+// The graph gives no frames for one.
+constexpr int kLeastRate = 1'000;
+constexpr int kMostRate = 1'000'000;
+
+/// The rate to tell the graph of: none where the audio is at the model's.
+std::optional<std::int64_t> rate_to_tell(int sample_rate, const Model& model, bool resamples) {
+  if (sample_rate == model.sample_rate) return std::nullopt;
+  const std::string given = "its sample rate is " + std::to_string(sample_rate) + " Hz";
+  const std::string wanted = std::to_string(model.sample_rate);
+  if (!resamples) {
+    throw Error(given + ", the model wants " + wanted + " Hz and this package, of an earlier " +
+                "voxport, does not resample; export it again, or convert the recording: " +
+                "ffmpeg -i FILE -ar " + wanted + " new.wav");
   }
-  std::vector<float> waveform = audio.waveform;
-  const auto one_frame = static_cast<std::size_t>(model.receptive_field);
-  waveform.resize(std::max(waveform.size(), one_frame));
-  return backend.run(std::move(waveform), static_cast<std::int64_t>(audio.waveform.size()));
+  if (sample_rate < kLeastRate || sample_rate > kMostRate) {
+    throw Error(given + "; it must be " + std::to_string(kLeastRate) + " to " +
+                std::to_string(kMostRate));
+  }
+  return sample_rate;
 }
 
 }  // namespace
@@ -82,22 +90,33 @@ Recognizer::Recognizer(const std::filesystem::path& package, const Options& opti
     throw Error(package, "the model has no CTC head: it gives features and no text");
   }
   model_ = manifest.model;
-  backend_ = open(package, choose(package, manifest, options), options.threads);
+  const Artifact& artifact = choose(package, manifest, options);
+  resamples_ = artifact.takes_sample_rate;
+  backend_ = open(package, artifact, options.threads);
 }
 
 Recognizer::~Recognizer() = default;
 Recognizer::Recognizer(Recognizer&&) noexcept = default;
 Recognizer& Recognizer::operator=(Recognizer&&) noexcept = default;
 
+GraphOutput Recognizer::run(const Audio& audio) const {
+  const auto sample_rate = rate_to_tell(audio.sample_rate, model_, resamples_);
+  std::vector<float> waveform = audio.waveform;
+  const auto one_frame = static_cast<std::size_t>(model_.receptive_field);
+  waveform.resize(std::max(waveform.size(), one_frame));
+  const auto length = static_cast<std::int64_t>(audio.waveform.size());
+  return backend_->run(std::move(waveform), length, sample_rate);
+}
+
 Transcript Recognizer::transcribe(const Audio& audio) const {
-  const GraphOutput output = run(*backend_, model_, audio);
+  const GraphOutput output = run(audio);
   const double duration =
       static_cast<double>(audio.waveform.size()) / static_cast<double>(audio.sample_rate);
   return transcript_of(output, duration, model_);
 }
 
 Emission Recognizer::emission(const Audio& audio) const {
-  return emission_of(run(*backend_, model_, audio), model_);
+  return emission_of(run(audio), model_);
 }
 
 }  // namespace voxport

@@ -32,9 +32,10 @@ class TorchScriptBackend : public Backend {
     module_.eval();
   }
 
-  GraphOutput run(std::vector<float> waveform, std::int64_t length) const override {
+  GraphOutput run(std::vector<float> waveform, std::int64_t length,
+                  std::optional<std::int64_t> sample_rate) const override {
     try {
-      return answer(waveform, length);
+      return answer(waveform, length, sample_rate);
     } catch (const std::exception& error) {
       throw Error("LibTorch failed on " + std::to_string(length) + " samples: " +
                   last_line(error) + " (a long recording needs much memory: cut it)");
@@ -42,13 +43,16 @@ class TorchScriptBackend : public Backend {
   }
 
  private:
-  GraphOutput answer(std::vector<float>& waveform, std::int64_t length) const {
+  GraphOutput answer(std::vector<float>& waveform, std::int64_t length,
+                     std::optional<std::int64_t> sample_rate) const {
     const c10::InferenceMode guard;
     const auto samples = static_cast<std::int64_t>(waveform.size());
     const at::Tensor rows = torch::from_blob(waveform.data(), {1, samples}, at::kFloat);
     const at::Tensor lengths = torch::full({1}, length, at::kLong);
     auto module = module_;  // forward() is not const; this is another handle on the same module
-    const auto result = module.forward({rows, lengths});
+    std::vector<torch::IValue> inputs = {rows, lengths};
+    if (sample_rate) inputs.emplace_back(*sample_rate);
+    const auto result = module.forward(std::move(inputs));
     const std::vector<torch::IValue> outputs = result.toTupleRef().elements().vec();
     TORCH_CHECK(outputs.size() == kOutputs.size(), "expected ", kOutputs.size(), " outputs, got ",
                 outputs.size());

@@ -20,9 +20,9 @@ constexpr const char* kHelp = R"(usage: transcribe [OPTIONS] PACKAGE AUDIO...
 Print what is said in audio files, one line a file, in the order given.
 
 PACKAGE is a folder that `voxport export MODEL -o PACKAGE` wrote. AUDIO is wav, flac, aiff or au,
-with any number of channels, at the model's sample rate; for anything else:
+at any rate and with any number of channels; for anything else:
 
-  ffmpeg -i talk.mp3 -ar 16000 -ac 1 talk.wav
+  ffmpeg -i talk.mp3 talk.wav
 
 A file that cannot be transcribed is reported on stderr (with --json in its line), the others are
 still transcribed, and the exit code is 1. Wrong usage is 2.

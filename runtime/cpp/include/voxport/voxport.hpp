@@ -91,6 +91,7 @@ struct Options {
 std::vector<std::string> backends();
 
 class Backend;
+struct GraphOutput;
 
 /// A loaded artifact on the CPU. Several threads may use one at once.
 class Recognizer {
@@ -103,12 +104,16 @@ class Recognizer {
 
   const Model& model() const noexcept { return model_; }
 
-  /// Throws Error where the audio is not at the model's rate: nothing here resamples.
+  /// Audio of any rate; Error where it is not the model's and the package cannot resample, as
+  /// those of an earlier voxport.
   Transcript transcribe(const Audio& audio) const;
   Emission emission(const Audio& audio) const;
 
  private:
+  GraphOutput run(const Audio& audio) const;
+
   Model model_;
+  bool resamples_ = false;
   std::unique_ptr<Backend> backend_;
 };
 
