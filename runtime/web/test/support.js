@@ -1,6 +1,6 @@
 /** What the tests share: the package under test, its golden answers, and ways to spoil a copy. */
 
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -38,8 +38,15 @@ export function largestDifference(a, b) {
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
 }
 
+const temporary = [];
+process.on("exit", () => {
+  for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder that is gone when the tests are. */
 export function temporaryFolder() {
-  return mkdtempSync(join(tmpdir(), "voxport-"));
+  temporary.push(mkdtempSync(join(tmpdir(), "voxport-")));
+  return temporary.at(-1);
 }
 
 /** A copy of the package with one file changed by `change`, or removed where that gives null. */
