@@ -1,6 +1,6 @@
 """Word error rates on speakers and clips that training never heard; reproduces the card's table.
 
-    python models/commands/evaluate.py                  the weights that ship
+    python models/commands/evaluate.py                  weights that never heard them
     python models/commands/evaluate.py --weights FILE   any other checkpoint of the same shape
 
 Runs torchaudio's own model in float32, one length at a time, so that nothing is padded. Needs the
@@ -185,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weights", type=Path, default=HERE / "weights.safetensors")
+    parser.add_argument("--weights", type=Path, default=HERE / "held_out.safetensors")
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--errors", action="store_true", help="list what was heard wrongly")
     parser.add_argument("--json", action="store_true", help="one JSON line instead of the table")

@@ -31,10 +31,12 @@ from frontend import LogMel, Regression, install, scale_filters
 from safetensors.torch import load_file, save_file
 from torch import Tensor, multiprocessing, nn
 from torchaudio.models import Wav2Vec2Model
+from words import Words
 
 FILTER_SCALE = 30.0  # see frontend.scale_filters
 AVERAGE = 0.999  # decay of the moving average of weights
 SHORT, LONGEST = 1.5, 14.0  # seconds a row, at first and later
+WORDS = "words.safetensors"  # the head that does not ship, beside best.safetensors
 
 
 def new_model(dropout: float) -> Wav2Vec2Model:
@@ -69,13 +71,16 @@ def disagreement(scores: Tensor) -> Tensor:
     return F.kl_div(scores, targets, reduction="sum", log_target=True)
 
 
-def loss_of(model: Wav2Vec2Model, batch: Batch, mask: float, consistency: float) -> Tensor:
-    """CTC in nats a letter, with a share of the frames hidden, and the two views' disagreement."""
+def loss_of(
+    model: Wav2Vec2Model, words: Words, batch: Batch, options: argparse.Namespace
+) -> Tensor:
+    """CTC of the letters in nats a letter, with a share of the frames hidden; beside it the two
+    views' disagreement and CTC of the words."""
     waveform = torch.from_numpy(batch.waveform)
     with torch.autocast("cpu", torch.bfloat16):
         features, _ = model.feature_extractor(waveform, None)
-        if mask > 0:
-            features = mask_features(features, mask)
+        if options.mask > 0:
+            features = mask_features(features, options.mask)
         emission = model.aux(model.encoder(features, None))  # (rows, frames, labels)
     scores = emission.float().log_softmax(-1).transpose(0, 1)
     targets = [torch.tensor(encode(text), dtype=torch.long) for text in batch.transcripts]
@@ -84,15 +89,17 @@ def loss_of(model: Wav2Vec2Model, batch: Batch, mask: float, consistency: float)
     losses = F.ctc_loss(
         scores, torch.cat(targets), frames, target_lengths, reduction="none", zero_infinity=True
     )
-    total = losses.sum() + consistency * disagreement(scores)
+    total = losses.sum() + options.consistency * disagreement(scores)
+    total = total + options.words * words.loss(batch.transcripts)
     return total / (target_lengths + 1).sum()  # nats a letter
 
 
-def parameter_groups(model: Wav2Vec2Model, rate: float) -> list[dict]:
+def parameter_groups(model: Wav2Vec2Model, words: Words, rate: float) -> list[dict]:
     """Decay for matrices only; the scaled first filters move by their own scale."""
     first = model.feature_extractor.conv_layers[0].conv.weight
-    matrices = [p for p in model.parameters() if p.ndim > 1 and p is not first]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    parameters = [*model.parameters(), *words.parameters()]
+    matrices = [p for p in parameters if p.ndim > 1 and p is not first]
+    vectors = [p for p in parameters if p.ndim <= 1]
     return [
         {"params": matrices, "lr": rate, "base": rate, "weight_decay": 0.03},
         {"params": vectors, "lr": rate, "base": rate, "weight_decay": 0.0},
@@ -164,12 +171,13 @@ class Trainer:
     the first process alone averages, measures, reports and saves.
     """
 
-    def __init__(self, options: argparse.Namespace, log: Log) -> None:
+    def __init__(self, options: argparse.Namespace, transcripts: set[str], log: Log) -> None:
         self.options, self.log = options, log
         self.model = new_model(options.dropout).share_memory()
+        self.words = Words(self.model, transcripts).share_memory()
         self.average = new_model(0.0).eval()
         self.optimizer = torch.optim.AdamW(
-            parameter_groups(self.model, self.options.rate), betas=(0.9, 0.98)
+            parameter_groups(self.model, self.words, self.options.rate), betas=(0.9, 0.98)
         )
         self.steps = multiprocessing.Value("q", 0)  # of all processes together
         self.audio_s = multiprocessing.Value("d", 0.0)
@@ -179,6 +187,7 @@ class Trainer:
         """Everything needed to go on, and the average alone as `best.safetensors`."""
         state = {
             "model": self.model.state_dict(),
+            "words": self.words.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": (self.steps.value, self.audio_s.value, self.spent_s.value),
@@ -187,11 +196,19 @@ class Trainer:
         path.with_suffix(".part").replace(path)
         weights = {k: v.contiguous() for k, v in self.average.state_dict().items()}
         save_file(weights, path.with_name("best.safetensors"))
+        save_file(self.words.state_dict(), path.with_name(WORDS))
+
+    def start_from(self, weights: Path) -> None:
+        """Begins with the weights of an earlier run, and its second answer where it lies beside."""
+        self.model.load_state_dict(load_file(weights))
+        if (words := weights.with_name(WORDS)).exists():
+            self.words.load_state_dict(load_file(words))
 
     def resume(self, path: Path) -> None:
         """Goes on from a checkpoint."""
         state = torch.load(path, weights_only=True)
         self.model.load_state_dict(state["model"])
+        self.words.load_state_dict(state["words"])
         self.average.load_state_dict(state["average"])
         bases = [group["base"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
@@ -211,10 +228,10 @@ class Trainer:
         factor = self.rate()
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * factor
-        loss = loss_of(self.model, batch, self.options.mask, self.options.consistency)
+        loss = loss_of(self.model, self.words, batch, self.options)
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
+        nn.utils.clip_grad_norm_([*self.model.parameters(), *self.words.parameters()], 2.0)
         self.optimizer.step()
         with self.steps.get_lock():
             self.steps.value += 1
@@ -323,6 +340,7 @@ def main() -> None:
     parser.add_argument(
         "--consistency", type=float, default=0.2, help="weight of two views' disagreement"
     )
+    parser.add_argument("--words", type=float, default=0.5, help="weight of CTC over whole words")
     parser.add_argument("--short-steps", type=int, default=1500, help="steps on short rows first")
     parser.add_argument("--weights", type=Path, help="start stage two from these weights")
     parser.add_argument("--every-speaker", action="store_true", help="hold nobody out")
@@ -336,13 +354,14 @@ def main() -> None:
     log(stage="data", clips=len(clips), **{k: str(v) for k, v in vars(options).items()})
     composer = Composer(clips, load_unlabelled(options.data), options.seed)
     items = held_out_items(labelled)
-    trainer = Trainer(options, log)
+    # All words, held out or not, so that a run on every speaker can go on from one that was not.
+    trainer = Trainer(options, {clip.transcript for clip in [*clips, *labelled]}, log)
     checkpoint = options.work / "checkpoint.pt"
     torch.set_num_threads(1)  # before any fork: helpers inherit the shared weights, not a pool
     if checkpoint.exists():
         trainer.resume(checkpoint)
     elif options.weights:
-        trainer.model.load_state_dict(load_file(options.weights))
+        trainer.start_from(options.weights)
     else:
         train_front_end(trainer.model, composer, options, log)
     if not checkpoint.exists():
