@@ -7,16 +7,9 @@ import { checked } from "../integrity.js";
 import { FILE_NAME, type FileEntry } from "../manifest.js";
 import { NO_FILE, NO_MANIFEST, type PackageFiles } from "../package.js";
 
-/** The files of a package, all in memory or on the visitor's disk. */
-export class ChosenFiles implements PackageFiles {
-  private readonly files: ReadonlyMap<string, Blob>;
-
-  constructor(
-    readonly name: string,
-    files: Iterable<File>,
-  ) {
-    this.files = new Map(Array.from(files, (file) => [file.name, file]));
-  }
+/** What both have in common: each file is read whole, and checked. */
+abstract class WholeFiles implements PackageFiles {
+  constructor(readonly name: string) {}
 
   async manifest(): Promise<Uint8Array> {
     return this.read(FILE_NAME, this.name, NO_MANIFEST);
@@ -27,7 +20,20 @@ export class ChosenFiles implements PackageFiles {
     return checked(await this.read(entry.path, subject, NO_FILE), entry, subject);
   }
 
-  private async read(path: string, subject: string, missing: string): Promise<Uint8Array> {
+  /** One file; where there is none, `missing` is said of `subject`. */
+  protected abstract read(path: string, subject: string, missing: string): Promise<Uint8Array>;
+}
+
+/** The files of a package, all in memory or on the visitor's disk. */
+export class ChosenFiles extends WholeFiles {
+  private readonly files: ReadonlyMap<string, Blob>;
+
+  constructor(name: string, files: Iterable<File>) {
+    super(name);
+    this.files = new Map(Array.from(files, (file) => [file.name, file]));
+  }
+
+  protected async read(path: string, subject: string, missing: string): Promise<Uint8Array> {
     const file = this.files.get(path);
     if (file === undefined) throw new PackageNotFoundError(missing, subject);
     try {
@@ -42,22 +48,15 @@ export class ChosenFiles implements PackageFiles {
 export type Fetcher = (path: string) => Promise<Uint8Array | null>;
 
 /** A package on a server. */
-export class ServedFiles implements PackageFiles {
+export class ServedFiles extends WholeFiles {
   constructor(
-    readonly name: string, // its address, ending in no slash
+    name: string, // its address, ending in no slash
     private readonly fetcher: Fetcher = (path) => fetchBytes(`${name}/${path}`),
-  ) {}
-
-  async manifest(): Promise<Uint8Array> {
-    return this.read(FILE_NAME, this.name, NO_MANIFEST);
+  ) {
+    super(name);
   }
 
-  async open(entry: FileEntry): Promise<Uint8Array> {
-    const subject = `${this.name}/${entry.path}`;
-    return checked(await this.read(entry.path, subject, NO_FILE), entry, subject);
-  }
-
-  private async read(path: string, subject: string, missing: string): Promise<Uint8Array> {
+  protected async read(path: string, subject: string, missing: string): Promise<Uint8Array> {
     let bytes: Uint8Array | null;
     try {
       bytes = await this.fetcher(path);
