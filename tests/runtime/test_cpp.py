@@ -178,16 +178,28 @@ def bad_recordings(folder):
     }
 
 
-def test_bad_recordings_are_told_and_the_others_transcribed(program, commands, tmp_path):
-    reasons = bad_recordings(tmp_path)
+def check_bad_recordings(program, package, folder):
+    """Each is told in a line; the good ones beside them are transcribed."""
+    reasons = bad_recordings(folder)
     good = data.SAMPLES / "yes.flac"
-    result = program.run(commands, good, *(tmp_path / name for name in reasons), good)
+    alone = program.run(package, good)
+    assert (alone.returncode, alone.stderr) == (0, "")
+    result = program.run(package, good, *(folder / name for name in reasons), good)
     assert result.returncode == 1
-    assert result.stdout == "YES\nYES\n"
+    assert result.stdout == 2 * alone.stdout
     lines = result.stderr.splitlines()
     for line, (name, reason) in zip(lines, reasons.items(), strict=True):
-        assert line.startswith(f"error: {tmp_path / name}: ")
+        assert line.startswith(f"error: {folder / name}: ")
         assert reason in line
+
+
+def test_bad_recordings_on_onnxruntime(program, commands, tmp_path):
+    check_bad_recordings(program, commands, tmp_path)
+
+
+@pytest.mark.slow
+def test_bad_recordings_on_libtorch(torch_program, exported, tmp_path):
+    check_bad_recordings(torch_program, exported, tmp_path)
 
 
 def test_bad_recordings_in_json(program, commands, tmp_path):
@@ -264,19 +276,42 @@ def test_bad_packages(program, commands, tmp_path, spoil, subject, reason):
     assert result.stderr.count("\n") == 1
 
 
-def test_an_artifact_that_is_not_a_graph(program, commands, tmp_path):
-    """Its hash is right, so that ONNX Runtime itself must refuse it."""
-    package = tmp_path / "package"
-    shutil.copytree(commands, package)
-    (package / "model.onnx").write_text("not a graph")
+def put_text_in_place_of(name, source, package):
+    """A copy of a package with this artifact alone, its hash right: the engine must refuse it."""
+    shutil.copytree(source, package)
+    (package / name).write_text("not a graph")
     manifest = read_manifest(package)
-    entry = dataclasses.asdict(file_entry(package / "model.onnx"))
-    artifact = dataclasses.replace(manifest.artifacts[0], **entry)
-    changed = dataclasses.replace(manifest, artifacts=(artifact,))
+    entry = dataclasses.asdict(file_entry(package / name))
+    artifact = next(one for one in manifest.artifacts if one.path == name)
+    changed = dataclasses.replace(
+        manifest, artifacts=(dataclasses.replace(artifact, **entry),), gates=()
+    )
     (package / "manifest.json").write_text(changed.to_json(), encoding="utf-8")
+
+
+def test_an_artifact_that_is_not_a_graph(program, commands, tmp_path):
+    package = tmp_path / "package"
+    put_text_in_place_of("model.onnx", commands, package)
     result = program.run(package, data.SAMPLES / "yes.flac")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith(f"error: {package}/model.onnx: ONNX Runtime ")
+
+
+@pytest.mark.slow
+def test_bad_packages_on_libtorch(torch_program, exported, tmp_path):
+    package, good = tmp_path / "text", data.SAMPLES / "yes.flac"
+    put_text_in_place_of("model.ts", exported, package)
+    result = torch_program.run(package, good)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: {package}/model.ts: LibTorch ")
+
+    package = tmp_path / "flipped"
+    shutil.copytree(exported, package)
+    flip(package / "model.ts")
+    result = torch_program.run(package, good)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: {package}/model.ts: ")
+    assert "expected sha256 " in result.stderr
 
 
 # The command line
