@@ -139,7 +139,7 @@ def export(
 
     With --layout, DIR is the folder of another runtime, made from the package and compared with
     it; its README.md says how to use it. MODEL may then be a package, of which nothing is
-    exported again and large weights are linked, not copied.
+    exported again.
 
     \b
     Examples:

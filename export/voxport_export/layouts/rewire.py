@@ -1,6 +1,7 @@
 """Give a finished ONNX graph other inputs and outputs; its weights stay as they are.
 
-Works on ``onnx_ir``'s lazy model. Weights that lie beside the graph are linked, not copied.
+Works on ``onnx_ir``'s lazy model. Weights that lie beside the graph are copied: onnxruntime refuses
+those that a loop's body uses where their file has a second name, in either folder.
 Knows no client: what it expects is written down in the module of its layout.
 """
 
@@ -60,13 +61,14 @@ class Rewiring:
         RemoveUnusedNodesPass()(self.model)
 
     def save(self, path: Path, data: str) -> None:
-        """Write the graph; weights that lay beside it are linked to ``data`` beside ``path``."""
-        for value in self.model.graph.initializers.values():
-            tensor = value.const_value
-            if isinstance(tensor, ir.ExternalTensor):
-                if not path.with_name(data).exists():
-                    link(Path(tensor.path), path.with_name(data))
-                value.const_value = _in(path.with_name(data), tensor)
+        """Write the graph; weights that lay beside it are copied to ``data`` beside ``path``."""
+        for graph in self.model.graphs():
+            for value in graph.initializers.values():
+                tensor = value.const_value
+                if isinstance(tensor, ir.ExternalTensor):
+                    if not path.with_name(data).exists():
+                        shutil.copyfile(tensor.path, path.with_name(data))
+                    value.const_value = _in(path.with_name(data), tensor)
         ir.save(self.model, path)
 
 

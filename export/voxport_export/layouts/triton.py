@@ -10,6 +10,7 @@ end, in one dimension, to a graph that takes them apart; that graph would be ano
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def write(package: Package, folder: Path) -> list[Adapted]:
         version.mkdir(parents=True)
         link(package.folder / artifact.path, version / "model.onnx")
         for entry in artifact.external_data:
-            link(package.folder / entry.path, version / entry.path)
+            shutil.copyfile(package.folder / entry.path, version / entry.path)  # see rewire
         config = _config(name, artifact.inputs, artifact.outputs)
         (folder / name / "config.pbtxt").write_text(config, encoding="utf-8", newline="\n")
     return []
