@@ -1,8 +1,7 @@
 """Waveform to features: masking, normalisation and the strided convolutions.
 
-Everything is channels-last, so that a convolution is one or two matrix products on views of its
-input. Slices have constant bounds because ``torch.onnx.export`` cannot keep bounds that are
-computed from a shape.
+Everything is channels-last. Slices have constant bounds because ``torch.onnx.export`` cannot keep
+bounds that are computed from a shape.
 
 Statistics (of the waveform, of the first GroupNorm) are taken over a row's valid part only,
 which is what makes the answer independent of padding and neighbours.
@@ -73,61 +72,28 @@ class NormalizeWaveform(nn.Module):
         return centred * torch.rsqrt(variance + self.eps).float()
 
 
-class Rows(nn.Module):
-    """The input of a strided convolution as rows of `stride` frames, of which a frame hears some.
+class StridedConv(nn.Module):
+    """A strided convolution over time, as one over channels-last images one pixel high.
 
-    With stride s, s neighbouring frames are one row of a view that costs nothing. A kernel of k
-    covers ceil(k / s) of these rows, the last perhaps in part.
-    """
-
-    def __init__(self, stride: int, rows: int):
-        super().__init__()
-        self.stride, self.rows = stride, rows
-
-    def frames_for(self, frames: int) -> int:
-        """How many frames it takes in to give so many."""
-        return self.stride * (frames + self.rows - 1)
-
-    def view(self, x: Tensor) -> Tensor:
-        """Map x [batch, frames, channels] to [batch, frames / stride, stride * channels]."""
-        return x.reshape(x.shape[0], x.shape[1] // self.stride, self.stride * x.shape[2])
-
-    def under(self, i: int) -> slice:
-        """Index those rows that are the ``i``-th of some frame, in the order of the frames."""
-        return slice(i, i + 1 - self.rows or None)
-
-
-class StridedConv(Rows):
-    """A strided convolution over time as matrix products on views of its input.
-
-    One product for each row that a frame hears, added. A single channel is laid out under one
-    product instead, as adding would cost more than it.
+    Two-dimensional, because that is what fast kernels are written for: onnxruntime runs it on
+    blocks of channels, and a whole stack of these with GELU between without putting them back in
+    order; PyTorch takes channels-last as it is.
     """
 
     def __init__(self, conv: nn.Conv1d):
-        kernel, stride = conv.kernel_size[0], conv.stride[0]
-        super().__init__(stride, rows=-(-kernel // stride))
-        self.joined = conv.in_channels == 1
-        weight = conv.weight.detach().permute(2, 1, 0).flatten(0, 1)  # [k * in, out]
-        step = self.stride * conv.in_channels
-        if self.joined:
-            step *= self.rows
-            weight = F.pad(weight, (0, 0, 0, step - kernel))
-        self.weights = nn.ParameterList(part.clone() for part in weight.split(step))
+        super().__init__()
+        self.kernel, self.stride = conv.kernel_size[0], conv.stride[0]
+        self.weight = nn.Parameter(conv.weight.detach().unsqueeze(2))  # [out, in, 1, k]
         self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach())
 
+    def frames_for(self, frames: int) -> int:
+        """How many frames it takes in to give so many."""
+        return self.kernel + self.stride * (frames - 1)
+
     def forward(self, x: Tensor) -> Tensor:
-        """Map x [batch, frames_for(time), in] to [batch, time, out]."""
-        rows = self.view(x)
-        if self.joined:
-            rows = torch.cat([rows[:, self.under(i)] for i in range(self.rows)], -1)
-            y = rows @ self.weights[0]
-        else:
-            y = (rows @ self.weights[0])[:, self.under(0)]  # cut behind the product: less to copy
-            for i in range(1, self.rows):
-                weight = self.weights[i]
-                y = y + rows[:, self.under(i), : weight.shape[0]] @ weight
-        return y if self.bias is None else y + self.bias
+        """Map x [batch, 1, frames_for(time), in] to [batch, 1, time, out]."""
+        y = F.conv2d(x.permute(0, 3, 1, 2), self.weight, self.bias, stride=(1, self.stride))
+        return y.permute(0, 2, 3, 1)
 
 
 class ConvBlock(nn.Module):
@@ -139,7 +105,7 @@ class ConvBlock(nn.Module):
         self.norm = nn.Identity() if layer_norm is None else channels_last(layer_norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x [batch, time, in] to the next layer's."""
+        """Map x [batch, 1, time, in] to the next layer's."""
         return F.gelu(self.norm(self.conv(x)))
 
 
@@ -246,9 +212,10 @@ class FeatureExtractor(nn.Module):
         x = waveform.unsqueeze(-1)
         if self.first is not None and folded is not None:
             x = self.first(x, folded.of(rows))
+        x = x.unsqueeze(1)  # images one pixel high
         for block in self.blocks:
             x = block(x)
-        return x
+        return x.squeeze(1)
 
     def samples_for(self, frames: int) -> int:
         """How many samples ``features`` takes in to give so many frames; some are not used."""

@@ -2,8 +2,9 @@
 
 Inputs and outputs stay float32, and so do the statistics of the front end, its first layer, the
 inside of every normalisation, the softmax with its mask, and the head: float16 ends at 65504,
-which squares of activations pass and a masked score has to. The convolutions run over all frames at
-once: their blocks of time are for the caches of a CPU.
+which squares of activations pass and a masked score has to. The convolutions run as products, for
+which no algorithm is looked for at a new length, and over all frames at once: their blocks of time
+are for the caches of a CPU.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import TypeVar, cast
 
 from torch import Tensor, nn
 
+from voxport_export.graph.frontend import ConvBlock, StridedConv
 from voxport_export.graph.recognizer import RecognizerGraph
+from voxport_export.precisions.products import ProductConv
 
 _M = TypeVar("_M", bound=nn.Module)
 
@@ -30,8 +33,10 @@ def to_fp16(graph: RecognizerGraph, runs: Sequence[tuple[Tensor, Tensor]]) -> Re
     extractor.at_once = True
     graph.backbone.encoder = _halved(graph.backbone.encoder)
     first = 0 if extractor.first is not None else 1  # of the blocks that start from features
-    blocks = [_halved(block) for block in extractor.blocks[first:]]
-    extractor.blocks = nn.ModuleList([*extractor.blocks[:first], *blocks])
+    blocks = [cast("ConvBlock", block) for block in extractor.blocks[first:]]
+    for block in blocks:
+        block.conv = ProductConv(cast("StridedConv", block.conv))
+    extractor.blocks = nn.ModuleList([*extractor.blocks[:first], *map(_halved, blocks)])
     start = extractor.blocks[0] if extractor.first is None else extractor.first
     start.register_forward_hook(lambda _, __, y: y.half())
     graph.head = cast("nn.Linear", Widened(graph.head))

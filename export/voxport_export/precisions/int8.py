@@ -27,9 +27,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from voxport_export.graph.encoder import PositionalConv
-from voxport_export.graph.frontend import Rows, StridedConv
+from voxport_export.graph.frontend import StridedConv
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.operators import dequantize, quantize
+from voxport_export.precisions.products import Rows
 from voxport_export.precisions.ranges import Range, observe
 
 WEIGHT_LIMIT = 63  # 7 bits
@@ -59,7 +60,7 @@ def to_int8(graph: RecognizerGraph, runs: Iterable[tuple[Tensor, Tensor]]) -> Re
 
 def _int8_form(module: nn.Module, ranges: dict[str, Range]) -> nn.Module | None:
     """What computes the same on bytes; None where nothing does."""
-    if isinstance(module, StridedConv) and not module.joined:
+    if isinstance(module, StridedConv) and module.weight.shape[1] > 1:
         return QuantizedStridedConv(module)
     if not ranges:
         return None
@@ -152,21 +153,20 @@ class QuantizedStridedConv(Rows):
     """A strided convolution on bytes, with a range for each row of its products."""
 
     def __init__(self, conv: StridedConv):
-        super().__init__(conv.stride, conv.rows)
-        self.bias = conv.bias
+        super().__init__(conv)
         low = -_GELU_LEAST / _LEAST_PEAK
         self.levels = Levels(Range(low, 1.0))  # of a row over its peak
-        self.weights = nn.ModuleList(Weights(weight.detach(), axis=1) for weight in conv.weights)
+        self.weights = nn.ModuleList(Weights(weight, axis=1) for weight in self.split(conv))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x [batch, frames, in] to [batch, time, out], as ``StridedConv`` does."""
+        """Map x [batch, 1, frames_for(time), in] to [batch, 1, time, out]."""
         rows = self.view(x)
         peaks = rows.amax(dim=-1, keepdim=True).clamp(min=_LEAST_PEAK)
         levels = self.levels.quantize(rows / peaks)
         y = self._product(0, levels, peaks)
         for i in range(1, self.rows):
             y = y + self._product(i, levels, peaks)
-        return y if self.bias is None else y + self.bias
+        return self.finish(y)
 
     def _product(self, i: int, levels: Tensor, peaks: Tensor) -> Tensor:
         """The part of each frame that its row ``i`` makes."""
