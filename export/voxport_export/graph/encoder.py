@@ -1,8 +1,8 @@
 """Features to hidden states: projection, positional convolution and transformer layers.
 
 The same arithmetic as torchaudio's encoder, except that padding is masked by a finite bias
-(softmax over a row with no valid key must stay finite: an infinite one would give NaN), that
-the three input projections of attention are one product, and that weight norm is folded.
+(softmax over a row with no valid key must stay finite: an infinite one would give NaN), and that
+weight norm, the scale of attention and two of its biases are folded into other weights.
 """
 
 from __future__ import annotations
@@ -51,15 +51,25 @@ class PositionalConv(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention with one input projection; WavLM's adds its gated positions."""
+    """Multi-head self-attention; WavLM's adds its gated positions.
+
+    Queries come scaled. A bias of the keys would add the same to each score of a query, which the
+    softmax does not see: there is none. That of the values goes through the weights of attention,
+    whose sum is 1, unchanged: it is part of the output's.
+    """
 
     def __init__(self, attention: components.SelfAttention | WavLMSelfAttention):
         super().__init__()
         self.heads, self.width = attention.num_heads, attention.head_dim
         self.gate = Gate(attention) if isinstance(attention, WavLMSelfAttention) else None
-        self.product = _input_projection(attention)
         inner = attention.attention if isinstance(attention, WavLMSelfAttention) else attention
-        self.out = inner.out_proj
+        q, k, v = _input_projections(attention)
+        scale = self.width**-0.5
+        self.queries = _linear(q.weight * scale, q.bias * scale)
+        self.keys, self.values = _linear(k.weight, None), _linear(v.weight, None)
+        out = inner.out_proj
+        bias = out.bias.double() + out.weight.double() @ v.bias.double()
+        self.out = _linear(out.weight, bias.float())
 
     def forward(self, x: Tensor, key_bias: Tensor, positions: Tensor | None) -> Tensor:
         """Map x [batch, frames, D] to the same.
@@ -71,35 +81,55 @@ class SelfAttention(nn.Module):
         """
         if self.gate is not None and positions is not None:
             key_bias = self.gate(x) * positions + key_bias
-        qkv = self.product(x).unflatten(-1, (3, self.heads, self.width))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [batch, heads, frames, width]
+        q, k, v = (self.by_head(project(x)) for project in (self.queries, self.keys, self.values))
         return self.out(attend(q, k, v, key_bias).transpose(1, 2).flatten(2))
 
+    def by_head(self, x: Tensor) -> Tensor:
+        """Map x [batch, frames, D] to [batch, heads, frames, width]."""
+        return x.unflatten(-1, (self.heads, self.width)).transpose(1, 2)
 
-def attend(q: Tensor, k: Tensor, v: Tensor, key_bias: Tensor) -> Tensor:
-    """Attention of q, k, v [batch, heads, frames, width], scores biased by key_bias.
 
-    From the scores to the softmax it is float32 whatever the others are: float16 has no room for
-    the bias of a masked key.
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """Attention of q, k, v [batch, heads, frames, width] with a bias of its scores.
+
+    The bias is [batch, 1, 1, frames] or [batch, heads, frames, frames]. From the scores to the
+    softmax all is of its type whatever the others are: float16 has no room for the bias of a masked
+    key.
     """
-    if q.dtype == key_bias.dtype:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=key_bias)
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
-    return (scores.to(key_bias.dtype) + key_bias).softmax(dim=-1).to(v.dtype) @ v
-
-
-def _input_projection(attention: components.SelfAttention | WavLMSelfAttention) -> nn.Linear:
-    """Put queries, keys and values into one product."""
-    if isinstance(attention, WavLMSelfAttention):
-        inner = attention.attention
-        weight, bias = inner.in_proj_weight.detach(), inner.in_proj_bias.detach()
+    if q.dtype == bias.dtype and not torch.compiler.is_exporting():
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=1.0)
+    if q.dtype == bias.dtype and bias.shape[2] == 1:
+        scores = _with_coordinate(q, torch.ones_like(bias)) @ _with_coordinate(k, bias).mT
     else:
-        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
-        weight = torch.cat([part.weight.detach() for part in parts])
-        bias = torch.cat([part.bias.detach() for part in parts])
-    layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
-    layer.weight, layer.bias = nn.Parameter(weight), nn.Parameter(bias)
+        scores = (q @ k.mT).to(bias.dtype) + bias
+    return scores.softmax(dim=-1).to(v.dtype) @ v
+
+
+def _with_coordinate(x: Tensor, values: Tensor) -> Tensor:
+    """Append values [batch, 1, 1, frames] to the width of x [batch, heads, frames, width].
+
+    So one product gives scores with their bias, where adding it takes as long as the softmax.
+    """
+    return torch.cat([x, values.mT.expand(-1, x.shape[1], -1, -1)], dim=-1)
+
+
+def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
+    layer.weight = nn.Parameter(weight.detach())
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach())
     return layer
+
+
+def _input_projections(
+    attention: components.SelfAttention | WavLMSelfAttention,
+) -> tuple[nn.Linear, ...]:
+    """What makes queries, keys and values."""
+    if not isinstance(attention, WavLMSelfAttention):
+        return attention.q_proj, attention.k_proj, attention.v_proj
+    inner = attention.attention
+    parts = zip(inner.in_proj_weight.chunk(3), inner.in_proj_bias.chunk(3), strict=True)
+    return tuple(_linear(weight, bias) for weight, bias in parts)
 
 
 class EncoderLayer(nn.Module):

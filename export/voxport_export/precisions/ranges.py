@@ -52,10 +52,10 @@ def observe(
         runs: the arguments of a call of the graph, one recording each.
     """
     kept: dict[tuple[nn.Module, str], list[Tensor]] = {}
-    generator = torch.Generator().manual_seed(0)
 
     def keep(module: nn.Module, side: str, values: Any) -> None:
-        kept.setdefault((module, side), []).append(_sample(values, generator))
+        samples = kept.setdefault((module, side), [])
+        samples.append(_sample(values, seed=len(samples)))
 
     with ExitStack() as hooks:
         for module in inputs:
@@ -86,9 +86,13 @@ def _error(values: Tensor, one: Range) -> float:
     return float(((levels - one.zero) * one.scale - values).square().mean())
 
 
-def _sample(values: Tensor, generator: torch.Generator) -> Tensor:
-    """Some of the values, the least and the greatest among them."""
+def _sample(values: Tensor, seed: int) -> Tensor:
+    """Some of the values, the least and the greatest among them; the same of the same values.
+
+    So modules that share an input share its range, and it is quantised once for all of them.
+    """
     flat = values.flatten()
+    generator = torch.Generator().manual_seed(seed)
     if len(flat) > _SAMPLE:
         chosen = torch.randint(len(flat), (_SAMPLE,), generator=generator)
         flat = torch.cat([flat[chosen], torch.stack(list(flat.aminmax()))])
