@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ import typer
 
 from benchmarks import machine, report, soak, workspace
 from benchmarks.peers import OTHERS, TORCHAUDIO, own
-from benchmarks.session import LOADS, QUICK, STARTS, Results, Session
+from benchmarks.session import LOADS, QUICK, STARTS, Load, Results, Session
 
 app = typer.Typer(
     add_completion=False,
@@ -37,6 +38,9 @@ def run(
     providers: Annotated[str, typer.Option(help="Where voxport runs, with commas.")] = "cpu",
     threads: Threads = 2,
     quick: Annotated[bool, typer.Option(help="Short clips and few runs, to try it.")] = False,
+    workloads: Annotated[
+        str | None, typer.Option(help='Some of them only, with commas: "10 s,8 x 1 s,mixed".')
+    ] = None,
     python: Annotated[
         list[str], typer.Option(metavar="PEER=PATH", help="Another interpreter for a peer.")
     ] = [],  # noqa: B006
@@ -57,8 +61,18 @@ def run(
     for peer in chosen:
         results.add("peer", peer=peer.name, title=peer.title, own=peer.is_own)
     loads, starts = (QUICK, 1) if quick else (LOADS, STARTS)
+    if workloads is not None:
+        loads = _named(loads, workloads.split(","))
     Session(results, space, chosen, threads).measure(loads, starts)
     report.write(output)
+
+
+def _named(loads: Sequence[Load], names: Sequence[str]) -> list[Load]:
+    """Pick workloads by name."""
+    if unknown := set(names) - {load.name for load in loads}:
+        known = ", ".join(load.name for load in loads)
+        raise typer.BadParameter(f"expected some of {known}, got {', '.join(sorted(unknown))}")
+    return [load for load in loads if load.name in names]
 
 
 def _command() -> list[str]:

@@ -39,13 +39,14 @@ def _machine(results: Results) -> str:
         return "# Results"
     row = rows[-1]
     versions = ", ".join(f"{name} {found}" for name, found in row["versions"].items())
+    commands = "\n".join(dict.fromkeys(row["command"] for row in rows))
     return f"""# {row["cpu"]}, {row["threads"]} threads
 
 Base model (WAV2VEC2_ASR_BASE_960H with seeded weights), waveform to text, every peer in a process
 of its own, in turns, after a warm-up. Made with:
 
 ```
-{row["command"]}
+{commands}
 ```
 
 {row["cores"]} cores ({", ".join(row["instructions"])}), {row["memory_bytes"] / 1e9:.0f} GB, \
