@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -77,7 +78,7 @@ def _named(loads: Sequence[Load], names: Sequence[str]) -> list[Load]:
 
 def _command() -> list[str]:
     """What was typed, without a path of this machine."""
-    words = [Path(word).name if word.startswith("/") else word for word in sys.argv[1:]]
+    words = [re.sub(r"(^|=)/\S*/", r"\1", word) for word in sys.argv[1:]]
     return ["python", "-m", "benchmarks", *words]
 
 

@@ -1,6 +1,6 @@
 """Forced alignment beside torchaudio's: ``python -m benchmarks.alignment``, needs no weights.
 
-Both get the same log-probabilities and labels, and take turns; torchaudio aligns one recording at a
+All get the same log-probabilities and labels, and take turns; torchaudio aligns one recording at a
 time. Paths must be equal, but where sums tie in float32, as they do after minutes: there torchaudio
 2.11 may take a worse one. 20 ms a frame; 29 labels, as the English models have. Ends in a line of
 JSON.
@@ -21,7 +21,7 @@ import torchaudio.functional
 import typer
 
 from benchmarks import machine
-from voxport.alignment import forced_align, frames_needed, log_softmax
+from voxport.alignment import Engine, forced_align, frames_needed, log_softmax
 
 Case: TypeAlias = "tuple[np.ndarray[Any, Any], list[int]]"  # log-probabilities (T, C) and labels
 
@@ -69,25 +69,33 @@ def _case(rng: np.random.Generator, frames: int, labels: int | None) -> Case:
 
 
 def _measure(name: str, cases: Sequence[Case]) -> dict[str, Any]:
-    """Both in turns: medians show what happened, the best what the machine can do."""
+    """All in turns: medians show what happened, the best what the machine can do."""
     emissions, targets = zip(*cases, strict=True)
     tensors = [
         (torch.from_numpy(log_probs)[None], torch.tensor([target])) for log_probs, target in cases
     ]
 
-    def ours() -> list[Any]:
-        return [found.path for found in forced_align(emissions, targets)]
+    def ours(engine: Engine = "numpy") -> list[Any]:
+        return [found.path for found in forced_align(emissions, targets, engine=engine)]
 
     def torchaudios() -> list[Any]:
         return [torchaudio.functional.forced_align(*pair, blank=0)[0][0] for pair in tensors]
 
-    for own, other, (log_probs, _) in zip(ours(), torchaudios(), cases, strict=True):
+    for own, compiled, other, (log_probs, _) in zip(
+        ours(), ours("numba"), torchaudios(), cases, strict=True
+    ):
+        assert (own == compiled).all()
         _check(log_probs, own, other.numpy())
-    times: dict[str, list[float]] = {"voxport": [], "torchaudio": []}
+    work: dict[str, Callable[[], object]] = {
+        "voxport": ours,
+        "numba": lambda: ours("numba"),
+        "torchaudio": torchaudios,
+    }
+    times: dict[str, list[float]] = {who: [] for who in work}
     end = time.perf_counter() + _SECONDS
     while time.perf_counter() < end or len(times["voxport"]) < _FEWEST:
-        times["voxport"].append(_time(ours))
-        times["torchaudio"].append(_time(torchaudios))
+        for who, do in work.items():
+            times[who].append(_time(do))
     return {
         "name": name,
         "turns": len(times["voxport"]),
@@ -126,17 +134,16 @@ def _time(work: Callable[[], object]) -> float:
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
-    print("| milliseconds, median (best) | voxport | torchaudio | torchaudio / voxport |")
-    print("|---|---|---|---|")
+    """Times, and how many times as fast as torchaudio by the median."""
+    print("| milliseconds, median (best) | voxport | with numba | torchaudio | ratios |")
+    print("|---|---|---|---|---|")
     for row in rows:
-        cells = [f"{row[f'{who}_median_ms']:.2f} ({row[f'{who}_best_ms']:.2f})" for who in PEERS]
-        median, best = (
-            row[f"torchaudio_{kind}_ms"] / row[f"voxport_{kind}_ms"] for kind in ("median", "best")
-        )
-        print(f"| {row['name']} | {' | '.join(cells)} | {median:.2f} ({best:.2f}) |")
+        cells = [f"{row[f'{who}_median_ms']:.3f} ({row[f'{who}_best_ms']:.3f})" for who in PEERS]
+        ratios = [row["torchaudio_median_ms"] / row[f"{who}_median_ms"] for who in PEERS[:-1]]
+        print(f"| {row['name']} | {' | '.join(cells)} | {' / '.join(f'{x:.2f}' for x in ratios)} |")
 
 
-PEERS = ("voxport", "torchaudio")
+PEERS = ("voxport", "numba", "torchaudio")
 
 if __name__ == "__main__":
     typer.run(run)

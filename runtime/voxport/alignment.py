@@ -5,23 +5,26 @@ order and in the emission's own precision, and of equal paths the one that it pr
 the two ways to enter a label are equally good, torchaudio 2.11 takes neither, and can end on a
 worse path. This does not.) Unlike it, this takes many recordings at once, and its memory stays
 bounded for hours of audio. Knows log-probabilities and label indices; neither audio, nor text, nor
-seconds. The recursion is in `trellis`.
+seconds. The recursion is in `trellis`, and in `compiled_trellis` for those who have numba.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport import compiled_trellis
 from voxport.errors import AlignmentError, InputError
 from voxport.trellis import Trellis
 
 # What is aligned at once. More rows share the cost of a call of numpy; more states would not stay
 # in the processor's cache, and rows that differ in length are padded.
 _ROWS, _STATES, _CELLS = 127, 1 << 13, 1 << 25
+
+Engine: TypeAlias = Literal["numpy", "numba"]
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,27 @@ def with_star(log_probs: NDArray[Any]) -> NDArray[Any]:
 
 
 def forced_align(
-    log_probs: Sequence[NDArray[Any]], targets: Sequence[Sequence[int]], blank: int = 0
+    log_probs: Sequence[NDArray[Any]],
+    targets: Sequence[Sequence[int]],
+    blank: int = 0,
+    engine: Engine = "numpy",
 ) -> list[Alignment]:
-    """Align every emission (T, C) with its labels; their lengths may differ, C may not."""
+    """Align every emission (T, C) with its labels; their lengths may differ, C may not.
+
+    Args:
+        log_probs: of every frame and label.
+        targets: the labels of each, without blanks.
+        blank: the label that stands for none.
+        engine: "numba" compiles the recursion, for recordings that come one by one; the answer is
+            the same. It needs ``voxport[align]``.
+
+    Raises:
+        AlignmentError: a text is longer than its audio allows, or empty, or impossible.
+        InputError: emissions or labels make no sense.
+        MissingDependencyError: numba is not installed.
+    """
+    if engine not in get_args(Engine):
+        raise InputError(f"expected the engine numpy or numba, got {engine!r}")
     if len(log_probs) != len(targets):
         raise InputError(f"got {len(log_probs)} emissions and {len(targets)} sequences of labels")
     if not targets:
@@ -84,7 +105,11 @@ def forced_align(
             )
     found: dict[int, Alignment] = {}
     sizes = [(len(e), 2 * len(s) + 1) for e, s in zip(emissions, spelled, strict=True)]
-    for group in _groups(sizes):
+    if engine == "numba":
+        for i in (i for i, (frames, states) in enumerate(sizes) if frames * states <= _CELLS):
+            path = compiled_trellis.path(emissions[i], spelled[i], blank)
+            found[i] = Alignment(*path, blank)
+    for group in _groups(sizes, [i for i in range(len(sizes)) if i not in found]):
         trellis = Trellis([emissions[i] for i in group], [spelled[i] for i in group], blank)
         found |= {i: Alignment(*row, blank) for i, row in zip(group, trellis.paths(), strict=True)}
     return [found[index] for index in range(len(targets))]
@@ -131,11 +156,11 @@ def _spelled(targets: Sequence[Sequence[int]], blank: int, classes: int) -> list
     return [spelled[start:end] for start, end in pairwise(starts)]
 
 
-def _groups(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+def _groups(sizes: Sequence[tuple[int, int]], rows: Sequence[int]) -> Iterator[list[int]]:
     """Rows of like size together, as many as the limits allow; sizes are (frames, states)."""
     group: list[int] = []
     widest = 0
-    for index in sorted(range(len(sizes)), key=sizes.__getitem__):
+    for index in sorted(rows, key=sizes.__getitem__):
         frames, states = sizes[index]
         total = max(widest, states) * (len(group) + 1)
         if group and (len(group) == _ROWS or total > _STATES or total * frames > _CELLS):
@@ -143,4 +168,5 @@ def _groups(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
             group, widest = [], 0
         group.append(index)
         widest = max(widest, states)
-    yield group
+    if group:
+        yield group

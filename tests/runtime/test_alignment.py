@@ -1,5 +1,6 @@
 """Forced alignment against torchaudio's, and against every path there is."""
 
+import sys
 import tracemalloc
 from itertools import groupby, product
 
@@ -8,9 +9,9 @@ import pytest
 
 import voxport
 from support import data
-from voxport import alignment, trellis
+from voxport import alignment, compiled_trellis, trellis
 from voxport.alignment import forced_align, frames_needed, log_softmax, with_star
-from voxport.errors import AlignmentError, InputError
+from voxport.errors import AlignmentError, InputError, MissingDependencyError
 
 LABELS = 12
 
@@ -56,17 +57,24 @@ def assert_equal(found, expected):
     assert [s.score for s in own] == pytest.approx([s.score for s in spans], abs=1e-6)
 
 
-def test_two_hundred_cases_one_by_one(cases, expected):
+@pytest.fixture(params=["numpy", "numba"])
+def engine(request):
+    if request.param == "numba":
+        pytest.importorskip("numba")
+    return request.param
+
+
+def test_two_hundred_cases_one_by_one(cases, expected, engine):
     assert sum(frames_needed(target) > len(target) for _, target in cases) > 100
     assert sum(frames_needed(target) == len(log_probs) for log_probs, target in cases) > 5
     for (log_probs, target), answer in zip(cases, expected, strict=True):
-        [found] = forced_align([log_probs], [target])
+        [found] = forced_align([log_probs], [target], engine=engine)
         assert_equal(found, answer)
         assert [span.token for span in found.spans()] == target
 
 
-def test_two_hundred_cases_at_once(cases, expected):
-    found = forced_align(*zip(*cases, strict=True))
+def test_two_hundred_cases_at_once(cases, expected, engine):
+    found = forced_align(*zip(*cases, strict=True), engine=engine)
     for one, answer in zip(found, expected, strict=True):
         assert_equal(one, answer)
 
@@ -80,23 +88,45 @@ def test_two_hundred_cases_in_chunks(cases, expected, monkeypatch):
         assert_equal(forced_align([log_probs], [target])[0], answer)
 
 
-def test_double_precision(cases):
+def test_double_precision(cases, engine):
     for log_probs, target in cases[:20]:
         log_probs = log_probs.astype(np.float64)
-        assert_equal(forced_align([log_probs], [target])[0], torchaudio_align(log_probs, target))
+        [found] = forced_align([log_probs], [target], engine=engine)
+        assert_equal(found, torchaudio_align(log_probs, target))
 
 
-def test_a_blank_that_is_not_the_first_label():
+def test_what_is_long_is_not_compiled(cases, expected, monkeypatch):
+    """Half of them too long for a byte a state and frame: each still gets its own answer."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr(alignment, "_CELLS", 5_000)
+    sizes = [len(log_probs) * (2 * frames_needed(target) + 1) for log_probs, target in cases]
+    assert 50 < sum(size <= 5_000 for size in sizes) < 150
+    found = forced_align(*zip(*cases, strict=True), engine="numba")
+    for one, answer in zip(found, expected, strict=True):
+        assert_equal(one, answer)
+
+
+def test_an_engine_that_is_not_installed(cases, monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    compiled_trellis._compiled.cache_clear()
+    with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[align\]"'):
+        forced_align(*zip(*cases[:1], strict=True), engine="numba")
+    with pytest.raises(InputError, match="numpy or numba, got 'cython'"):
+        forced_align(*zip(*cases[:1], strict=True), engine="cython")
+
+
+def test_a_blank_that_is_not_the_first_label(engine):
     log_probs, target = random_case(np.random.default_rng(3), frames=60)
     turned = np.roll(log_probs, -1, axis=1)
-    [found] = forced_align([turned], [[label - 1 for label in target]], blank=LABELS - 1)
+    turned_target = [label - 1 for label in target]
+    [found] = forced_align([turned], [turned_target], blank=LABELS - 1, engine=engine)
     path, scores, _ = torchaudio_align(log_probs, target)
     np.testing.assert_array_equal(found.path, (path - 1) % LABELS)
     np.testing.assert_array_equal(found.scores, scores)
 
 
 @data.needs_data
-def test_real_speech(cases):
+def test_real_speech(engine):
     """The shipped model's emissions; the text that it heard, and a text that is half wrong."""
     recognizer = voxport.load("commands", provider="cpu")
     rng = np.random.default_rng(5)
@@ -111,7 +141,8 @@ def test_real_speech(cases):
     assert len(found) > 20
     stars = [case for case in found if case[0].shape[1] == 30]
     for group in (stars, [case for case in found if case[0].shape[1] == 29]):
-        for one, case in zip(forced_align(*zip(*group, strict=True)), group, strict=True):
+        found = forced_align(*zip(*group, strict=True), engine=engine)
+        for one, case in zip(found, group, strict=True):
             assert_equal(one, torchaudio_align(*case))
 
 
@@ -120,12 +151,12 @@ def spell(path):
 
 
 @pytest.mark.parametrize("target", [[1], [1, 1], [1, 2], [2, 1, 1], [1, 2, 1]])
-def test_the_best_of_all_paths_even_where_many_tie(target):
+def test_the_best_of_all_paths_even_where_many_tie(target, engine):
     rng = np.random.default_rng(len(target))
     paths = [path for path in product(range(3), repeat=6) if spell(path) == target]
     for _ in range(20):
         log_probs = -rng.integers(0, 3, (6, 3)).astype(np.float32)
-        [found] = forced_align([log_probs], [target])
+        [found] = forced_align([log_probs], [target], engine=engine)
         best = max(log_probs[np.arange(6), path].sum() for path in map(list, paths))
         assert found.scores.sum() == best
         assert spell(found.path.tolist()) == target
@@ -168,9 +199,12 @@ def test_emissions_that_make_no_sense():
         forced_align([good], [[1], [1]])
     with pytest.raises(AlignmentError, match="no labels"):
         forced_align([good], [[]])
-    with pytest.raises(AlignmentError, match="no probability at all"):
-        forced_align([np.full_like(good, -np.inf)], [[1]])
     assert forced_align([], []) == []
+
+
+def test_an_emission_that_no_text_fits(engine):
+    with pytest.raises(AlignmentError, match="no probability at all"):
+        forced_align([np.full((9, LABELS), -np.inf, np.float32)], [[1]], engine=engine)
 
 
 def test_half_precision_is_computed_in_single(cases):
@@ -201,4 +235,6 @@ def test_memory_is_bounded():
 
 def test_rows_of_like_size_go_together():
     sizes = [(100, 21), (10, 3), (90, 31), (12, 5), (5000, 7001)]
-    assert list(alignment._groups(sizes)) == [[1, 3, 2, 0], [4]]
+    assert list(alignment._groups(sizes, range(5))) == [[1, 3, 2, 0], [4]]
+    assert list(alignment._groups(sizes, [0, 4])) == [[0], [4]]
+    assert not list(alignment._groups(sizes, []))

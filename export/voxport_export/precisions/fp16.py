@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 from torch import Tensor, nn
 
-from voxport_export.graph.frontend import ConvBlock, StridedConv
+from voxport_export.graph.frontend import ConvBlock
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.products import ProductConv
 
@@ -35,7 +35,7 @@ def to_fp16(graph: RecognizerGraph, runs: Sequence[tuple[Tensor, Tensor]]) -> Re
     first = 0 if extractor.first is not None else 1  # of the blocks that start from features
     blocks = [cast("ConvBlock", block) for block in extractor.blocks[first:]]
     for block in blocks:
-        block.conv = ProductConv(cast("StridedConv", block.conv))
+        block.add_module("conv", ProductConv(block.conv))
     extractor.blocks = nn.ModuleList([*extractor.blocks[:first], *map(_halved, blocks)])
     start = extractor.blocks[0] if extractor.first is None else extractor.first
     start.register_forward_hook(lambda _, __, y: y.half())
