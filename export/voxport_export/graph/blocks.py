@@ -1,9 +1,10 @@
 """Runs what is local in time over blocks that fit a CPU's cache.
 
-A product of 16 000 rows streams its input and its output through memory many times: on a CPU it
-runs at three quarters of the speed of one of 1 500 rows, and the copies between products at a
-fraction. In ONNX the blocks are the steps of a Scan, all of one length and each of one waveform of
-the batch; they overlap by what a frame hears beyond its stride.
+A product of bytes with 8 000 rows, which streams its input and its output through memory, runs at
+two thirds of the speed of one with 1 000. Convolutions of floats are as fast either way, but need
+the memory: 8 clips of 10 s take 0.9 GB in blocks and 1.8 GB at once. In ONNX the blocks are the
+steps of a Scan, all of one length and each of one waveform of the batch; they overlap by what a
+frame hears beyond its stride.
 TorchScript, whose tracer knows no loop, and eager torch take the whole as one block; so does ONNX
 for GPUs, where the steps of a loop are started one after the other, each too small to fill one.
 
