@@ -28,7 +28,7 @@ from voxport.transcript import Transcript, transcript, transcripts
 
 # Inputs are read ahead, sorted and batched this many batches at a time: enough to find clips of
 # like length, and little enough that hours of files are not in memory and the first answer is soon.
-_BATCHES_AHEAD = 4
+_BATCHES_AHEAD = 8
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def test_answers_come_before_all_inputs_are_read(backend):
 
     outcomes = recognizer.transcribe_each(inputs())
     assert next(outcomes).transcript.text == "A"
-    assert read < 20
+    assert read < 40
     assert sum(1 for _ in outcomes) == 99
 
 
@@ -235,14 +235,14 @@ def test_a_long_recording_that_fails_to_run_stops_no_other():
     assert outcomes[1].transcript
 
 
-def test_progress(windowed):
+def test_progress(windowed, backend):
     heard = []
     waveform = said(100)
     list(windowed.transcribe_each([waveform], progress=lambda *state: heard.append(state)))
     seconds = len(waveform) / fakes.RATE
     assert heard[-1] == ("inputs[0]", seconds, seconds)
     assert [done for _, done, _ in heard] == sorted({done for _, done, _ in heard})
-    assert len(heard) == 3  # a batch each
+    assert len(heard) == len(backend.batches) > 2  # a batch each
 
 
 def test_what_is_too_long_for_the_memory_runs_in_windows(backend, monkeypatch):

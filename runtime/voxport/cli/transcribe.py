@@ -156,7 +156,7 @@ def transcribe(
             callback=finite,
             help="Seconds of audio, padding included, that run together; more takes more memory.",
         ),
-    ] = 60.0,
+    ] = 30.0,
     whole_seconds: Annotated[
         float,
         typer.Option(
