@@ -62,6 +62,9 @@ def _bars(results: Results, values: dict[str, float], title: str, path: Path) ->
     return _save(figure, path)
 
 
+_RATES = [step * 10.0**power for power in range(-5, 2) for step in (1, 2, 5)]
+
+
 def _lengths(results: Results, path: Path) -> Path | None:
     single = {
         load.name: load.seconds
@@ -70,9 +73,13 @@ def _lengths(results: Results, path: Path) -> Path | None:
     }
     found = {name: results.latest("time", name) for name in single}
     peers = results.latest("peer")
+    from matplotlib import colormaps
+
     figure, axes = _figure(height=5)
+    axes.set_prop_cycle("color", colormaps["tab20"](range(20)))
     for peer, row in peers.items():
-        points = [(single[n], times[peer]["rtf"]) for n, times in found.items() if peer in times]
+        times = {single[name]: rows[peer]["rtf"] for name, rows in found.items() if peer in rows}
+        points = sorted(times.items())
         if len(points) > 1:
             style: dict[str, Any] = {"linewidth": 2.2} if row["own"] else {"linestyle": "--"}
             axes.plot(*zip(*points, strict=True), marker=".", label=row["title"], **style)
@@ -81,6 +88,9 @@ def _lengths(results: Results, path: Path) -> Path | None:
     axes.set(xscale="log", yscale="log", xlabel="seconds of audio in one clip")
     ticks = sorted(set(single.values()))
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in _RATES if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_title("real-time factor: seconds spent per second of audio", fontsize=10, loc="left")
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
