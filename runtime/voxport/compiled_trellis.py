@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from voxport import optional
 from voxport.errors import AlignmentError
 
-# log-probabilities (T, C), labels (L,), blank -> the label and the state of every frame (T,)
+# log-probabilities (T, C), labels (L,), blank, the labels of the path to fill in (T,)
 _Kernel: TypeAlias = Callable[[NDArray[Any], NDArray[np.int64], int, NDArray[np.int64]], bool]
 
 
@@ -38,7 +38,10 @@ def _compiled() -> _Kernel:
     numba = optional.load(
         "numba", 'engine="numba" needs numba', 'pip install "voxport[align]", or engine="numpy"'
     )
-    return numba.njit(cache=True, nogil=True)(_solve)
+    try:
+        return numba.njit(cache=True, nogil=True)(_solve)
+    except RuntimeError:  # no folder for the result may be written
+        return numba.njit(nogil=True)(_solve)
 
 
 def _solve(

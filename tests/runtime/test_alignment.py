@@ -106,6 +106,23 @@ def test_what_is_long_is_not_compiled(cases, expected, monkeypatch):
         assert_equal(one, answer)
 
 
+def test_where_nothing_may_be_written(cases, expected, monkeypatch):
+    """As in a container that is read-only: numba refuses to cache, and compiles all the same."""
+    numba = pytest.importorskip("numba")
+    compile_ = numba.njit
+
+    def njit(*, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function '_solve': no locator available")
+        return compile_(**options)
+
+    monkeypatch.setattr(numba, "njit", njit)
+    compiled_trellis._compiled.cache_clear()
+    [found] = forced_align(*zip(cases[0], strict=True), engine="numba")
+    compiled_trellis._compiled.cache_clear()
+    assert_equal(found, expected[0])
+
+
 def test_an_engine_that_is_not_installed(cases, monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     compiled_trellis._compiled.cache_clear()
