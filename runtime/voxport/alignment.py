@@ -105,14 +105,15 @@ def forced_align(
             )
     found: dict[int, Alignment] = {}
     sizes = [(len(e), 2 * len(s) + 1) for e, s in zip(emissions, spelled, strict=True)]
+    rows = range(len(sizes))
     if engine == "numba":
-        for i in (i for i, (frames, states) in enumerate(sizes) if frames * states <= _CELLS):
-            path = compiled_trellis.path(emissions[i], spelled[i], blank)
-            found[i] = Alignment(*path, blank)
-    for group in _groups(sizes, [i for i in range(len(sizes)) if i not in found]):
+        short = [i for i in rows if sizes[i][0] * sizes[i][1] <= _CELLS]
+        paths = (compiled_trellis.path(emissions[i], spelled[i], blank) for i in short)
+        found = {i: Alignment(*path, blank) for i, path in zip(short, paths, strict=True)}
+    for group in _groups(sizes, [i for i in rows if i not in found]):
         trellis = Trellis([emissions[i] for i in group], [spelled[i] for i in group], blank)
         found |= {i: Alignment(*row, blank) for i, row in zip(group, trellis.paths(), strict=True)}
-    return [found[index] for index in range(len(targets))]
+    return [found[i] for i in rows]
 
 
 def frames_needed(target: Sequence[int]) -> int:

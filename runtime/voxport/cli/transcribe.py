@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
+from voxport.batches import BATCH_SECONDS
 from voxport.cli.follow import FORMATS as STREAMED
 from voxport.cli.follow import follow
 from voxport.cli.options import (
@@ -156,7 +157,7 @@ def transcribe(
             callback=finite,
             help="Seconds of audio, padding included, that run together; more takes more memory.",
         ),
-    ] = 30.0,
+    ] = BATCH_SECONDS,
     whole_seconds: Annotated[
         float,
         typer.Option(
