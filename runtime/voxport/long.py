@@ -17,11 +17,11 @@ from voxport.manifest import ModelInfo
 from voxport.windows import Geometry, Window, stitch, windows
 
 # Up to here a recording runs at once, as a model's own forward would have it: its normalisation and
-# its attention see all of it. Two minutes need 5 GB in a base model.
+# its attention see all of it. Two minutes need 2.1 GB beside the weights in a base model.
 WHOLE_SECONDS = 120.0
 
 # A longer one runs in windows of at most 40 s, 2 000 frames, of which 250 on either side are
-# context: 580 MB in a base model, however long the recording.
+# context: 420 MB beside the weights in a base model, however long the recording.
 WINDOW_SECONDS = 40.0
 
 # Told of a long recording while it is under way: its name, the seconds that are done, and of how

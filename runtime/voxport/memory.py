@@ -10,15 +10,18 @@ from pathlib import Path
 
 from voxport.manifest import ModelInfo
 
-# onnxruntime holds three float32 matrices of heads * frames**2 at its peak on the CPU (measured on
-# 40 s and 80 s with "commands", which has 4 heads: 11.9 and 11.8 floats a frame**2). A manifest
-# does not tell the heads. Published models have 12 or 16 from 90 million parameters on; 8 are
-# counted there, and 2 below, so that the estimate is too low by half rather than too high.
-_MATRICES = 3
+# onnxruntime holds one float32 matrix of heads * frames**2 at its peak on the CPU (measured, all
+# else but the weights included: 5.1 floats a frame**2 on 160 s with "commands", which has 4 heads,
+# 14.8 on 120 s with a base model, which has 12). A manifest does not tell the heads. Published
+# models have 12 or 16 from 90 million parameters on; 8 are counted there, and 2 below, so that the
+# estimate is too low by half rather than too high.
+_MATRICES = 1
 _FLOAT = 4  # bytes
 _LARGE = 80_000_000  # parameters
 
-_SAFETY = 3  # what is sure to fit needs, by the same estimate, this much less than is free
+# What is sure to fit needs, by the same estimate, this much less than is free: with the memory that
+# grows with the length alone, 30 s and 60 s of a base model took 3.5 times the estimate.
+_SAFETY = 4
 
 
 def shortage(rows: int, samples: int, model: ModelInfo) -> str | None:

@@ -19,10 +19,10 @@ BASE = dataclasses.replace(COMMANDS, parameters=94_000_000)
     ("model", "gigabytes", "seconds", "refused"),
     [
         (COMMANDS, 16, 60, False),
-        (COMMANDS, 16, 345, False),  # needs 14 GB
+        (COMMANDS, 16, 600, False),  # needs 16 GB
         (COMMANDS, 16, 1200, True),
         (BASE, 16, 60, False),
-        (BASE, 16, 205, False),  # needs 15 GB
+        (BASE, 16, 345, False),  # needs 15 GB
         (BASE, 16, 600, True),
         (BASE, 1, 10, False),
         (BASE, 1, 120, True),
@@ -33,7 +33,7 @@ def test_shortage(monkeypatch, model, gigabytes, seconds, refused):
     assert bool(memory.shortage(1, seconds * RATE, model)) == refused
 
 
-@pytest.mark.parametrize(("seconds", "fits"), [(60, True), (120, True), (200, False)])
+@pytest.mark.parametrize(("seconds", "fits"), [(60, True), (120, True), (250, False)])
 def test_what_is_sure_to_fit_is_less_than_what_is_not_refused(monkeypatch, seconds, fits):
     monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     assert memory.suffices(seconds * RATE, BASE) == fits
@@ -45,9 +45,9 @@ def test_what_is_sure_to_fit_is_less_than_what_is_not_refused(monkeypatch, secon
 def test_the_message_says_what_to_do(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     assert memory.shortage(1, 600 * RATE, BASE) == (
-        "10 min 0 s needs more than 86.4 GB to run at once, 16.0 GB are free; 2 min 20 s would fit"
+        "10 min 0 s needs more than 28.8 GB to run at once, 16.0 GB are free; 3 min 40 s would fit"
     )
-    assert memory.shortage(1, 140 * RATE, BASE) is None
+    assert memory.shortage(1, 220 * RATE, BASE) is None
 
 
 def test_where_nothing_is_known(monkeypatch):
