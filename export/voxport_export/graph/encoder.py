@@ -17,6 +17,8 @@ from torchaudio.models.wav2vec2 import components
 from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 
 from voxport_export.adapter import AdaptedLayer
+from voxport_export.graph.feed_forward import DividedFeedForward
+from voxport_export.graph.linear import linear
 from voxport_export.graph.positions import Gate, RelativePositions
 
 # Added to the score of a key that is padding. exp() of it is exactly 0 beside any real score,
@@ -65,11 +67,11 @@ class SelfAttention(nn.Module):
         inner = attention.attention if isinstance(attention, WavLMSelfAttention) else attention
         q, k, v = _input_projections(attention)
         scale = self.width**-0.5
-        self.queries = _linear(q.weight * scale, q.bias * scale)
-        self.keys, self.values = _linear(k.weight, None), _linear(v.weight, None)
+        self.queries = linear(q.weight * scale, q.bias * scale)
+        self.keys, self.values = linear(k.weight, None), linear(v.weight, None)
         out = inner.out_proj
         bias = out.bias.double() + out.weight.double() @ v.bias.double()
-        self.out = _linear(out.weight, bias.float())
+        self.out = linear(out.weight, bias.float())
 
     def forward(self, x: Tensor, key_bias: Tensor, positions: Tensor | None) -> Tensor:
         """Map x [batch, frames, D] to the same.
@@ -113,14 +115,6 @@ def _with_coordinate(x: Tensor, values: Tensor) -> Tensor:
     return torch.cat([x, values.mT.expand(-1, x.shape[1], -1, -1)], dim=-1)
 
 
-def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
-    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
-    layer.weight = nn.Parameter(weight.detach())
-    if bias is not None:
-        layer.bias = nn.Parameter(bias.detach())
-    return layer
-
-
 def _input_projections(
     attention: components.SelfAttention | WavLMSelfAttention,
 ) -> tuple[nn.Linear, ...]:
@@ -129,7 +123,7 @@ def _input_projections(
         return attention.q_proj, attention.k_proj, attention.v_proj
     inner = attention.attention
     parts = zip(inner.in_proj_weight.chunk(3), inner.in_proj_bias.chunk(3), strict=True)
-    return tuple(_linear(weight, bias) for weight, bias in parts)
+    return tuple(linear(weight, bias) for weight, bias in parts)
 
 
 class EncoderLayer(nn.Module):
@@ -146,13 +140,10 @@ class EncoderLayer(nn.Module):
         )
         self.layer_norm = layer.layer_norm
         self.final_layer_norm = layer.final_layer_norm
-        self.intermediate = feed_forward.intermediate_dense
-        self.output = feed_forward.output_dense
+        self.feed_forward = DividedFeedForward(
+            feed_forward.intermediate_dense, feed_forward.output_dense
+        )
         self.layer_norm_first = layer.layer_norm_first
-
-    def feed_forward(self, x: Tensor) -> Tensor:
-        """Map x [..., D] to the same shape."""
-        return self.output(F.gelu(self.intermediate(x)))
 
     def forward(self, x: Tensor, key_bias: Tensor, positions: Tensor | None) -> Tensor:
         """Map x [batch, frames, D] to the same; the rest is as ``SelfAttention`` takes it."""
