@@ -17,11 +17,11 @@ from torch import Tensor
 
 from voxport.manifest import TensorSpec
 from voxport_export import specs
-from voxport_export.graph import FeatureGraph, Graph
+from voxport_export.graph import FeatureGraph, Graph, cuts
 from voxport_export.joins import split_joins
 from voxport_export.onnx_resample import add_sample_rate
 from voxport_export.onnx_transcript import TRANSCRIPT, append_transcript
-from voxport_export.precisions.operators import TRANSLATION
+from voxport_export.precisions import operators
 from voxport_export.quiet import quiet_onnx_exporter
 from voxport_export.scans import close_scans
 
@@ -62,7 +62,7 @@ def export_onnx(
             dynamic_shapes=shapes,
             input_names=list(shapes),
             output_names=names,
-            custom_translation_table=TRANSLATION,
+            custom_translation_table=operators.TRANSLATION | cuts.TRANSLATION,
             verbose=False,
         )
     if program is None:

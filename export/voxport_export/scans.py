@@ -3,6 +3,8 @@
 A body may use values of the graph around it, and torch's exporter lets it. OpenVINO counts such
 values as inputs of the Scan, and then refuses the file. So constants move into the body, and what
 is computed outside becomes a state that each step hands on unchanged.
+
+The lengths of what goes through a Scan are left open: torch takes all blocks to be equally long.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ def close_scans(model: ir.Model) -> None:
 
 def _close(graph: ir.Graph, scan: ir.Node) -> None:
     body = scan.attributes["body"].as_graph()
+    _forget_lengths(body, scan)
     states: list[ir.Value] = []
     for outer in _captured(body):
         inner = ir.Value(name=f"{outer.name}_in_scan", type=outer.type, shape=outer.shape)
@@ -52,6 +55,16 @@ def _close(graph: ir.Graph, scan: ir.Node) -> None:
             use.node.replace_input_with(use.idx, new)
     graph.insert_before(scan, closed)
     graph.remove(scan, safe=True)
+
+
+def _forget_lengths(body: ir.Graph, scan: ir.Node) -> None:
+    """Leave open what torch believes to be the length of a block."""
+    for node in body:
+        for value in node.outputs:
+            value.shape = None
+    for value in (*body.inputs, *body.outputs, *scan.inputs, *scan.outputs):
+        if value is not None and value.const_value is None and value.shape is not None:
+            value.shape = ir.Shape([None] * len(value.shape))
 
 
 def _captured(body: ir.Graph) -> list[ir.Value]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torchaudio.models import Wav2Vec2Model
 from torchaudio.models.wav2vec2 import components
 
 from voxport_export.graph.encoder import Encoder
 from voxport_export.graph.frontend import FeatureExtractor, NormalizeWaveform
+from voxport_export.graph.padding import at_least
 from voxport_export.graph.ramp import ramp
 
 
@@ -47,16 +47,17 @@ class Backbone(nn.Module):
     def forward(self, waveform: Tensor, lengths: Tensor) -> Hidden:
         """Map waveform float32 [batch, samples] of lengths int64 [batch].
 
-        Samples at or past a row's length are ignored, whatever they hold. One receptive field of
-        silence is appended so that every layer has at least one frame, however short the input;
-        no valid frame reaches into it, and ``frames`` leaves its frames out.
+        Samples at or past a row's length are ignored, whatever they hold. What is shorter than one
+        receptive field is padded to it, so that every layer has at least one frame; no valid frame
+        reaches into what is appended, and ``frames`` leaves such a frame out.
         """
         frames = ramp(self.extractor.frames_of(ramp(waveform)))
-        padded = F.pad(waveform, (0, self.receptive_field))
-        valid = F.pad(ramp(waveform) < lengths.unsqueeze(1), (0, self.receptive_field))
-        padded = padded.where(valid, padded.new_zeros(()))
+        waveform = at_least(waveform, self.receptive_field)
+        heard = ramp(waveform) < lengths.unsqueeze(1)
+        waveform = waveform.where(heard, waveform.new_zeros(()))
         if self.normalize is not None:
-            padded = self.normalize(padded, valid)
-        features, valid = self.extractor(padded, valid)
+            waveform = self.normalize(waveform, heard)
+        features = self.extractor(waveform, heard)
+        valid = ramp(features[..., 0]) < self.extractor.count(lengths).unsqueeze(1)
         layers, output = self.encoder(features, valid)
         return Hidden(layers, output, valid, frames)

@@ -3,8 +3,8 @@
 A product of bytes with 8 000 rows, which streams its input and its output through memory, runs at
 two thirds of the speed of one with 1 000. Convolutions of floats are as fast either way, but need
 the memory: 8 clips of 10 s take 0.9 GB in blocks and 1.8 GB at once. In ONNX the blocks are the
-steps of a Scan, all of one length and each of one waveform of the batch; they overlap by what a
-frame hears beyond its stride.
+steps of a Scan, all of one length, which ``cuts`` chooses, and each of one waveform of the batch;
+they overlap by what a frame hears beyond its stride.
 TorchScript, whose tracer knows no loop, and eager torch take the whole as one block; so does ONNX
 for GPUs, where the steps of a loop are started one after the other, each too small to fill one.
 
@@ -21,11 +21,8 @@ from torch import Tensor
 from torch._higher_order_ops.scan import scan
 from torch.nn import functional as F
 
+from voxport_export.graph import cuts
 from voxport_export.graph.ramp import ramp
-
-# Of a block: half a second of speech, and a little more, as one second with what is appended to it
-# has 51. 50 and 100 are as fast within the noise, and waste more of a short recording.
-FRAMES = 26
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,6 @@ class Blocks:
         """Map waveform [batch, samples] to frames [batch, time, C], by ``local`` for each block.
 
         It is given blocks [n, samples] and int64 [n], the waveform of the batch that each is of.
-        ``time`` may be more frames than the waveform has; those hold no meaning.
         """
         frames = (waveform.shape[1] - self.receptive_field) // self.stride + 1
         batch = ramp(waveform[:, 0])
@@ -49,30 +45,20 @@ class Blocks:
             return local(self.whole(waveform, frames), batch)
         if self.at_once:
             return local(_first(waveform, self.samples_for(frames)), batch)
-        pieces = self.pieces(waveform, (frames + FRAMES - 1) // FRAMES)  # [batch, count, samples]
-        origins = batch.unsqueeze(1).expand(pieces.shape[:2])
+        spare = self.samples_for(1) - self.stride
+        pieces, origins = cuts.cut(waveform, self.stride, self.receptive_field, spare)
 
         def step(nothing: Tensor, block: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             piece, origin = block
             return nothing.clone(), local(piece.unsqueeze(0), origin.unsqueeze(0)).squeeze(0)
 
-        blocks = (pieces.flatten(0, 1), origins.flatten())
-        _, outputs = scan(step, torch.zeros(1), blocks)  # [batch * count, frames, C]
-        return outputs.reshape(waveform.shape[0], -1, outputs.shape[-1])
+        _, outputs = scan(step, torch.zeros(1), (pieces, origins))  # [batch * count, frames, C]
+        return cuts.join(outputs, waveform.shape[0], frames)
 
     def whole(self, waveform: Tensor, frames: int) -> Tensor:
         """The waveform with as many samples as one block of all its frames takes in."""
         spare = self.samples_for(1) - self.receptive_field
         return F.pad(waveform, (0, spare))[:, : self.samples_for(frames)]
-
-    def pieces(self, waveform: Tensor, count: int) -> Tensor:
-        """Cut waveform [batch, samples] to [batch, count, samples_for(FRAMES)].
-
-        What would lie past its end repeats its last sample.
-        """
-        starts = torch.arange(count) * (FRAMES * self.stride)
-        samples = starts.unsqueeze(1) + torch.arange(self.samples_for(FRAMES))
-        return waveform[:, samples.clamp(max=waveform.shape[1] - 1)]
 
 
 def _first(waveform: Tensor, count: int) -> Tensor:

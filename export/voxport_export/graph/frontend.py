@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from voxport_export.graph.blocks import Blocks
-from voxport_export.graph.ramp import ramp
 
 
 def windows(x: Tensor, kernel: int, stride: int) -> Tensor:
@@ -199,13 +198,14 @@ class FeatureExtractor(nn.Module):
         self.stride, self.receptive_field = geometry(self.geometry)
         self.at_once = False  # as a GPU likes it
 
-    def forward(self, waveform: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Map waveform and valid [batch, samples] to features [batch, frames, C] and valid."""
+    def forward(self, waveform: Tensor, valid: Tensor) -> Tensor:
+        """Map waveform and valid [batch, samples] to features [batch, frames, C].
+
+        A waveform has at least one frame.
+        """
         folded = None if self.first is None else self.first.fold(waveform, valid)
-        valid = self.frames_of(valid)
         cut = Blocks(self.stride, self.receptive_field, self.samples_for, self.at_once)
-        features = cut.run(lambda piece, rows: self.features(piece, rows, folded), waveform)
-        return features.index_select(1, ramp(valid)), valid
+        return cut.run(lambda piece, rows: self.features(piece, rows, folded), waveform)
 
     def features(self, waveform: Tensor, rows: Tensor, folded: Folded | None) -> Tensor:
         """Map waveform [n, samples_for(frames)] of the batch's rows [n] to [n, frames, C]."""
@@ -222,6 +222,10 @@ class FeatureExtractor(nn.Module):
         for block in reversed(self.blocks):
             frames = cast("ConvBlock", block).conv.frames_for(frames)
         return frames if self.first is None else self.first.frames_for(frames)
+
+    def count(self, samples: Tensor) -> Tensor:
+        """How many frames each number of samples has: int64 [...] to the same shape."""
+        return (samples + (self.stride - self.receptive_field)).clamp(min=0) // self.stride
 
     def frames_of(self, samples: Tensor) -> Tensor:
         """Pick the last sample of each frame: [..., samples] -> [..., frames]."""

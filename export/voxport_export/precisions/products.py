@@ -35,7 +35,7 @@ class Rows(nn.Module):
 
     def view(self, x: Tensor) -> Tensor:
         """Map x [batch, 1, frames, channels] to [batch, frames / stride, stride * channels]."""
-        return x.reshape(x.shape[0], x.shape[2] // self.stride, self.stride * x.shape[3])
+        return x.reshape(x.shape[0], -1, self.stride * x.shape[3])
 
     def under(self, i: int) -> slice:
         """Index those rows that are the ``i``-th of some frame, in the order of the frames."""

@@ -1,0 +1,102 @@
+"""Blocks of time in the file, and feed-forward layers in parts."""
+
+import math
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from voxport.loading import open_artifact
+from voxport.manifest import ONNX, read_manifest
+from voxport_export.graph import cuts
+from voxport_export.graph.feed_forward import DividedFeedForward, FeedForward, bounds, undivide
+from voxport_export.quiet import quiet_onnx_exporter
+
+STRIDE, FIELD, OVERLAP = 4, 6, 3
+LENGTHS = [FIELD, FIELD + 1, 204, 214, 215, 418, 1000]  # 1, 1, 50, 53, 53, 104 and 249 frames
+
+
+class Cutter(nn.Module):
+    def forward(self, waveform):
+        blocks, rows = cuts.cut(waveform, STRIDE, FIELD, OVERLAP)
+        sums = F.pad(blocks, (0, 1)).unsqueeze(-1)
+        return blocks, rows, cuts.join(sums, waveform.shape[0], waveform.shape[1] - FIELD + 1)
+
+
+@pytest.fixture(scope="module")
+def cutter(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cut") / "cut.onnx"
+    shapes = {"waveform": {0: torch.export.Dim("batch"), 1: torch.export.Dim("samples")}}
+    with quiet_onnx_exporter():
+        torch.onnx.export(
+            Cutter().eval(),
+            (torch.randn(2, 2000),),
+            path,
+            dynamo=True,
+            opset_version=20,
+            dynamic_shapes=shapes,
+            custom_translation_table=cuts.TRANSLATION,
+            verbose=False,
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # of the length that torch believes in
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("samples", LENGTHS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_the_file_cuts_as_torch_does(cutter, batch, samples):
+    waveform = torch.arange(batch * samples, dtype=torch.float32).reshape(batch, samples)
+    blocks, rows = cuts.cut(waveform, STRIDE, FIELD, OVERLAP)
+    frames = (samples - FIELD) // STRIDE + 1
+    count = math.ceil(frames / cuts.FRAMES)
+    assert blocks.shape == (batch * count, math.ceil(frames / count) * STRIDE + OVERLAP)
+    assert rows.tolist() == [row for row in range(batch) for _ in range(count)]
+    found = cutter.run(None, {"waveform": waveform.numpy()})
+    np.testing.assert_array_equal(found[0], blocks.numpy())
+    assert found[1].tolist() == rows.tolist()
+    whole = F.pad(blocks, (0, 1)).unsqueeze(-1).reshape(batch, -1, 1)[:, : samples - FIELD + 1]
+    np.testing.assert_array_equal(found[2], whole.numpy())
+
+
+@pytest.mark.parametrize("frames", [1, 2, 51, 52, 53, 104, 105, 157])
+def test_every_number_of_frames_equals_one_block(exported, frames):
+    """TorchScript has no blocks."""
+    manifest = read_manifest(exported)
+    runs = {}
+    for artifact in manifest.artifacts:
+        backend = open_artifact(exported, artifact, provider="cpu", model=manifest.model)
+        samples = (frames - 1) * manifest.model.frame_stride + manifest.model.receptive_field
+        waveform = np.random.default_rng(frames).standard_normal((2, samples + 7), np.float32)
+        runs[artifact.kind] = backend.run(waveform, np.array([samples + 7, samples // 2]))
+    one, other = runs.pop(ONNX), runs.popitem()[1]
+    assert one.emission_lengths.tolist() == other.emission_lengths.tolist()
+    assert one.emission.shape == other.emission.shape == (2, frames, one.emission.shape[-1])
+    scale = max(1.0, float(np.abs(other.emission).max()))
+    assert float(np.abs(one.emission - other.emission).max()) <= 1e-4 * scale
+
+
+@pytest.mark.parametrize("channels", [1, 64, 576, 832, 833, 3072, 4096, 5120])
+def test_no_part_is_wide_or_a_page(channels):
+    edges = bounds(channels)
+    widths = np.diff(edges)
+    assert (edges[0], edges[-1]) == (0, channels)
+    assert widths.min() > 0
+    assert widths.max() <= 832
+    assert len(widths) == math.ceil(channels / 832)
+
+
+@torch.no_grad()
+def test_the_parts_give_what_the_whole_gives():
+    torch.manual_seed(0)
+    whole = FeedForward(nn.Linear(96, 3072), nn.Linear(3072, 96))
+    parts = DividedFeedForward(whole.intermediate, whole.output)
+    x = torch.randn(2, 17, 96)
+    assert len(parts.parts) == 4
+    torch.testing.assert_close(parts(x), whole(x), rtol=0, atol=1e-5)
+    model = nn.Sequential(parts)
+    undivide(model)
+    assert torch.equal(model(x), whole(x))
