@@ -47,12 +47,13 @@ class Backbone(nn.Module):
     def forward(self, waveform: Tensor, lengths: Tensor) -> Hidden:
         """Map waveform float32 [batch, samples] of lengths int64 [batch].
 
-        Samples at or past a row's length are ignored, whatever they hold. What is shorter than one
-        receptive field is padded to it, so that every layer has at least one frame; no valid frame
-        reaches into what is appended, and ``frames`` leaves such a frame out.
+        Samples at or past a row's length are ignored, whatever they hold. What is shorter than two
+        frames is padded to them: no layer takes less than one, and OpenVINO 2026.4, once it has
+        seen one alone, is wrong about what is longer. No valid frame reaches into what is appended,
+        and ``frames`` leaves out its frames.
         """
         frames = ramp(self.extractor.frames_of(ramp(waveform)))
-        waveform = at_least(waveform, self.receptive_field)
+        waveform = at_least(waveform, self.receptive_field + self.frame_stride)
         heard = ramp(waveform) < lengths.unsqueeze(1)
         waveform = waveform.where(heard, waveform.new_zeros(()))
         if self.normalize is not None:
