@@ -44,7 +44,8 @@ class Blocks:
         if not torch.compiler.is_exporting():
             return local(self.whole(waveform, frames), batch)
         if self.at_once:
-            return local(_first(waveform, self.samples_for(frames)), batch)
+            block = local(_first(waveform, self.samples_for(frames)), batch)
+            return cuts.join(block, waveform.shape[0], frames)  # torch lost count of its frames
         spare = self.samples_for(1) - self.stride
         pieces, origins = cuts.cut(waveform, self.stride, self.receptive_field, spare)
 
