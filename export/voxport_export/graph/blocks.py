@@ -47,7 +47,7 @@ class Blocks:
             block = local(_first(waveform, self.samples_for(frames)), batch)
             return cuts.join(block, waveform.shape[0], frames)  # torch lost count of its frames
         spare = self.samples_for(1) - self.stride
-        pieces, origins = cuts.cut(waveform, self.stride, self.receptive_field, spare)
+        pieces, origins = cuts.cut(waveform, frames, self.stride, spare)
 
         def step(nothing: Tensor, block: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             piece, origin = block

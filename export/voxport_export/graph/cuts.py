@@ -20,19 +20,18 @@ FRAMES = 52
 
 
 @torch.library.custom_op("voxport::cut", mutates_args=())
-def cut(waveform: Tensor, stride: int, receptive_field: int, overlap: int) -> tuple[Tensor, Tensor]:
+def cut(waveform: Tensor, frames: int, stride: int, overlap: int) -> tuple[Tensor, Tensor]:
     """Cut waveform [batch, samples] into blocks; what would lie past its end repeats its last.
 
     Args:
-        waveform: [batch, samples], of at least one frame.
+        waveform: [batch, samples].
+        frames: of the waveform, at least one.
         stride: samples from one frame to the next.
-        receptive_field: samples that a frame hears.
         overlap: samples that a block takes in beyond ``stride`` for each of its frames.
 
     Returns:
         The blocks [batch * count, samples of a block], and int64 [batch * count], the row of each.
     """
-    frames = (waveform.shape[1] - receptive_field) // stride + 1
     count = -(-frames // FRAMES)
     each = -(-frames // count) * stride
     samples = torch.arange(count).unsqueeze(1) * each + torch.arange(each + overlap)
@@ -41,8 +40,7 @@ def cut(waveform: Tensor, stride: int, receptive_field: int, overlap: int) -> tu
 
 
 @cut.register_fake
-def _(waveform: Tensor, stride: int, receptive_field: int, overlap: int) -> tuple[Tensor, Tensor]:
-    frames = (waveform.shape[1] - receptive_field) // stride + 1
+def _(waveform: Tensor, frames: int, stride: int, overlap: int) -> tuple[Tensor, Tensor]:
     count = waveform.shape[0] * ((frames + FRAMES - 1) // FRAMES)
     blocks = waveform.new_empty(count, FRAMES * stride + overlap)
     return blocks, waveform.new_empty(count, dtype=torch.int64)
@@ -63,10 +61,10 @@ def _number(value: int) -> Any:
     return onnx.Constant(value_ints=[value])
 
 
-def _onnx_cut(waveform: Any, stride: int, receptive_field: int, overlap: int) -> Any:
+def _onnx_cut(waveform: Any, frames: Any, stride: int, overlap: int) -> Any:
     one, most = _number(1), _number(FRAMES)
     length = onnx.Shape(waveform, start=1, end=2)
-    frames = onnx.Add(onnx.Div(onnx.Sub(length, _number(receptive_field)), _number(stride)), one)
+    frames = onnx.Reshape(frames, one)
     count = onnx.Div(onnx.Add(frames, onnx.Sub(most, one)), most)
     each = onnx.Div(onnx.Sub(onnx.Add(frames, count), one), count)
     hop = onnx.Mul(each, _number(stride))
