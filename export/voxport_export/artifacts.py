@@ -14,6 +14,7 @@ from voxport_export.errors import ExportError
 from voxport_export.graph import FeatureGraph, FeatureRecognizerGraph, Graph, RecognizerGraph
 from voxport_export.graph.backbone import Backbone
 from voxport_export.onnx_graph import export_onnx
+from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.source import Source
 from voxport_export.torchscript import export_torchscript
 
@@ -55,6 +56,8 @@ def write_artifact(
 ) -> Artifact:
     """Write ``graph`` into ``folder``."""
     path = folder / file_name(kind, precision)
+    if (kind, precision) == (ONNX, FP32):
+        graph = to_fp32(graph)
     _FORMATS[kind][1](graph, _example(graph), source.pieces, source.sample_rate, path)
     entry, data = file_entry(path), path.with_name(f"{path.name}.data")
     return Artifact(

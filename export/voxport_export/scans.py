@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+_ON_IMAGES = ("Conv", "Add", "Gelu")
+
 
 def close_scans(model: ir.Model) -> None:
     """Change ``model`` in place."""
@@ -58,13 +60,24 @@ def _close(graph: ir.Graph, scan: ir.Node) -> None:
 
 
 def _forget_lengths(body: ir.Graph, scan: ir.Node) -> None:
-    """Leave open what torch believes to be the length of a block."""
+    """Leave open what torch believes to be the length of a block.
+
+    Images one pixel high keep their channels, and lengths that are equal keep one name: onnxruntime
+    adds a tensor inside of a convolution where it can tell that their shapes are the same.
+    """
     for node in body:
         for value in node.outputs:
-            value.shape = None
+            value.shape = _named(value.shape) if node.op_type in _ON_IMAGES else None
     for value in (*body.inputs, *body.outputs, *scan.inputs, *scan.outputs):
         if value is not None and value.const_value is None and value.shape is not None:
             value.shape = ir.Shape([None] * len(value.shape))
+
+
+def _named(shape: ir.Shape | None) -> ir.Shape | None:
+    """The shape of an image [1, channels, 1, length], its length a name; else none."""
+    if shape is None or shape.rank() != 4 or (shape[0], shape[2]) != (1, 1):
+        return None
+    return ir.Shape([1, shape[1], 1, f"length_{shape[3]}"])
 
 
 def _captured(body: ir.Graph) -> list[ir.Value]:

@@ -4,30 +4,14 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-import torchaudio
 
+from support.noise import LAYERS, make_model, make_row
 from voxport_export.graph.frontend import geometry
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
+from voxport_export.precisions.fp32 import to_fp32
 
-LAYERS = [(24, 10, 5), *[(24, 3, 2)] * 4, *[(24, 2, 2)] * 2]
 EDGES = [0, 1, 399, 400, 401, 5_000, 160_000]
-
-
-def make_model(mode="group_norm", first=False, bias=False, layers=LAYERS, kernel=128):
-    torch.manual_seed(3)
-    model = torchaudio.models.wav2vec2_model(
-        mode, layers, bias, 32, 0.0, kernel, 4, 2, 4, 0.0, 64, 0.0, 0.0, first, 0.0, 11
-    ).eval()
-    model.aux.weight.data.mul_(20)
-    return model
-
-
-def make_row(samples, seed=0):
-    """Noise with a tilt and a mean, as speech has more than white noise."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(samples, generator=generator).cumsum(0) * 0.01 + 0.1
-
 
 FAMILIES = {
     "base": {"mode": "group_norm", "first": False, "bias": False},
@@ -38,12 +22,13 @@ FAMILIES = {
 }
 
 
+@pytest.mark.parametrize("form", [lambda graph: graph, to_fp32], ids=["as it is", "for ONNX"])
 @pytest.mark.parametrize("normalize_eps", [None, 1e-5], ids=["plain", "normalised"])
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 @torch.no_grad()
-def test_equals_torchaudio(family, normalize_eps):
+def test_equals_torchaudio(family, normalize_eps, form):
     model = make_model(**family)
-    graph = RecognizerGraph(model, blank=0, normalize_eps=normalize_eps)
+    graph = form(RecognizerGraph(model, blank=0, normalize_eps=normalize_eps))
     for samples in (graph.backbone.receptive_field, 5_000, 16_001):
         waveform = make_row(samples)[None]
         output = graph(waveform, torch.tensor([samples]))

@@ -35,7 +35,7 @@ class Backbone(nn.Module):
     def __init__(self, model: Wav2Vec2Model, normalize_eps: float | None = None):
         super().__init__()
         self.normalize = None if normalize_eps is None else NormalizeWaveform(normalize_eps)
-        self.extractor = FeatureExtractor(
+        self.extractor = FeatureExtractor.of(
             cast("nn.ModuleList", model.feature_extractor.conv_layers)
         )
         self.encoder = Encoder(cast("components.Encoder", model.encoder))

@@ -17,7 +17,7 @@ from torchaudio.models.wav2vec2 import components
 from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 
 from voxport_export.adapter import AdaptedLayer
-from voxport_export.graph.feed_forward import DividedFeedForward
+from voxport_export.graph.feed_forward import FeedForward
 from voxport_export.graph.linear import linear
 from voxport_export.graph.positions import Gate, RelativePositions
 
@@ -140,9 +140,7 @@ class EncoderLayer(nn.Module):
         )
         self.layer_norm = layer.layer_norm
         self.final_layer_norm = layer.final_layer_norm
-        self.feed_forward = DividedFeedForward(
-            feed_forward.intermediate_dense, feed_forward.output_dense
-        )
+        self.feed_forward = FeedForward(feed_forward.intermediate_dense, feed_forward.output_dense)
         self.layer_norm_first = layer.layer_norm_first
 
     def forward(self, x: Tensor, key_bias: Tensor, positions: Tensor | None) -> Tensor:

@@ -36,13 +36,11 @@ class FeedForward(nn.Module):
 class DividedFeedForward(nn.Module):
     """The same, as the sum of what each part of the inner channels gives."""
 
-    def __init__(self, intermediate: nn.Linear, output: nn.Linear):
+    def __init__(self, whole: FeedForward):
         super().__init__()
-        whole = FeedForward(intermediate, output)
-        self._whole = (whole,)  # no child: its weights are those of the parts
         self.parts = nn.ModuleList(
             _part(whole, slice(start, end), is_first=start == 0)
-            for start, end in pairwise(bounds(intermediate.out_features))
+            for start, end in pairwise(bounds(whole.intermediate.out_features))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,14 +50,6 @@ class DividedFeedForward(nn.Module):
         for part in others:
             y = y + part(x)
         return y
-
-
-def undivide(graph: nn.Module) -> None:
-    """Put the layers of ``graph`` together again, in place, for what such rows do not slow down."""
-    for parent in list(graph.modules()):
-        for name, module in list(parent.named_children()):
-            if isinstance(module, DividedFeedForward):
-                setattr(parent, name, module._whole[0])
 
 
 def bounds(channels: int) -> list[int]:

@@ -9,6 +9,7 @@ which is what makes the answer independent of padding and neighbours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -112,7 +113,7 @@ class Folded(NamedTuple):
     """The first layer of each row once its statistics are known."""
 
     mean: Tensor  # float64 [batch, 1, k], of the samples under a frame
-    weight: Tensor  # float32 [batch, k, out]
+    weight: Tensor  # float32 [batch, k + 1, out]; the last is what GroupNorm adds
 
     def of(self, rows: Tensor) -> Folded:
         """Pick rows int64 [n]."""
@@ -157,16 +158,29 @@ class GroupNormConvBlock(nn.Module):
         w = self.weight.double()
         variance = ((w @ covariance) * w).sum(dim=-1)  # [batch, out]
         scale = self.gamma / torch.sqrt(variance + self.eps).float()
-        return Folded(mean, (self.weight * scale.unsqueeze(-1)).transpose(1, 2))
+        weight = (self.weight * scale.unsqueeze(-1)).transpose(1, 2)
+        return Folded(mean, torch.cat([weight, self.beta.expand(weight.shape[0], 1, -1)], dim=1))
 
     def frames_for(self, frames: int) -> int:
         """How many samples it takes in to give so many frames."""
         return self.kernel + self.stride * (frames - 1)
 
+    def under(self, x: Tensor, folded: Folded) -> Tensor:
+        """Lay out what ``folded.weight`` is to be multiplied with.
+
+        Args:
+            x: [batch, frames_for(time), 1].
+            folded: of the same rows.
+
+        Returns:
+            [batch, time, k + 1]: the samples under each frame, and a 1.
+        """
+        centred = windows(x, self.kernel, self.stride).double() - folded.mean
+        return F.pad(centred.float(), (0, 1), value=1.0)
+
     def forward(self, x: Tensor, folded: Folded) -> Tensor:
         """Map x [batch, frames_for(time), 1] to [batch, time, out]."""
-        centred = windows(x, self.kernel, self.stride).double() - folded.mean
-        return F.gelu(centred.float() @ folded.weight + self.beta)
+        return F.gelu(self.under(x, folded) @ folded.weight)
 
 
 def channels_last(norm: nn.LayerNorm) -> nn.LayerNorm:
@@ -182,21 +196,27 @@ class FeatureExtractor(nn.Module):
     All of it is local once the first layer is folded, so that ONNX runs it in blocks of time.
     """
 
-    def __init__(self, conv_layers: nn.ModuleList):
+    def __init__(self, first: GroupNormConvBlock | None, blocks: Sequence[ConvBlock]):
         super().__init__()
-        self.geometry: list[tuple[int, int]] = []  # kernel and stride of each layer
-        self.first: GroupNormConvBlock | None = None
+        self.first = first  # with its statistics; without it, the first of the blocks has none
+        self.blocks = nn.ModuleList(blocks)
+        convs = [block.conv for block in blocks]
+        self.geometry = [(one.kernel, one.stride) for one in (*([first] if first else ()), *convs)]
+        self.stride, self.receptive_field = geometry(self.geometry)
+        self.at_once = False  # as a GPU likes it
+
+    @classmethod
+    def of(cls, conv_layers: nn.ModuleList) -> FeatureExtractor:
+        """Take torchaudio's layers."""
+        first: GroupNormConvBlock | None = None
         blocks: list[ConvBlock] = []
         for layer in conv_layers:
             conv, norm = cast("nn.Conv1d", layer.conv), layer.layer_norm
-            self.geometry.append((conv.kernel_size[0], conv.stride[0]))
             if isinstance(norm, nn.GroupNorm):
-                self.first = GroupNormConvBlock(conv, norm)
+                first = GroupNormConvBlock(conv, norm)
             else:
                 blocks.append(ConvBlock(conv, cast("nn.LayerNorm | None", norm)))
-        self.blocks = nn.ModuleList(blocks)
-        self.stride, self.receptive_field = geometry(self.geometry)
-        self.at_once = False  # as a GPU likes it
+        return cls(first, blocks)
 
     def forward(self, waveform: Tensor, valid: Tensor) -> Tensor:
         """Map waveform and valid [batch, samples] to features [batch, frames, C].

@@ -15,7 +15,6 @@ from typing import TypeVar, cast
 
 from torch import Tensor, nn
 
-from voxport_export.graph.feed_forward import undivide
 from voxport_export.graph.frontend import ConvBlock
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.products import ProductConv
@@ -30,7 +29,6 @@ def to_fp16(graph: RecognizerGraph, runs: Sequence[tuple[Tensor, Tensor]]) -> Re
         graph: its weights may be shared with another model: they are not changed.
         runs: not used.
     """
-    undivide(graph)
     extractor = graph.backbone.extractor
     extractor.at_once = True
     graph.backbone.encoder = _halved(graph.backbone.encoder)

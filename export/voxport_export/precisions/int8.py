@@ -27,7 +27,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from voxport_export.graph.encoder import PositionalConv
-from voxport_export.graph.feed_forward import undivide
 from voxport_export.graph.frontend import StridedConv
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.operators import dequantize, quantize
@@ -49,7 +48,6 @@ def to_int8(graph: RecognizerGraph, runs: Iterable[tuple[Tensor, Tensor]]) -> Re
         graph: its weights may be shared with another model: they are not changed.
         runs: waveform [1, samples] and lengths [1] of each recording to calibrate on.
     """
-    undivide(graph)
     products = [m for m in graph.modules() if isinstance(m, nn.Linear) and m is not graph.head]
     convs = [m.conv for m in graph.modules() if isinstance(m, PositionalConv)]
     ranges = observe(graph, [*products, *convs], convs, runs)

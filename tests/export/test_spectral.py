@@ -1,0 +1,83 @@
+"""Positional convolutions as products of spectra."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from voxport_export.graph import cuts
+from voxport_export.graph.spectral import SpectralConv, SpectralPositions
+from voxport_export.quiet import quiet_onnx_exporter
+
+CHANNELS, GROUPS = 32, 4
+
+
+def make_conv(kernel, bias=True):
+    torch.manual_seed(kernel)
+    half = kernel // 2
+    conv = nn.Conv1d(CHANNELS, CHANNELS, kernel, padding=half, groups=GROUPS, bias=bias)
+    return conv.requires_grad_(requires_grad=False)
+
+
+def convolved(conv, x):
+    """In float64, with as many frames as there were."""
+    y = nn.functional.conv1d(
+        x.double().transpose(1, 2),
+        conv.weight.double(),
+        None if conv.bias is None else conv.bias.double(),
+        padding=conv.padding,
+        groups=GROUPS,
+    )
+    return y[..., : x.shape[1]].transpose(1, 2)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kernel", [64, 95, 127, 128, 129, 200])
+@pytest.mark.parametrize("frames", [1, 2, 63, 64, 65, 130, 499])
+def test_equals_the_convolution(kernel, frames, bias):
+    conv = make_conv(kernel, bias)
+    x = torch.randn(3, frames, CHANNELS)
+    expected = convolved(conv, x)
+    spectral = SpectralConv(conv)(x)
+    assert spectral.shape == x.shape
+    direct = conv(x.transpose(1, 2))[..., :frames].transpose(1, 2)
+    bound = max(2e-6, 2 * float((direct - expected).abs().max()))
+    assert float((spectral - expected).abs().max()) <= bound
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    path = tmp_path_factory.mktemp("spectral") / "conv.onnx"
+    with quiet_onnx_exporter():
+        torch.onnx.export(
+            SpectralConv(make_conv(128)).eval(),
+            (torch.randn(2, 150, CHANNELS),),
+            path,
+            dynamo=True,
+            opset_version=20,
+            dynamic_shapes={"x": {0: torch.export.Dim("batch"), 1: torch.export.Dim("frames")}},
+            custom_translation_table=cuts.TRANSLATION,
+            verbose=False,
+        )
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("frames", [1, 2, 63, 64, 65, 499, 1100])
+def test_the_file_takes_any_batch_and_length(session, batch, frames):
+    x = torch.randn(batch, frames, CHANNELS)
+    found = session.run(None, {"x": x.numpy()})[0]
+    np.testing.assert_allclose(found, convolved(make_conv(128), x), rtol=0, atol=3e-6)
+
+
+def test_a_row_does_not_hear_its_neighbour():
+    spectral = SpectralConv(make_conv(128))
+    x = torch.randn(2, 100, CHANNELS)
+    louder = torch.stack([x[0], x[1] * 1e6])
+    assert torch.equal(spectral(x)[0], spectral(louder)[0])
+
+
+def test_short_kernels_stay_convolutions():
+    assert SpectralPositions.fits(make_conv(128))
+    assert not SpectralPositions.fits(make_conv(31))
