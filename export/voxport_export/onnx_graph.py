@@ -17,6 +17,7 @@ from torch import Tensor
 
 from voxport.manifest import TensorSpec
 from voxport_export import specs
+from voxport_export.attention import block_attention
 from voxport_export.graph import FeatureGraph, Graph, cuts
 from voxport_export.joins import split_joins
 from voxport_export.onnx_resample import add_sample_rate
@@ -71,6 +72,7 @@ def export_onnx(
     _strip_notes(model)
     _name_dimensions(model, outputs)
     close_scans(model)
+    block_attention(model)
     split_joins(model)
     if not isinstance(graph, FeatureGraph):
         append_transcript(model, pieces)

@@ -27,6 +27,8 @@ OUTPUTS = (
 )
 TOKENS, TRANSCRIPT = "tokens", "transcript"
 FEATURE_LENGTHS = "feature_lengths"
+# What the nodes begin with that choose how a recording attends; the first branch is the short way.
+ATTENTION = "attention_by_length"
 EMISSION = OUTPUTS[:2]  # what a caller who only wants emissions asks for
 DECODED = OUTPUTS[2:]  # what a caller who only wants transcripts asks for
 

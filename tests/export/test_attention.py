@@ -1,0 +1,92 @@
+"""Attention in blocks of queries, in the file."""
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from support.noise import make_model
+from voxport.graph import ATTENTION
+from voxport.onnx_backend import OnnxBackend
+from voxport_export import attention
+from voxport_export.attention import SHORT, block_attention
+from voxport_export.graph.encoder import attend
+from voxport_export.graph.recognizer import RecognizerGraph
+from voxport_export.onnx_graph import export_onnx
+from voxport_export.quiet import quiet_onnx_exporter
+
+HEADS, WIDTH = 3, 8
+
+
+class Attention(nn.Module):
+    def forward(self, q, k, v, bias):
+        return attend(q, k, v, bias)
+
+
+def exported(path, scores_bias=False):
+    """The operators of attention as torch exports them, and the same in blocks."""
+    frames = torch.export.Dim("frames")
+    axes = {0: torch.export.Dim("batch"), 2: frames}
+    bias = torch.zeros(2, HEADS, 7, 7) if scores_bias else torch.zeros(2, 1, 1, 7)
+    bias_axes = {0: axes[0], 3: frames} | ({2: frames} if scores_bias else {})
+    with quiet_onnx_exporter():
+        program = torch.onnx.export(
+            Attention().eval(),
+            (*(torch.randn(2, HEADS, 7, WIDTH) for _ in "qkv"), bias),
+            dynamo=True,
+            opset_version=20,
+            dynamic_shapes={"q": axes, "k": axes, "v": axes, "bias": bias_axes},
+            verbose=False,
+        )
+    ir.save(program.model, path / "whole.onnx")
+    block_attention(program.model)
+    ir.save(program.model, path / "blocks.onnx")
+    return program.model
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory):
+    path = tmp_path_factory.mktemp("attention")
+    model = exported(path)
+    assert [node.name for node in model.graph if node.op_type == "If"] == [f"{ATTENTION}_0"]
+    paths = [str(path / name) for name in ("whole.onnx", "blocks.onnx")]
+    return [onnxruntime.InferenceSession(one, providers=["CPUExecutionProvider"]) for one in paths]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("frames", [1, 2, SHORT, SHORT + 1, 1535, 1536, 1537, 2999])
+def test_blocks_give_what_the_whole_gives(sessions, batch, frames):
+    rng = np.random.default_rng(frames)
+    shape = (batch, HEADS, frames, WIDTH)
+    feed = {name: rng.standard_normal(shape, np.float32) for name in "qkv"}
+    feed["bias"] = np.zeros((batch, 1, 1, frames), np.float32)
+    feed["bias"][-1, ..., frames // 3 + 1 :] = -1e9
+    whole, blocks = (session.run(None, feed)[0] for session in sessions)
+    assert blocks.shape == shape
+    np.testing.assert_allclose(blocks, whole, rtol=0, atol=1e-6)
+
+
+def test_what_adds_to_the_scores_stays_as_it_is(tmp_path):
+    model = exported(tmp_path, scores_bias=True)
+    assert not [node for node in model.graph if node.op_type == "If"]
+
+
+@pytest.mark.parametrize("samples", [16_000, 40_000])
+@torch.no_grad()
+def test_a_model_in_blocks_equals_torchaudio(samples, tmp_path, monkeypatch):
+    monkeypatch.setattr(attention, "SHORT", 60)
+    monkeypatch.setattr(attention, "_BLOCK", 50)
+    model = make_model()
+    example = torch.randn(2, 16_000), torch.tensor([16_000, 8_000])
+    path = tmp_path / "model.onnx"
+    export_onnx(RecognizerGraph(model, blank=0), example, list("-|ETAOINSHR"), 16_000, path)
+    waveform = torch.randn(2, samples, generator=torch.Generator().manual_seed(samples)) * 0.1
+    lengths = np.array([samples, samples // 2])
+    found = OnnxBackend(path, "cpu").run(waveform.numpy(), lengths)
+    for row, length in enumerate(lengths):
+        expected = model(waveform[row : row + 1, :length])[0][0].numpy()
+        frames = found.emission_lengths[row]
+        bound = 1e-4 * max(1.0, float(np.abs(expected).max()))
+        assert np.abs(found.emission[row, :frames] - expected).max() <= bound
