@@ -72,7 +72,7 @@ class _Attention:
         _name(tape, name)
         result.type, result.shape = old.type, old.shape
         graph.insert_before(before, tape.nodes)
-        ir.convenience.replace_all_uses_with(old, result)
+        ir.convenience.replace_all_uses_with(old, result, replace_graph_outputs=True)
         graph.remove([after, softmax, before], safe=True)
 
     def _at_once(self, name: str) -> ir.Graph:
