@@ -84,8 +84,9 @@ def _speed(results: Results) -> str:
     ]
     head = ("", "median ms", "best ms", "RTF", "x eager", "x, best", "GFLOP/s", "peak MB")
     return (
-        f"## Ten seconds, one clip\n\n{work / 1e9:.0f} GFLOP. `x eager` is the speed in times that "
-        "of eager torchaudio in float32, by the medians and by the best runs.\n\n"
+        f"## Ten seconds, one clip\n\n{work / 1e9:.0f} GFLOP as torchaudio defines the model, for "
+        "every peer. `x eager` is the speed in times that of eager torchaudio in float32, by the "
+        "medians and by the best runs.\n\n"
     ) + _table(head, rows)
 
 

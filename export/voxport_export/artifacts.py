@@ -58,7 +58,8 @@ def write_artifact(
     path = folder / file_name(kind, precision)
     if (kind, precision) == (ONNX, FP32):
         graph = to_fp32(graph)
-    _FORMATS[kind][1](graph, _example(graph), source.pieces, source.sample_rate, path)
+    write = _FORMATS[kind][1]
+    is_in_blocks = write(graph, _example(graph), source.pieces, source.sample_rate, path)
     entry, data = file_entry(path), path.with_name(f"{path.name}.data")
     return Artifact(
         path=entry.path,
@@ -70,6 +71,7 @@ def write_artifact(
         optional_inputs=specs.OPTIONAL_INPUTS,
         outputs=specs.outputs_of(graph, len(source.labels)),
         external_data=(file_entry(data),) if data.exists() else (),
+        attention_in_blocks=bool(is_in_blocks),
     )
 
 

@@ -27,12 +27,13 @@ _FLOAT, _INT64, _BOOL = (
 )
 
 
-def block_attention(model: ir.Model) -> None:
-    """Change ``model`` in place."""
+def block_attention(model: ir.Model) -> bool:
+    """Change ``model`` in place; return whether no scores of a whole recording are left in it."""
     softmaxes = [node for node in model.graph if node.op_type == "Softmax"]
     attentions = [found for node in softmaxes if (found := _Attention.around(node))]
     for index, attention in enumerate(attentions):
         attention.divide(f"{ATTENTION}_{index}")
+    return len(attentions) == len(softmaxes)
 
 
 class _Attention:

@@ -37,7 +37,7 @@ def export_onnx(
     pieces: list[str],
     sample_rate: int,
     path: Path,
-) -> None:
+) -> bool:
     """Export ``graph`` to one ONNX file that takes any rate, and text where it decodes.
 
     Weights of more than about 2 GB go to ``<name>.data`` beside it.
@@ -48,6 +48,9 @@ def export_onnx(
         pieces: what each label adds to a transcript.
         sample_rate: the model's own, Hz.
         path: the file to write.
+
+    Returns:
+        Whether attention to long recordings runs in blocks.
     """
     outputs = specs.outputs_of(graph, len(pieces))
     names = [spec.name for spec in outputs if spec.name != TRANSCRIPT]
@@ -72,7 +75,7 @@ def export_onnx(
     _strip_notes(model)
     _name_dimensions(model, outputs)
     close_scans(model)
-    block_attention(model)
+    is_in_blocks = block_attention(model)
     split_joins(model)
     if not isinstance(graph, FeatureGraph):
         append_transcript(model, pieces)
@@ -81,6 +84,7 @@ def export_onnx(
     weights = sum(value.nbytes for value in values if value is not None)
     large = weights > EXTERNAL_DATA_BYTES
     ir.save(model, path, external_data=f"{path.name}.data" if large else None)
+    return is_in_blocks
 
 
 def _strip_notes(model: ir.Model) -> None:

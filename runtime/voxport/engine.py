@@ -24,9 +24,10 @@ class Engine:
         self._model = model
         self._path = artifact.path
         self._backend = backend
-        # What `memory` knows is onnxruntime's use of the machine's memory; torch's attention is
-        # fused, and a device's memory is not known here.
-        self._shares_memory = artifact.kind == ONNX and self.provider.lower().startswith("cpu")
+        # What `memory` knows is onnxruntime's use of the machine's memory by attention at once;
+        # torch's is fused, and a device's memory is not known here.
+        is_at_once = artifact.kind == ONNX and not artifact.attention_in_blocks
+        self._shares_memory = is_at_once and self.provider.lower().startswith("cpu")
         self._is_rounded = self.provider in providers.GPUS
 
     def run(self, clips: Sequence[Clip], outputs: Sequence[str]) -> GraphOutput:

@@ -29,6 +29,8 @@ TOKENS, TRANSCRIPT = "tokens", "transcript"
 FEATURE_LENGTHS = "feature_lengths"
 # What the nodes begin with that choose how a recording attends; the first branch is the short way.
 ATTENTION = "attention_by_length"
+# int64 [1]: how many frames a block of time may have, and how many the blocks of a recording have.
+MOST_FRAMES, BLOCK_FRAMES = "most_frames", "block_frames"
 EMISSION = OUTPUTS[:2]  # what a caller who only wants emissions asks for
 DECODED = OUTPUTS[2:]  # what a caller who only wants transcripts asks for
 

@@ -66,6 +66,7 @@ class Artifact(FileEntry):
     outputs: tuple[TensorSpec, ...]
     external_data: tuple[FileEntry, ...] = ()  # weights beside the graph, where it is over 2 GB
     optional_inputs: tuple[TensorSpec, ...] = ()  # `sample_rate`: model.sample_rate if not given
+    attention_in_blocks: bool = False  # whether memory grows with the length, not with its square
 
     @property
     def features(self) -> tuple[TensorSpec, ...]:
@@ -302,6 +303,10 @@ def _artifact(fields: Fields) -> Artifact:
         outputs=tuple(map(_tensor, fields.children("outputs"))),
         external_data=tuple(map(read_entry, fields.children("external_data"))),
         optional_inputs=_optional_inputs(fields),
+        # Packages that were written before there were any do not tell.
+        attention_in_blocks=(
+            "attention_in_blocks" in fields.data and fields.boolean("attention_in_blocks")
+        ),
     )
 
 

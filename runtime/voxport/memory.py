@@ -1,7 +1,9 @@
 """Whether something is clearly too long to run at once in the memory of this machine.
 
-Attention compares every frame with every other, so that onnxruntime's memory grows with the square
-of the length, and where there is too little of it the system kills the process without a word.
+Attention compares every frame with every other. Where it does so at once (in files that were
+exported before it had blocks, in WavLM's and in float16), onnxruntime's memory grows with the
+square of the length, and where there is too little of it the system kills the process without a
+word.
 Knows an estimate from below and what the system says is free; what might fit is never refused.
 """
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from voxport import optional, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import (
-    ATTENTION,
     FEATURE_LENGTHS,
     INPUTS,
     OUTPUTS,
@@ -27,6 +26,7 @@ from voxport.graph import (
     feature_output,
     join,
 )
+from voxport.openvino_graph import rearrange
 
 
 class OpenVinoBackend:
@@ -111,27 +111,8 @@ def _read(path: Path) -> Any:
     kept = [place for place in graph.get_outputs() if TRANSCRIPT not in place.get_names()]
     graph.override_all_outputs(kept)
     model = reader.convert(graph)
-    for node in model.get_ops():
-        if node.get_type_name() == "If" and node.get_friendly_name().startswith(ATTENTION):
-            _take_first_branch(node)
+    rearrange(model, _openvino())
     return model
-
-
-def _take_first_branch(node: Any) -> None:
-    """Put what an If does when it is true in its place.
-
-    OpenVINO does the three operators of attention in one, which is faster than any blocks.
-    """
-    body = node.get_then_body()
-    for given in node.get_input_descriptions(0):
-        parameter = body.get_parameters()[given.body_parameter_index]
-        _replace(parameter.output(0), node.input_value(given.input_index))
-    _replace(node.output(0), body.get_results()[0].input_value(0))
-
-
-def _replace(old: Any, new: Any) -> None:
-    for user in old.get_target_inputs():
-        user.replace_source_output(new)
 
 
 def _first_line(error: Exception) -> str:

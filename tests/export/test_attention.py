@@ -9,6 +9,7 @@ from torch import nn
 
 from support.noise import make_model
 from voxport.graph import ATTENTION
+from voxport.manifest import read_manifest
 from voxport.onnx_backend import OnnxBackend
 from voxport_export import attention
 from voxport_export.attention import SHORT, block_attention
@@ -25,7 +26,7 @@ class Attention(nn.Module):
         return attend(q, k, v, bias)
 
 
-def exported(path, scores_bias=False):
+def write(path, scores_bias=False):
     """The operators of attention as torch exports them, and the same in blocks."""
     frames = torch.export.Dim("frames")
     axes = {0: torch.export.Dim("batch"), 2: frames}
@@ -41,16 +42,15 @@ def exported(path, scores_bias=False):
             verbose=False,
         )
     ir.save(program.model, path / "whole.onnx")
-    block_attention(program.model)
+    is_in_blocks = block_attention(program.model)
     ir.save(program.model, path / "blocks.onnx")
-    return program.model
+    return [node.name for node in program.model.graph if node.op_type == "If"], is_in_blocks
 
 
 @pytest.fixture(scope="module")
 def sessions(tmp_path_factory):
     path = tmp_path_factory.mktemp("attention")
-    model = exported(path)
-    assert [node.name for node in model.graph if node.op_type == "If"] == [f"{ATTENTION}_0"]
+    assert write(path) == ([f"{ATTENTION}_0"], True)
     paths = [str(path / name) for name in ("whole.onnx", "blocks.onnx")]
     return [onnxruntime.InferenceSession(one, providers=["CPUExecutionProvider"]) for one in paths]
 
@@ -69,8 +69,12 @@ def test_blocks_give_what_the_whole_gives(sessions, batch, frames):
 
 
 def test_what_adds_to_the_scores_stays_as_it_is(tmp_path):
-    model = exported(tmp_path, scores_bias=True)
-    assert not [node for node in model.graph if node.op_type == "If"]
+    assert write(tmp_path, scores_bias=True) == ([], False)
+
+
+def test_the_manifest_tells(exported):
+    told = {one.kind: one.attention_in_blocks for one in read_manifest(exported).artifacts}
+    assert told == {"onnx": True, "torchscript": False}
 
 
 @pytest.mark.parametrize("samples", [16_000, 40_000])

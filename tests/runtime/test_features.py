@@ -12,7 +12,9 @@ from support import data
 from voxport import memory
 from voxport.cli import app
 from voxport.errors import ArtifactUnavailableError, InferenceError, InputError
+from voxport.features import FeatureExtractor
 from voxport.hashing import file_entry
+from voxport.loading import open_artifact
 from voxport.manifest import read_manifest
 from voxport.verify import verify
 
@@ -94,10 +96,14 @@ def test_commands_that_need_a_head(headless, command):
 
 def test_what_is_too_long_for_the_memory_is_refused_with_what_would_fit(with_features, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 1_000_000)
-    extractor = voxport.load_features(with_features, provider="cpu", artifact="onnx")
+    whole = voxport.load_features(with_features, provider="cpu", artifact="onnx")
+    inputs = [SAMPLE, np.zeros(20 * 16_000, np.float32)]
+    assert len(whole.features(inputs)) == 2  # attention in blocks needs little more for more
+    artifact = dataclasses.replace(whole.artifact, attention_in_blocks=False)
+    backend = open_artifact(with_features, artifact, provider="cpu")
     message = r"inputs\[1\]: 20 s needs more than 0\.0 GB to run at once, .* would fit"
     with pytest.raises(InferenceError, match=message):
-        extractor.features([SAMPLE, np.zeros(20 * 16_000, np.float32)])
+        FeatureExtractor(whole.manifest, artifact, backend).features(inputs)
 
 
 def test_repr(extractor):

@@ -190,8 +190,15 @@ BROKEN = [
     ("files.0.path", "manifest.json", "'manifest.json' is listed twice"),
     ("files.0.path", "model.onnx", "'model.onnx' is listed twice"),
     ("created_by.voxport", 1, "created_by.voxport must be a string"),
+    ("artifacts.0.attention_in_blocks", 1, r"attention_in_blocks must be true or false"),
     ("golden.0.tokens", [1, "x"], r"golden\[0\].tokens\[1\] must be a whole number"),
 ]
+
+
+@pytest.mark.parametrize("said", [True, False, ...])
+def test_attention_in_blocks_need_not_be_told(said):
+    content = change("artifacts.0.attention_in_blocks", said)
+    assert parse_manifest(signed(content)).artifacts[0].attention_in_blocks == (said is True)
 
 
 @pytest.mark.parametrize(("path", "value", "message"), BROKEN)

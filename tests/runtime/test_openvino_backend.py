@@ -48,6 +48,16 @@ def test_answers_as_onnxruntime(both):
         assert found.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("frames", [48, 49, 52, 53, 97, 98, 104, 105, 147, 156])
+def test_blocks_that_are_filled_up_and_such_that_are_not(both, frames):
+    waveform = np.random.default_rng(frames).standard_normal((2, 400 + 320 * (frames - 1)))
+    lengths = np.array([waveform.shape[1], waveform.shape[1] // 2])
+    waveform = waveform.astype(np.float32)
+    first, second = (backend.run(waveform, lengths, EMISSION).emission for backend in both)
+    assert first.shape == second.shape == (2, frames, first.shape[-1])
+    assert np.abs(first - second).max() <= 1e-4 * max(1, np.abs(first).max())
+
+
 def test_one_length_after_the_other(both):
     """OpenVINO keeps what it compiled for a length; one frame first made it wrong about others."""
     generator = np.random.default_rng(0)

@@ -13,6 +13,8 @@ import torch
 from onnxscript import opset20
 from torch import Tensor
 
+from voxport.graph import BLOCK_FRAMES, MOST_FRAMES
+
 onnx: Any = opset20  # its functions are typed as those of tensors, not of what a translation has
 
 # Of a block at the most: a second of speech, and a little more.
@@ -63,10 +65,13 @@ def _number(value: int) -> Any:
 
 def _onnx_cut(waveform: Any, frames: Any, stride: int, overlap: int) -> Any:
     one, most = _number(1), _number(FRAMES)
+    most.name = MOST_FRAMES
     length = onnx.Shape(waveform, start=1, end=2)
     frames = onnx.Reshape(frames, one)
-    count = onnx.Div(onnx.Add(frames, onnx.Sub(most, one)), most)
+    # In an order that leaves `most` where a runtime finds it.
+    count = onnx.Div(onnx.Sub(onnx.Add(frames, most), one), most)
     each = onnx.Div(onnx.Sub(onnx.Add(frames, count), one), count)
+    each.name = BLOCK_FRAMES
     hop = onnx.Mul(each, _number(stride))
     zero, step = onnx.Constant(value_int=0), onnx.Constant(value_int=1)
 

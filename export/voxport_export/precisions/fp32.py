@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from voxport_export.graph import Graph
 from voxport_export.graph.encoder import EncoderLayer, PositionalConv
-from voxport_export.graph.feed_forward import DividedFeedForward
+from voxport_export.graph.feed_forward import DividedFeedForward, FeedForward
 from voxport_export.graph.paired import PairedExtractor
 from voxport_export.graph.spectral import SpectralPositions
 
@@ -30,7 +30,7 @@ def to_fp32(graph: _G) -> _G:
         encoder.positions = cast("PositionalConv", SpectralPositions(encoder.positions.conv))
     for layer in encoder.layers:
         layer = cast("EncoderLayer", layer)
-        layer.feed_forward = DividedFeedForward(layer.feed_forward)
+        layer.feed_forward = cast("FeedForward", DividedFeedForward(layer.feed_forward))
     return graph.eval().requires_grad_(requires_grad=False)
 
 
