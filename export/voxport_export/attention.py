@@ -102,10 +102,9 @@ class _Attention:
         queries = tape.op("Pad", [shaped(queries, rows, frames, rest), pads])
         queries = shaped(queries, rows, blocks, each, rest)
         keys, values = shaped(keys, rows, rest, frames), shaped(values, rows, frames, rest)
-        heads_of = _each_head(name, queries, keys, values, _squeezed(tape, blocks))
-        y = tape.op(
-            "Loop", [_squeezed(tape, rows), None], {"body": heads_of}
-        )  # [B * H, n, each, W]
+        body = _each_head(name, queries, keys, values, _squeezed(tape, blocks))
+        count = _squeezed(tape, rows)
+        y = tape.op("Loop", [count, _true(tape)], {"body": body})  # [rows, n, each, W]
         y = tape.op("Slice", [shaped(y, rows, filled, rest), zero, frames, one])
         return _body(tape, f"{name}_in_blocks", [], [shaped(y, batch, heads, frames, rest)])
 
@@ -117,7 +116,7 @@ def _each_head(
     step, going = _steps(f"{name}_head")
     tape = Tape()
     own = [tape.op("Gather", [x, step], {"axis": 0}) for x in (queries, keys, values)]
-    y = tape.op("Loop", [blocks, None], {"body": _each_block(name, *own)})  # [n, each, W]
+    y = tape.op("Loop", [blocks, _true(tape)], {"body": _each_block(name, *own)})  # [n, each, W]
     y.type = _FLOAT
     return _body(tape, f"{name}_heads", [step, going], [tape.op("Identity", [going]), y])
 
@@ -162,6 +161,11 @@ def _ceiling(tape: Tape, number: ir.Value, divisor: ir.Value) -> ir.Value:
 def _squeezed(tape: Tape, number: ir.Value) -> ir.Value:
     """int64 [1] as a scalar."""
     return tape.op("Squeeze", [number, _ints(tape, [0])])
+
+
+def _true(tape: Tape) -> ir.Value:
+    """That a loop begins: what is left out at the end of a node is forgotten by some tools."""
+    return tape.op("Constant", [], {"value": ir.tensor(np.array(True))})
 
 
 def _ints(tape: Tape, value: int | list[int]) -> ir.Value:

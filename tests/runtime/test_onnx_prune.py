@@ -1,5 +1,7 @@
 """An output taken out of a file: the rest is as it was, and only what it alone needed is gone."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -27,8 +29,10 @@ def test_the_transcript_and_its_strings(model):
     onnx.checker.check_model(pruned, full_check=True)
     assert [output.name for output in pruned.graph.output] == list(OUTPUTS[:-1])
     whole = onnx.load_from_string(model)
-    gone = set(operators(whole.graph)) - set(operators(pruned.graph))
-    assert {"StringConcat", "Loop"} <= gone
+    before, after = (Counter(operators(one.graph)) for one in (whole, pruned))
+    gone = set(before) - set(after)
+    assert "StringConcat" in gone
+    assert before["Loop"] - after["Loop"] == 1  # those of attention stay
     assert not gone & {"MatMul", "Scan", "ArgMax", "ScatterElements"}
     assert list(pruned.graph.initializer) == list(whole.graph.initializer)
 
