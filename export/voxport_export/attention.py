@@ -52,9 +52,10 @@ class _Attention:
         if before is None or before.op_type != "MatMul" or len(uses) != 1:
             return None
         after = uses[0].node
-        (queries, keys), (weights, values) = before.inputs, after.inputs[:2]
-        is_attention = after.op_type == "MatMul" and weights is softmax.outputs[0]
-        if not is_attention or queries is None or keys is None or values is None:
+        if after.op_type != "MatMul" or uses[0].idx != 0:
+            return None
+        (queries, keys), (_, values) = before.inputs, after.inputs
+        if queries is None or keys is None or values is None:
             return None
         return cls((before, softmax, after), (queries, keys, values))
 
