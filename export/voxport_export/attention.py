@@ -18,6 +18,8 @@ import onnx_ir as ir
 from onnx_ir.tape import Tape
 
 from voxport.graph import ATTENTION
+from voxport_export import tapes
+from voxport_export.tapes import ints, squeezed
 
 SHORT = 1024  # frames that attend all at once, at the most: 20 s
 _BLOCK = 512  # queries, at the most
@@ -67,11 +69,11 @@ class _Attention:
             raise ValueError(f"the node {after.name} belongs to no graph")
         tape = Tape()
         frames = tape.op("Shape", [self.inputs[0]], {"start": 2, "end": 3})
-        is_short = tape.op("LessOrEqual", [_squeezed(tape, frames), _ints(tape, SHORT)])
+        is_short = tape.op("LessOrEqual", [squeezed(tape, frames), ints(tape, SHORT)])
         branches = {"then_branch": self._at_once(name), "else_branch": self._in_blocks(name)}
         result = tape.op("If", [is_short], branches)
         tape.nodes[-1].name = name
-        _name(tape, name)
+        tapes.name(tape, name)
         result.type, result.shape = old.type, old.shape
         graph.insert_before(before, tape.nodes)
         ir.convenience.replace_all_uses_with(old, result, replace_graph_outputs=True)
@@ -86,11 +88,11 @@ class _Attention:
     def _in_blocks(self, name: str) -> ir.Graph:
         """Queries in blocks of one length, the last filled up with zeros, which are cut again."""
         tape = Tape()
-        one, zero, rest = (_ints(tape, [number]) for number in (1, 0, -1))
+        one, zero, rest = (ints(tape, [number]) for number in (1, 0, -1))
         axes = [{"start": axis, "end": axis + 1} for axis in range(3)]
         batch, heads, frames = (tape.op("Shape", [self.inputs[0]], axis) for axis in axes)
         rows = tape.op("Mul", [batch, heads])
-        blocks = _ceiling(tape, frames, _ints(tape, [_BLOCK]))
+        blocks = _ceiling(tape, frames, ints(tape, [_BLOCK]))
         each = _ceiling(tape, frames, blocks)
         filled = tape.op("Mul", [blocks, each])
 
@@ -98,13 +100,13 @@ class _Attention:
             return tape.op("Reshape", [x, tape.op("Concat", shape, {"axis": 0})])
 
         queries, keys, values = self.inputs
-        before, behind = _ints(tape, [0, 0, 0, 0]), tape.op("Sub", [filled, frames])
+        before, behind = ints(tape, [0, 0, 0, 0]), tape.op("Sub", [filled, frames])
         pads = tape.op("Concat", [before, behind, zero], {"axis": 0})
         queries = tape.op("Pad", [shaped(queries, rows, frames, rest), pads])
         queries = shaped(queries, rows, blocks, each, rest)
         keys, values = shaped(keys, rows, rest, frames), shaped(values, rows, frames, rest)
-        body = _each_head(name, queries, keys, values, _squeezed(tape, blocks))
-        count = _squeezed(tape, rows)
+        body = _each_head(name, queries, keys, values, squeezed(tape, blocks))
+        count = squeezed(tape, rows)
         y = tape.op("Loop", [count, _true(tape)], {"body": body})  # [rows, n, each, W]
         y = tape.op("Slice", [shaped(y, rows, filled, rest), zero, frames, one])
         return _body(tape, f"{name}_in_blocks", [], [shaped(y, batch, heads, frames, rest)])
@@ -118,7 +120,6 @@ def _each_head(
     tape = Tape()
     own = [tape.op("Gather", [x, step], {"axis": 0}) for x in (queries, keys, values)]
     y = tape.op("Loop", [blocks, _true(tape)], {"body": _each_block(name, *own)})  # [n, each, W]
-    y.type = _FLOAT
     return _body(tape, f"{name}_heads", [step, going], [tape.op("Identity", [going]), y])
 
 
@@ -141,33 +142,19 @@ def _steps(name: str) -> tuple[ir.Value, ir.Value]:
 def _body(
     tape: Tape, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]
 ) -> ir.Graph:
-    """A body shares its names with the graph around it."""
-    _name(tape, name)
+    """A branch, or the body of a loop; the last output is of floats, one before it of truth."""
+    tapes.name(tape, name)
     for output in outputs:
         output.type = _BOOL if output is not outputs[-1] else _FLOAT
     return ir.Graph(inputs, outputs, nodes=tape.nodes, name=name)
 
 
-def _name(tape: Tape, prefix: str) -> None:
-    for index, node in enumerate(tape.nodes):
-        node.outputs[0].name = f"{prefix}_{index}"
-
-
 def _ceiling(tape: Tape, number: ir.Value, divisor: ir.Value) -> ir.Value:
     """How often a divisor fits into a number, begun ones counted."""
-    spare = tape.op("Sub", [divisor, _ints(tape, [1])])
+    spare = tape.op("Sub", [divisor, ints(tape, [1])])
     return tape.op("Div", [tape.op("Add", [number, spare]), divisor])
-
-
-def _squeezed(tape: Tape, number: ir.Value) -> ir.Value:
-    """int64 [1] as a scalar."""
-    return tape.op("Squeeze", [number, _ints(tape, [0])])
 
 
 def _true(tape: Tape) -> ir.Value:
     """That a loop begins: what is left out at the end of a node is forgotten by some tools."""
     return tape.op("Constant", [], {"value": ir.tensor(np.array(True))})
-
-
-def _ints(tape: Tape, value: int | list[int]) -> ir.Value:
-    return tape.op("Constant", [], {"value": ir.tensor(np.array(value, dtype=np.int64))})

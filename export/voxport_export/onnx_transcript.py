@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
+
+from voxport_export import tapes
+from voxport_export.tapes import ints, squeezed
 
 TRANSCRIPT = "transcript"  # the output's name
 
@@ -28,15 +30,15 @@ def append_transcript(model: ir.Model, pieces: Sequence[str]) -> None:
     # Negative indices count from the end, so that -1, the padding, finds the empty string.
     table = tape.op("Identity", [_strings(tape, [*pieces, ""])])
     text = tape.op("Gather", [table, tokens])  # [batch, tokens]
-    nothing = tape.op("Mul", [lengths, _ints(tape, 0)])
-    empty = tape.op("Gather", [table, tape.op("Sub", [nothing, _ints(tape, 1)])])
-    empty = tape.op("Unsqueeze", [empty, _ints(tape, [1])])  # [batch, 1] of ""
+    nothing = tape.op("Mul", [lengths, ints(tape, 0)])
+    empty = tape.op("Gather", [table, tape.op("Sub", [nothing, ints(tape, 1)])])
+    empty = tape.op("Unsqueeze", [empty, ints(tape, [1])])  # [batch, 1] of ""
     # One empty column in front: a batch without any token still has text to join.
     text = tape.op("Concat", [empty, text], {"axis": 1})
-    more = tape.op("Greater", [_width(tape, text), _ints(tape, [1])])
-    more = tape.op("Squeeze", [more, _ints(tape, [0])])
+    more = tape.op("Greater", [_width(tape, text), ints(tape, [1])])
+    more = squeezed(tape, more)
     joined = tape.op("Loop", [None, more, text], {"body": _halve(empty)})
-    transcript = tape.op("Squeeze", [joined, _ints(tape, [1])])
+    transcript = tape.op("Squeeze", [joined, ints(tape, [1])])
     transcript.name = TRANSCRIPT
     transcript.dtype = ir.DataType.STRING
     transcript.shape = ir.Shape(["batch"])
@@ -53,14 +55,13 @@ def _halve(empty: ir.Value) -> ir.Graph:
     )
     tape = Tape()
     padded = tape.op("Concat", [text, empty], {"axis": 1})
-    end, axis, two = _ints(tape, [2**31 - 1]), _ints(tape, [1]), _ints(tape, [2])
-    left = tape.op("Slice", [text, _ints(tape, [0]), end, axis, two])
-    right = tape.op("Slice", [padded, _ints(tape, [1]), end, axis, two])
+    end, axis, two = ints(tape, [2**31 - 1]), ints(tape, [1]), ints(tape, [2])
+    left = tape.op("Slice", [text, ints(tape, [0]), end, axis, two])
+    right = tape.op("Slice", [padded, ints(tape, [1]), end, axis, two])
     joined = tape.op("StringConcat", [left, right])
-    again = tape.op("Greater", [_width(tape, joined), _ints(tape, [1])])
-    again = tape.op("Squeeze", [again, _ints(tape, [0])])
-    for i, node in enumerate(tape.nodes):  # the body shares its names with the graph around it
-        node.outputs[0].name = f"transcript_join_{i}"
+    again = tape.op("Greater", [_width(tape, joined), ints(tape, [1])])
+    again = squeezed(tape, again)
+    tapes.name(tape, "transcript_join")
     joined.type = ir.TensorType(ir.DataType.STRING)
     again.type = ir.TensorType(ir.DataType.BOOL)
     again.shape = ir.Shape([])
@@ -70,10 +71,6 @@ def _halve(empty: ir.Value) -> ir.Graph:
 
 def _width(tape: Tape, text: ir.Value) -> ir.Value:
     return tape.op("Shape", [text], {"start": 1, "end": 2})
-
-
-def _ints(tape: Tape, value: int | list[int]) -> ir.Value:
-    return tape.op("Constant", [], {"value": ir.tensor(np.array(value, dtype=np.int64))})
 
 
 def _strings(tape: Tape, value: list[str]) -> ir.Value:

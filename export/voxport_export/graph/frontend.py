@@ -229,18 +229,26 @@ class FeatureExtractor(nn.Module):
 
     def features(self, waveform: Tensor, rows: Tensor, folded: Folded | None) -> Tensor:
         """Map waveform [n, samples_for(frames)] of the batch's rows [n] to [n, frames, C]."""
-        x = waveform.unsqueeze(-1)
-        if self.first is not None and folded is not None:
-            x = self.first(x, folded.of(rows))
-        x = x.unsqueeze(1)  # images one pixel high
+        x = self.start(waveform, rows, folded)
         for block in self.blocks:
             x = block(x)
         return x.squeeze(1)
+
+    def start(self, waveform: Tensor, rows: Tensor, folded: Folded | None) -> Tensor:
+        """Map the same to what goes into the blocks: [n, 1, time, C], images one pixel high."""
+        x = waveform.unsqueeze(-1)
+        if self.first is not None and folded is not None:
+            x = self.first(x, folded.of(rows))
+        return x.unsqueeze(1)
 
     def samples_for(self, frames: int) -> int:
         """How many samples ``features`` takes in to give so many frames; some are not used."""
         for block in reversed(self.blocks):
             frames = cast("ConvBlock", block).conv.frames_for(frames)
+        return self.samples_to_start(frames)
+
+    def samples_to_start(self, frames: int) -> int:
+        """How many samples ``start`` takes in to give so many frames."""
         return frames if self.first is None else self.first.frames_for(frames)
 
     def count(self, samples: Tensor) -> Tensor:

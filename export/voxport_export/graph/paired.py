@@ -138,26 +138,21 @@ class PairedExtractor(FeatureExtractor):
         channels = (conv.weight.shape[1] for conv in convs)
         return _paired(convs) > 0 and min(channels) >= LEAST_CHANNELS
 
-    def features(self, waveform: Tensor, rows: Tensor, folded: Folded | None) -> Tensor:
-        """Map waveform [n, samples_for(frames)] of the batch's rows [n] to [n, frames, C]."""
+    def start(self, waveform: Tensor, rows: Tensor, folded: Folded | None) -> Tensor:
+        """Map waveform [n, samples] of the batch's rows [n] to [n, 1, time, C]."""
         first, known = cast("GroupNormConvBlock", self.first), cast("Folded", folded).of(rows)
         under = first.under(waveform.unsqueeze(-1), known)
         halves = (F.gelu(under[:, i::2] @ known.weight) for i in (0, 1))
         even, odd = (self.entry(x.unsqueeze(1)) for x in halves)
         for pair in self.pairs:
             even, odd = (F.gelu(x) for x in pair(even, odd))
-        x = F.gelu(self.merging(even, odd))
-        for block in self.blocks:
-            x = block(x)
-        return x.squeeze(1)
+        return F.gelu(self.merging(even, odd))
 
-    def samples_for(self, frames: int) -> int:
-        """How many samples ``features`` takes in to give so many frames; some are not used."""
-        for block in reversed(self.blocks):
-            frames = cast("ConvBlock", block).conv.frames_for(frames)
+    def samples_to_start(self, frames: int) -> int:
+        """How many samples ``start`` takes in to give so many frames; some are not used."""
         for _ in self.pairs:
             frames = 2 * frames + 1
-        return cast("GroupNormConvBlock", self.first).frames_for(2 * frames)
+        return super().samples_to_start(2 * frames)
 
 
 def _paired(convs: list[StridedConv]) -> int:

@@ -11,8 +11,8 @@ from itertools import chain
 from typing import TypeVar, cast
 
 from voxport_export.graph import Graph
-from voxport_export.graph.encoder import EncoderLayer, PositionalConv
-from voxport_export.graph.feed_forward import DividedFeedForward, FeedForward
+from voxport_export.graph.encoder import EncoderLayer
+from voxport_export.graph.feed_forward import DividedFeedForward
 from voxport_export.graph.paired import PairedExtractor
 from voxport_export.graph.spectral import SpectralPositions
 
@@ -27,10 +27,10 @@ def to_fp32(graph: _G) -> _G:
         backbone.extractor = PairedExtractor(backbone.extractor)
     encoder = backbone.encoder
     if SpectralPositions.fits(encoder.positions.conv):
-        encoder.positions = cast("PositionalConv", SpectralPositions(encoder.positions.conv))
+        encoder.add_module("positions", SpectralPositions(encoder.positions.conv))
     for layer in encoder.layers:
-        layer = cast("EncoderLayer", layer)
-        layer.feed_forward = cast("FeedForward", DividedFeedForward(layer.feed_forward))
+        whole = cast("EncoderLayer", layer).feed_forward
+        layer.add_module("feed_forward", DividedFeedForward(whole))
     return graph.eval().requires_grad_(requires_grad=False)
 
 
