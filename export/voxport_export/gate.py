@@ -22,7 +22,8 @@ from voxport_export.errors import ExportError, GateError
 from voxport_export.parity import measurement
 
 _TIMED_SECONDS = 10  # of audio
-_ROUNDS = 5
+_LEAST_ROUNDS = 5
+_MEASURED_SECONDS = 2.0  # at the least: a small model needs more rounds for a steady median
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,19 @@ def measure(
 def speed(slow: Backend, fast: Backend, waveform: np.ndarray) -> float:
     """How many times as fast the second is: the median of runs in turns, after one to warm up."""
     lengths = np.array([waveform.shape[1]], np.int64)
-    times: dict[Backend, list[float]] = {slow: [], fast: []}
-    for _ in range(_ROUNDS + 1):
-        for backend, found in times.items():
-            start = time.perf_counter()
-            backend.run(waveform, lengths, DECODED)
-            found.append(time.perf_counter() - start)
-    return statistics.median(times[slow][1:]) / statistics.median(times[fast][1:])
+
+    def timed(backend: Backend) -> float:
+        start = time.perf_counter()
+        backend.run(waveform, lengths, DECODED)
+        return time.perf_counter() - start
+
+    for backend in (slow, fast):
+        timed(backend)
+    rounds: list[tuple[float, float]] = []
+    while len(rounds) < _LEAST_ROUNDS or sum(map(sum, rounds)) < _MEASURED_SECONDS:
+        rounds.append((timed(slow), timed(fast)))
+    medians = [statistics.median(times) for times in zip(*rounds, strict=True)]
+    return medians[0] / medians[1]
 
 
 def _problem(gate: Gate) -> str | None:

@@ -50,10 +50,11 @@ def load(
     "torchscript"; without it ONNX if the package has it. `precision`: "fp32", ...; without it fp32
     if the package has it. `threads`: for one operator on the CPU; without it the backend's own
     choice. `batch_seconds`: the most seconds of audio, padding included, that run together.
-    `whole_seconds`: a recording of at most this runs at once, for which memory grows with the
-    square of its length (`math.inf`: every one). A longer one, or one for which there is too little
-    memory, runs in windows of at most `window_seconds`, context on both sides included. `decoder`:
-    a ``voxport.BeamSearch``; without it the graph's own greedy decoder.
+    `whole_seconds`: a recording of at most this runs at once, for which time grows with the square
+    of its length, and so does memory in TorchScript, float16 and WavLM (`math.inf`: every one). A
+    longer one, or one for which there is too little memory, runs in windows of at most
+    `window_seconds`, context on both sides included. `decoder`: a ``voxport.BeamSearch``; without
+    it the graph's own greedy decoder.
     """
     if not isinstance(whole_seconds, Real) or not whole_seconds >= 0:
         raise InputError(f"whole_seconds must be at least 0, got {whole_seconds!r}")

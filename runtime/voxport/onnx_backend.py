@@ -103,7 +103,7 @@ class OnnxBackend:
             raise InferenceError(
                 f"onnxruntime failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
                 f"{self.provider}: {_one_line(error)} "
-                "(memory grows with the square of the length that runs at once)",
+                "(the longer what runs at once, the more memory it needs)",
                 self._path.name,
             ) from error
 

@@ -30,8 +30,7 @@ class OnnxBackend : public Backend {
       return answer(fetch(waveform, length, sample_rate));
     } catch (const Ort::Exception& error) {
       throw Error("ONNX Runtime failed on " + std::to_string(length) + " samples: " +
-                  error.what() + " (memory grows with the square of a recording's length: "
-                  "cut a long one)");
+                  error.what() + " (a long recording needs much memory: cut it)");
     }
   }
 

@@ -164,7 +164,7 @@ def transcribe(
             min=0.0,
             metavar="S",
             callback=finite,
-            help="A recording of up to S seconds runs at once, and the memory for that grows with "
+            help="A recording of up to S seconds runs at once, and the time for that grows with "
             "the square of its length; a longer one, of any length, runs in windows of 40 s.",
         ),
     ] = 120.0,

@@ -18,7 +18,7 @@ import { example, examples } from "./shipped.js";
 import { View } from "./view.js";
 
 const PACKAGE = new URL(__PACKAGE__, document.baseURI).href;
-const MOST_SECONDS = 120; // memory grows with the square of a recording's length
+const MOST_SECONDS = 120; // time grows with the square of a recording's length
 
 const engine = new Engine();
 const view = new View();

@@ -115,7 +115,7 @@ export class Graph {
     } catch (error) {
       throw new InferenceError(
         `onnxruntime failed on ${waveform.length} samples: ${messageOf(error)} ` +
-          "(memory grows with the square of the length)",
+          "(a long recording needs much memory: cut it)",
         this.name,
         { cause: error },
       );
