@@ -59,7 +59,7 @@ def write_artifact(
     if (kind, precision) == (ONNX, FP32):
         graph = to_fp32(graph)
     write = _FORMATS[kind][1]
-    is_in_blocks = write(graph, _example(graph), source.pieces, source.sample_rate, path)
+    is_in_blocks = write(graph, example(graph), source.pieces, source.sample_rate, path)
     entry, data = file_entry(path), path.with_name(f"{path.name}.data")
     return Artifact(
         path=entry.path,
@@ -75,8 +75,12 @@ def write_artifact(
     )
 
 
-def _example(graph: Graph) -> tuple[Tensor, Tensor]:
-    """Noise to trace with: two rows of 40 receptive fields, one of them half as long."""
-    samples = 40 * graph.backbone.receptive_field
+def example(graph: Graph) -> tuple[Tensor, Tensor]:
+    """Noise to trace with: two rows, one of them half as long.
+
+    Long enough for several blocks of time and several segments of the positional convolution: of
+    what there is one, the exporter may believe that there always is one.
+    """
+    samples = 120 * graph.backbone.receptive_field
     noise = torch.randn(2, samples, generator=torch.Generator().manual_seed(0))
     return noise, torch.tensor([samples, samples // 2])

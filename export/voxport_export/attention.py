@@ -49,12 +49,13 @@ class _Attention:
     def around(cls, softmax: ir.Node) -> _Attention | None:
         """Find what is around a softmax, if that is all there is."""
         (scores,) = softmax.inputs
-        before = None if scores is None else scores.producer()
         uses = list(softmax.outputs[0].uses())
-        if before is None or before.op_type != "MatMul" or len(uses) != 1:
+        if scores is None or len(scores.uses()) != 1 or len(uses) != 1:
             return None
-        after = uses[0].node
-        if after.op_type != "MatMul" or uses[0].idx != 0:
+        before, after = scores.producer(), uses[0].node
+        if before is None or {before.op_type, after.op_type} != {"MatMul"} or uses[0].idx != 0:
+            return None
+        if softmax.attributes.get_int("axis", -1) not in (-1, 3):
             return None
         (queries, keys), (_, values) = before.inputs, after.inputs
         if queries is None or keys is None or values is None:

@@ -2,8 +2,8 @@
 
 Finishing is naming the free dimensions, dropping the exporter's debugging notes (they hold
 source paths of the machine), appending the transcript and putting the resampling before all else.
-Works on ``onnx_ir``'s lazy model,
-so that weights over protobuf's 2 GB never pass through one message.
+Works on ``onnx_ir``'s lazy model, so that weights over protobuf's 2 GB never pass through one
+message.
 """
 
 from __future__ import annotations
@@ -80,11 +80,16 @@ def export_onnx(
     if not isinstance(graph, FeatureGraph):
         append_transcript(model, pieces)
     add_sample_rate(model, sample_rate)
-    values = (value.const_value for value in model.graph.initializers.values())
-    weights = sum(value.nbytes for value in values if value is not None)
-    large = weights > EXTERNAL_DATA_BYTES
+    large = _weights(model) > EXTERNAL_DATA_BYTES
     ir.save(model, path, external_data=f"{path.name}.data" if large else None)
     return is_in_blocks
+
+
+def _weights(model: ir.Model) -> int:
+    """Bytes of all initializers, those in the bodies of loops too."""
+    graphs = (model.graph, *model.graph.subgraphs())
+    values = (value.const_value for graph in graphs for value in graph.initializers.values())
+    return sum(value.nbytes for value in values if value is not None)
 
 
 def _strip_notes(model: ir.Model) -> None:

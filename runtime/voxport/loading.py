@@ -18,6 +18,7 @@ from voxport.graph import Backend
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS
 from voxport.manifest import (
     FP16,
+    FP32,
     KINDS,
     ONNX,
     TORCHSCRIPT,
@@ -153,7 +154,7 @@ def choose_artifact(
         raise ArtifactUnavailableError(
             f"holds no {wanted}, only: {listed or 'none'}; `voxport export` writes others", folder
         )
-    return min(fitting, key=lambda item: (KINDS.index(item.kind), item.precision != "fp32"))
+    return min(fitting, key=lambda item: (KINDS.index(item.kind), item.precision != FP32))
 
 
 def open_artifact(

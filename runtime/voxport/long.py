@@ -17,7 +17,8 @@ from voxport.manifest import ModelInfo
 from voxport.windows import Geometry, Window, stitch, windows
 
 # Up to here a recording runs at once, as a model's own forward would have it: its normalisation and
-# its attention see all of it. Two minutes need 2.1 GB beside the weights in a base model.
+# its attention see all of it. Two minutes need 0.7 GB beside the weights in a base model, and 2.1
+# where attention is not in blocks.
 WHOLE_SECONDS = 120.0
 
 # A longer one runs in windows of at most 40 s, 2 000 frames, of which 250 on either side are

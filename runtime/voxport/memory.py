@@ -1,4 +1,4 @@
-"""Whether something is clearly too long to run at once in the memory of this machine.
+"""Whether something is, or was, too long to run at once in the memory of this machine.
 
 Attention compares every frame with every other. Where it does so at once (in files that were
 exported before it had blocks, in WavLM's and in float16), onnxruntime's memory grows with the
@@ -44,6 +44,13 @@ def suffices(samples: int, model: ModelInfo) -> bool:
     """Whether `samples` are sure to fit, or nothing is known."""
     free = available()
     return free is None or _SAFETY * _needed(1, samples, model) <= free
+
+
+def advice(error: Exception) -> str:
+    """What to say behind a backend's error: something where it is that memory ran out."""
+    text = str(error).lower()
+    ran_out = isinstance(error, MemoryError) or "memory" in text or "alloc" in text
+    return " (the longer what runs at once, the more memory it needs)" if ran_out else ""
 
 
 def _needed(rows: int, samples: int, model: ModelInfo) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import caches, optional, providers
+from voxport import caches, memory, optional, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import (
     FEATURE_LENGTHS,
@@ -102,8 +102,7 @@ class OnnxBackend:
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise InferenceError(
                 f"onnxruntime failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
-                f"{self.provider}: {_one_line(error)} "
-                "(the longer what runs at once, the more memory it needs)",
+                f"{self.provider}: {_one_line(error)}{memory.advice(error)}",
                 self._path.name,
             ) from error
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional, providers
+from voxport import memory, optional, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import (
     FEATURE_LENGTHS,
@@ -48,7 +48,7 @@ class OpenVinoBackend:
         try:
             self._compiled = openvino.Core().compile_model(_read(path), "CPU", options)
         except Exception as error:  # openvino's own derive from RuntimeError, or from nothing
-            reason = f"{self.runtime} cannot load it: {_first_line(error)}"
+            reason = f"{self.runtime} cannot load it: {_last_line(error)}"
             raise InferenceError(reason, path) from error
 
     def run(
@@ -80,11 +80,11 @@ class OpenVinoBackend:
                 self._local.request = self._compiled.create_infer_request()
             given = dict(zip(INPUTS, (waveform, lengths), strict=True))
             found = self._local.request.infer(given, share_inputs=True)
-            return {key.get_any_name(): np.array(value) for key, value in found.items()}
+            return {key.get_any_name(): value for key, value in found.items()}
         except Exception as error:
             raise InferenceError(
                 f"openvino failed on {waveform.shape[0]} x {waveform.shape[1]} samples: "
-                f"{_first_line(error)} (a long recording needs much memory: cut it)",
+                f"{_last_line(error)}{memory.advice(error)}",
                 self._path.name,
             ) from error
 
@@ -115,5 +115,6 @@ def _read(path: Path) -> Any:
     return model
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _last_line(error: Exception) -> str:
+    """What went wrong; the lines before say where in OpenVINO's own sources."""
+    return str(error).strip().rpartition("\n")[2]

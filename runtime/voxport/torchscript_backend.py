@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import cuda, optional, providers
+from voxport import cuda, memory, optional, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import OUTPUTS, FeatureOutput, GraphOutput
 
@@ -79,8 +79,7 @@ class TorchScriptBackend:
         except RuntimeError as error:
             raise InferenceError(
                 f"torch failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
-                f"{self._device}: {_last_line(error)} "
-                "(memory grows with the square of the length that runs at once)",
+                f"{self._device}: {_last_line(error)}{memory.advice(error)}",
                 self._path.name,
             ) from error
 

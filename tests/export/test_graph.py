@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from support.noise import LAYERS, make_model, make_row
+from voxport_export.artifacts import example
 from voxport_export.graph.frontend import geometry
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
@@ -62,14 +63,15 @@ def test_padding_and_neighbours_do_not_matter(padding):
             assert one.tolist() == many[:count].tolist()
 
 
+@pytest.mark.parametrize("samples", [0, 399, 500, 719, 3_000])
 @torch.no_grad()
-def test_length_beyond_the_samples_is_all_of_them():
+def test_length_beyond_the_samples_is_all_of_them(samples):
     graph = RecognizerGraph(make_model(), blank=0)
-    waveform = make_row(3_000)[None]
-    whole = graph(waveform, torch.tensor([3_000]))
+    waveform = make_row(samples)[None]
+    whole = graph(waveform, torch.tensor([samples]))
     beyond = graph(waveform, torch.tensor([9_999]))
-    assert torch.equal(whole.emission, beyond.emission)
-    assert whole.emission_lengths.tolist() == beyond.emission_lengths.tolist()
+    for one, other in zip(whole, beyond, strict=True):
+        assert torch.equal(one, other)
 
 
 @torch.no_grad()
@@ -107,6 +109,23 @@ def test_normalising_a_minute_with_an_offset(tmp_path):
     )
     bound = 1e-4 * max(1.0, float(expected.abs().max()))
     assert float(np.abs(found[0] - expected.numpy()).max()) <= bound
+
+
+@pytest.mark.parametrize("kernel", [16, 64, 65])
+@torch.no_grad()
+def test_the_file_takes_any_length(tmp_path, kernel):
+    """What it was traced with had one segment of a kernel of 64, and so had it for ever."""
+    model = make_model(kernel=kernel)
+    graph = to_fp32(RecognizerGraph(model, blank=0))
+    path = tmp_path / "m.onnx"
+    export_onnx(graph, example(graph), list("-|ABCDEFGHI"), 16_000, path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for frames in (1, 49, 64, 65, 129, 499):
+        waveform = make_row(400 + 320 * (frames - 1), frames)[None]
+        given = {"waveform": waveform.numpy(), "lengths": np.array([waveform.shape[1]])}
+        (found,) = session.run(["emission"], given)
+        expected = model(waveform)[0].numpy()
+        assert np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max())
 
 
 def test_weights_are_not_changed():

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import nn
 from typer.testing import CliRunner
 
 import voxport
@@ -23,7 +24,7 @@ from voxport_export.errors import ExportError, GateError
 from voxport_export.gate import Limits, measure, speed
 from voxport_export.package import Options, export_package
 from voxport_export.precisions.fp16 import to_fp16
-from voxport_export.precisions.int8 import to_int8
+from voxport_export.precisions.int8 import QuantizedConv, to_int8
 from voxport_export.precisions.ranges import Range, best_range
 from voxport_export.sources.resolve import resolve
 
@@ -92,6 +93,27 @@ def test_a_row_never_sees_its_neighbours(lower, precision):
     assert np.abs(found - alone.emission[0]).max() <= limit * np.abs(alone.emission).max()
     assert str(together.transcript[0]) == str(alone.transcript[0])
     assert np.isfinite(together.emission).all()
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.3])
+@pytest.mark.parametrize("samples", [16_080, 24_720])
+def test_a_last_frame_never_hears_what_follows_it(lower, samples, offset):
+    """int8 takes a range over more samples than a frame hears."""
+    backend = opened(lower, "int8")
+    waveform = speech(samples) + np.float32(offset)
+    alone = backend.run(waveform[None], np.array([samples])).emission
+    longer = np.full((1, samples + 319), np.nan, np.float32)
+    longer[0, :samples] = waveform
+    found = backend.run(longer, np.array([samples])).emission[:, : alone.shape[1]]
+    assert np.abs(found - alone).max() <= 1e-5 * np.abs(alone).max()
+
+
+def test_a_bias_outlives_weights_that_are_nothing():
+    conv = nn.Conv1d(4, 4, 3, padding=1, groups=2).requires_grad_(requires_grad=False)
+    conv.weight[1], conv.weight[2], conv.bias[:] = 0.0, conv.weight[2] * 1e-12, 0.5
+    x = 2 * torch.rand(1, 4, 9, generator=torch.Generator().manual_seed(0)) - 1
+    found = QuantizedConv(conv, Range(-1.0, 1.0), Range(-2.0, 2.0))(x)
+    assert float((found - conv(x)).abs().max()) <= 0.04
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("int8", 0.15), ("fp16", 0.01)])

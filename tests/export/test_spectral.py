@@ -46,12 +46,12 @@ def test_equals_the_convolution(kernel, frames, bias):
     assert float((spectral - expected).abs().max()) <= bound
 
 
-@pytest.fixture(scope="module")
-def session(tmp_path_factory):
-    path = tmp_path_factory.mktemp("spectral") / "conv.onnx"
+@pytest.fixture(scope="module", params=[64, 65, 128])
+def conv_and_session(request, tmp_path_factory):
+    conv, path = make_conv(request.param), tmp_path_factory.mktemp("spectral") / "conv.onnx"
     with quiet_onnx_exporter():
         torch.onnx.export(
-            SpectralConv(make_conv(128)).eval(),
+            SpectralConv(conv).eval(),
             (torch.randn(2, 150, CHANNELS),),
             path,
             dynamo=True,
@@ -60,15 +60,16 @@ def session(tmp_path_factory):
             custom_translation_table=cuts.TRANSLATION,
             verbose=False,
         )
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return conv, onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("frames", [1, 2, 63, 64, 65, 499, 1100])
-def test_the_file_takes_any_batch_and_length(session, batch, frames):
+def test_the_file_takes_any_batch_and_length(conv_and_session, batch, frames):
+    conv, session = conv_and_session
     x = torch.randn(batch, frames, CHANNELS)
     found = session.run(None, {"x": x.numpy()})[0]
-    np.testing.assert_allclose(found, convolved(make_conv(128), x), rtol=0, atol=3e-6)
+    np.testing.assert_allclose(found, convolved(conv, x), rtol=0, atol=3e-6)
 
 
 def test_a_row_does_not_hear_its_neighbour():

@@ -55,6 +55,12 @@ def test_where_nothing_is_known(monkeypatch):
     assert memory.shortage(1, 10**12, BASE) is None
 
 
+def test_advice_where_memory_ran_out():
+    assert "more memory" in memory.advice(MemoryError())
+    assert "more memory" in memory.advice(RuntimeError("Failed to allocate 8 bytes"))
+    assert memory.advice(RuntimeError("the shapes do not fit")) == ""
+
+
 def test_available_here():
     free = memory.available()
     assert free is None or 10**7 < free < 10**14

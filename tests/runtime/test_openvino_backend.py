@@ -70,6 +70,15 @@ def test_one_length_after_the_other(both):
         assert np.abs(first - second).max(initial=0) <= limit
 
 
+@pytest.mark.parametrize(("loudness", "offset"), [(1.0, 0.2), (0.1, 0.1), (0.01, 0.1)])
+def test_a_minute_with_an_offset(both, loudness, offset):
+    """OpenVINO has no float64: a plain sum of so much is off by more than the speech is loud."""
+    speech = soundfile.read(SAMPLES[1], dtype="float32")[0]
+    waveform = (loudness * np.resize(speech, (1, 960_000)) + offset).astype(np.float32)
+    first, second = (backend.run(waveform, np.array([960_000])).emission for backend in both)
+    assert np.abs(first - second).max() <= 1e-4 * max(1, np.abs(first).max())
+
+
 def test_only_what_is_asked_for(both):
     given = np.zeros((1, 4000), np.float32), np.array([4000])
     output = both[1].run(*given, EMISSION)
@@ -131,5 +140,11 @@ def test_a_file_that_is_no_graph(tmp_path, openvino):
     from voxport.openvino_backend import OpenVinoBackend
 
     (tmp_path / "model.onnx").write_bytes(b"nonsense")
-    with pytest.raises(InferenceError, match=r"model\.onnx: openvino .* cannot load it"):
+    reason = r"model\.onnx: openvino .* cannot load it: Model can't be parsed$"
+    with pytest.raises(InferenceError, match=reason):
         OpenVinoBackend(tmp_path / "model.onnx", ("-",))
+
+
+def test_a_run_that_fails_says_why(both):
+    with pytest.raises(InferenceError, match=r"1 x 1000 samples: .*are incompatible$"):
+        both[1].run(np.zeros((1, 1000), np.float32), np.array([[1000]]))

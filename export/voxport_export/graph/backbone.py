@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torchaudio.models import Wav2Vec2Model
 from torchaudio.models.wav2vec2 import components
 
@@ -53,6 +54,8 @@ class Backbone(nn.Module):
         and ``frames`` leaves out its frames.
         """
         frames = ramp(self.extractor.frames_of(ramp(waveform)))
+        samples = ramp(F.pad(waveform, (0, 1)))[-1:]  # as a tensor, for a tracer
+        lengths = lengths.minimum(samples)
         waveform = at_least(waveform, self.receptive_field + self.frame_stride)
         heard = ramp(waveform) < lengths.unsqueeze(1)
         waveform = waveform.where(heard, waveform.new_zeros(()))

@@ -43,11 +43,13 @@ class Blocks:
         batch = ramp(waveform[:, 0])
         if not torch.compiler.is_exporting():
             return local(self.whole(waveform, frames), batch)
+        # The zero that these repeat is what follows a row in a batch too: int8's ranges hear it.
+        ended = F.pad(waveform, (0, 1))
         if self.at_once:
-            block = local(_first(waveform, self.samples_for(frames)), batch)
+            block = local(_first(ended, self.samples_for(frames)), batch)
             return cuts.join(block, waveform.shape[0], frames)  # torch lost count of its frames
         spare = self.samples_for(1) - self.stride
-        pieces, origins = cuts.cut(waveform, frames, self.stride, spare)
+        pieces, origins = cuts.cut(ended, frames, self.stride, spare)
 
         def step(nothing: Tensor, block: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             piece, origin = block
@@ -63,9 +65,9 @@ class Blocks:
 
 
 def _first(waveform: Tensor, count: int) -> Tensor:
-    """Take ``count`` samples, for the exporter of ONNX: it cannot slice to what a shape gives.
+    """Take ``count`` samples, the last again where there are no more.
 
-    What would lie past the end repeats the last sample.
+    For the exporter of ONNX, which cannot slice to what a shape gives.
     """
     samples = torch.arange(count).clamp(max=waveform.shape[1] - 1)
     return waveform.index_select(1, samples)

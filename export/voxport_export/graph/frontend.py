@@ -52,13 +52,28 @@ def masked_mean(x: Tensor, valid: Tensor) -> Tensor:
     return x.sum(dim=1, keepdim=True) / valid.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-class NormalizeWaveform(nn.Module):
-    """Zero mean and unit variance over a row's valid samples.
+def without_offset(waveform: Tensor, valid: Tensor) -> Tensor:
+    """Subtract the mean of a row's valid samples; what is not valid stays 0.
 
-    Sums are float64: over a minute of audio with an offset, a plain float32 sum, as some runtimes
-    have it, is off by more than the quiet parts are loud. The mean is rounded before it is
-    subtracted, as it is in eager torchaudio.
+    The sum is float64: over a minute of audio with an offset, a plain float32 sum is off by more
+    than the quiet parts are loud. OpenVINO has no float64 and takes float32 instead, so the caller
+    does this once before all else: what is left of the offset is then small, and so is the error
+    of the sums that follow.
+
+    Args:
+        waveform: float32 [batch, samples], zero where it is not valid.
+        valid: bool [batch, samples].
+
+    Returns:
+        float32 [batch, samples]. The mean is rounded before it is subtracted, as it is in eager
+        torchaudio.
     """
+    mean = masked_mean(waveform.double(), valid).float()
+    return (waveform - mean).where(valid, waveform.new_zeros(()))
+
+
+class NormalizeWaveform(nn.Module):
+    """Zero mean and unit variance over a row's valid samples."""
 
     def __init__(self, eps: float):
         super().__init__()
@@ -66,8 +81,7 @@ class NormalizeWaveform(nn.Module):
 
     def forward(self, waveform: Tensor, valid: Tensor) -> Tensor:
         """Map waveform [batch, samples], zero past the row's end, to the same; so is valid."""
-        mean = masked_mean(waveform.double(), valid).float()
-        centred = (waveform - mean).where(valid, waveform.new_zeros(()))
+        centred = without_offset(without_offset(waveform, valid), valid)
         variance = masked_mean(centred.double().square(), valid)
         return centred * torch.rsqrt(variance + self.eps).float()
 
@@ -223,7 +237,10 @@ class FeatureExtractor(nn.Module):
 
         A waveform has at least one frame.
         """
-        folded = None if self.first is None else self.first.fold(waveform, valid)
+        folded: Folded | None = None
+        if self.first is not None:  # a GroupNorm hears no offset
+            waveform = without_offset(waveform, valid)
+            folded = self.first.fold(waveform, valid)
         cut = Blocks(self.stride, self.receptive_field, self.samples_for, self.at_once)
         return cut.run(lambda piece, rows: self.features(piece, rows, folded), waveform)
 

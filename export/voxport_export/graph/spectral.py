@@ -4,7 +4,8 @@
 matrix product 200 MB. By the convolution theorem it is a seventh of that: overlapping segments of
 the input go through a Fourier transform (a product with a small matrix), each frequency through a
 product of its own over the channels of a group, and back. For 499 frames: 23 → 9 ms in
-onnxruntime, 16 → 8 in OpenVINO. The weights take twice as much room.
+onnxruntime, 16 → 8 in OpenVINO. The weights take twice as much room, or more where the taps are
+not a multiple of 64.
 
 The transform is the odd one, at the frequencies (k + 1/2) / N: for real input it has N / 2 complex
 values and none that are real alone. What wraps around comes back with the opposite sign, and lies
@@ -64,16 +65,21 @@ class SpectralConv(nn.Module):
         batch, frames, _ = x.shape
         segments = F.pad(x, self.padding).unfold(1, 2 * _HOP, _HOP)  # [B, n + parts - 1, D, N]
         spectra = self.forwards @ segments.transpose(2, 3)  # [B, n + parts - 1, 2F, D]
-        count = segments.shape[1] - self.parts + 1
-        under = torch.arange(count).unsqueeze(1) + torch.arange(self.parts)  # of each frame's hop
-        spectra = spectra.index_select(1, under.flatten()).unflatten(1, (-1, self.parts))
-        spectra = spectra.unflatten(3, (2, _HOP)).unflatten(5, (self.groups, -1))
+        spectra = self._under(spectra).unflatten(3, (2, _HOP)).unflatten(5, (self.groups, -1))
         rows = spectra.permute(4, 5, 3, 0, 1, 2, 6).flatten(5, 6)  # [F, groups, 2, B, n, K]
         products = rows.flatten(2, 4) @ self.weights  # [F, groups, 2 * B * n, 2 * out]
         products = products.unflatten(3, (2, -1)).unflatten(2, (2, -1))
         spectra = products.permute(3, 2, 4, 0, 1, 5).flatten(4, 5).flatten(1, 3)  # [B * n, 4F, D]
         y = cuts.join(self.backwards @ spectra, batch, frames)
         return y if self.bias is None else y + self.bias
+
+    def _under(self, spectra: Tensor) -> Tensor:
+        """Map [B, n + parts - 1, …] to [B, n, parts, …]: what the kernel's parts lie over."""
+        if self.parts == 1:
+            return spectra.unsqueeze(2)
+        count = spectra.shape[1] - self.parts + 1
+        under = torch.arange(count).unsqueeze(1) + torch.arange(self.parts)
+        return spectra.index_select(1, under.flatten()).unflatten(1, (-1, self.parts))
 
 
 class SpectralPositions(nn.Module):

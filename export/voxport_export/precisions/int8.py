@@ -96,11 +96,14 @@ class Weights(nn.Module):
     scales: Tensor  # float32 [values.shape[axis]]
     zeros: Tensor  # int8 [values.shape[axis]], all 0
 
-    def __init__(self, weight: Tensor, axis: int):
+    def __init__(self, weight: Tensor, axis: int, least: Tensor | None = None):
+        """Take weights, and the least scale [weight.shape[axis]] that they may have."""
         super().__init__()
         others = [i for i in range(weight.ndim) if i != axis]
         peaks = weight.abs().amax(dim=others, keepdim=True)
         scales = (peaks / WEIGHT_LIMIT).clamp(min=torch.finfo(torch.float32).tiny)
+        if least is not None:
+            scales = scales.maximum(least.reshape(scales.shape))
         self.register_buffer("values", torch.round(weight / scales).to(torch.int8).contiguous())
         self.register_buffer("scales", scales.flatten())
         self.register_buffer("zeros", torch.zeros(len(self.scales), dtype=torch.int8))
@@ -182,7 +185,9 @@ class QuantizedConv(nn.Module):
     def __init__(self, conv: nn.Conv1d, given: Range, result: Range):
         super().__init__()
         self.given, self.result = Levels(given), Levels(result)
-        self.weights = Weights(conv.weight.detach(), axis=0)
+        # Where weights are next to nothing, the bias still has to fit into int32.
+        least = None if conv.bias is None else conv.bias.detach().abs() / (given.scale * 2**30)
+        self.weights = Weights(conv.weight.detach(), axis=0, least=least)
         self.bias = None if conv.bias is None else Bias(conv.bias, given.scale, self.weights.scales)
         self.padding, self.groups = conv.padding, conv.groups
 

@@ -199,11 +199,11 @@ def _to_torchaudio(original: Any) -> Wav2Vec2Model:
     adapters = {name: encoder.pop(name) for name in list(encoder) if ".adapter_layer." in name}
     for name, state in states.items():
         model.get_submodule(name).load_state_dict(state)
-    if adapters:
-        _adapt(model, adapters, config.adapter_attn_dim)
     for module in model.encoder.modules():
         if isinstance(module, nn.LayerNorm):
             module.eps = config.layer_norm_eps
+    if adapters:  # whose normalisations have an epsilon of their own
+        _adapt(model, adapters, config.adapter_attn_dim)
     return model
 
 

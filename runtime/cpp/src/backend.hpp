@@ -54,6 +54,9 @@ struct BackendKind {
 /// Those that this build has; the one to prefer comes first.
 const std::vector<BackendKind>& built_in_backends();
 
+/// What to say of a run that failed, with what to do where it is memory that ran out.
+std::string failure(const std::string& runtime, std::int64_t samples, const std::string& reason);
+
 std::string onnxruntime_version();
 std::unique_ptr<Backend> open_onnx(const std::filesystem::path& file, int threads);
 

@@ -1,4 +1,4 @@
-// The one place that knows which backends were chosen in CMake.
+// The one place that knows which backends were chosen in CMake, and what they have in common.
 #include "backend.hpp"
 
 namespace voxport {
@@ -13,6 +13,13 @@ const std::vector<BackendKind>& built_in_backends() {
 #endif
   };
   return kinds;
+}
+
+std::string failure(const std::string& runtime, std::int64_t samples, const std::string& reason) {
+  const bool ran_out =
+      reason.find("memory") != std::string::npos || reason.find("alloc") != std::string::npos;
+  return runtime + " failed on " + std::to_string(samples) + " samples: " + reason +
+         (ran_out ? " (cut a long recording)" : "");
 }
 
 std::vector<std::string> backends() {

@@ -29,8 +29,7 @@ class OnnxBackend : public Backend {
     try {
       return answer(fetch(waveform, length, sample_rate));
     } catch (const Ort::Exception& error) {
-      throw Error("ONNX Runtime failed on " + std::to_string(length) + " samples: " +
-                  error.what() + " (a long recording needs much memory: cut it)");
+      throw Error(failure("ONNX Runtime", length, error.what()));
     }
   }
 

@@ -37,8 +37,7 @@ class TorchScriptBackend : public Backend {
     try {
       return answer(waveform, length, sample_rate);
     } catch (const std::exception& error) {
-      throw Error("LibTorch failed on " + std::to_string(length) + " samples: " +
-                  last_line(error) + " (a long recording needs much memory: cut it)");
+      throw Error(failure("LibTorch", length, last_line(error)));
     }
   }
 

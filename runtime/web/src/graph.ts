@@ -113,12 +113,10 @@ export class Graph {
     try {
       return await this.session.run(feeds, [...outputs]);
     } catch (error) {
-      throw new InferenceError(
-        `onnxruntime failed on ${waveform.length} samples: ${messageOf(error)} ` +
-          "(a long recording needs much memory: cut it)",
-        this.name,
-        { cause: error },
-      );
+      const message = messageOf(error);
+      const advice = /memory|alloc/i.test(message) ? " (cut a long recording)" : "";
+      const reason = `onnxruntime failed on ${waveform.length} samples: ${message}${advice}`;
+      throw new InferenceError(reason, this.name, { cause: error });
     }
   }
 }
