@@ -30,13 +30,15 @@ def soak(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the results.")],
     package: Annotated[str, typer.Option(help="A folder or a shipped model.")] = "commands",
     artifact: Annotated[str | None, typer.Option(help="onnx or torchscript")] = None,
+    provider: Annotated[str, typer.Option(help="cpu, openvino, ...")] = "cpu",
     files: Annotated[int, typer.Option(min=_SETTLED + _EVERY)] = 5000,
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
     """Watch the memory of one recognizer over thousands of files."""
     import voxport
 
-    recognizer = voxport.load(package, "cpu", artifact, threads=threads)
+    recognizer = voxport.load(package, provider, artifact, threads=threads)
+    other = () if provider == "cpu" else (provider,)
     resident: list[int] = []
     seconds, start = 0.0, time.perf_counter()
     for number, clip in enumerate(_clips(files), 1):
@@ -46,7 +48,7 @@ def soak(
             print(f"{number} files, {resident[-1] / 1e6:.0f} MB", file=sys.stderr)
     Results(output).add(
         "soak",
-        peer=f"{recognizer.manifest.model.name} {recognizer.artifact.path}",
+        peer=" ".join([recognizer.manifest.model.name, recognizer.artifact.path, *other]),
         files=files,
         every=_EVERY,
         audio_seconds=seconds,

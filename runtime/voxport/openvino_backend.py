@@ -29,6 +29,12 @@ from voxport.graph import (
 from voxport.openvino_graph import rearrange
 
 
+# Kernels that OpenVINO keeps, each compiled for one shape. Its own 5 000 are a megabyte for every
+# new length of recording, for ever; without any, a new length takes half as long again. With these,
+# it takes as long as with its own, and the memory of a small model ends 0.3 GB above where it began.
+_KERNELS = 256
+
+
 class OpenVinoBackend:
     """An artifact compiled for the CPU. Several threads may call ``run`` at once.
 
@@ -42,7 +48,11 @@ class OpenVinoBackend:
         self._local = threading.local()  # a request can run one batch at a time: one a thread
         self.provider = "OpenVINO CPU"
         self.runtime = f"openvino {str(openvino.__version__).partition('-')[0]}"
-        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        options: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "CPU_RUNTIME_CACHE_CAPACITY": _KERNELS,
+        }
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
         try:
