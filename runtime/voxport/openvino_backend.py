@@ -28,9 +28,9 @@ from voxport.graph import (
 )
 from voxport.openvino_graph import rearrange
 
-# Kernels that OpenVINO keeps, each compiled for one shape. Its own 5 000 are half a megabyte or more
-# for every new length of recording; without any, a new length takes half as long again. With these
-# it takes as long as with its own, and a small model ends 0.3 GB above where it began.
+# Kernels that OpenVINO keeps, each compiled for one shape. Its own 5 000 are half a megabyte or
+# more for every new length of recording; without any, a new length takes half as long again. With
+# these it takes as long as with its own, and a small model ends 0.3 GB above where it began.
 _KERNELS = 256
 
 

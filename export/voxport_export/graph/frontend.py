@@ -215,8 +215,8 @@ class FeatureExtractor(nn.Module):
         self.first = first  # with its statistics; without it, the first of the blocks has none
         self.blocks = nn.ModuleList(blocks)
         convs = [block.conv for block in blocks]
-        self.geometry = [(one.kernel, one.stride) for one in (*([first] if first else ()), *convs)]
-        self.stride, self.receptive_field = geometry(self.geometry)
+        self.layers = [(one.kernel, one.stride) for one in (*([first] if first else ()), *convs)]
+        self.stride, self.receptive_field = geometry(self.layers)
         self.at_once = False  # as a GPU likes it
 
     @classmethod
@@ -274,7 +274,7 @@ class FeatureExtractor(nn.Module):
 
     def frames_of(self, samples: Tensor) -> Tensor:
         """Pick the last sample of each frame: [..., samples] -> [..., frames]."""
-        for kernel, stride in self.geometry:
+        for kernel, stride in self.layers:
             samples = last_under(samples, kernel, stride)
         return samples
 
