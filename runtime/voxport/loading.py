@@ -28,6 +28,7 @@ from voxport.manifest import (
     read_manifest,
 )
 from voxport.recognizer import Recognizer
+from voxport.threads import MOST_THREADS
 
 _LEAST_WINDOW = 5.0  # seconds: with less, a word hardly fits into the context
 
@@ -116,8 +117,8 @@ def _read(
     package: str | os.PathLike[str], threads: int | None, batch_seconds: float
 ) -> tuple[Path, Manifest]:
     """The package's folder and manifest, once the other arguments are found to make sense."""
-    if threads is not None and (not isinstance(threads, Integral) or threads < 1):
-        raise InputError(f"threads must be a whole number of at least 1, got {threads!r}")
+    if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= MOST_THREADS):
+        raise InputError(f"threads must be a whole number of 1 to {MOST_THREADS}, got {threads!r}")
     if not isinstance(batch_seconds, Real) or not 0 < batch_seconds < math.inf:
         raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
     folder = library.find(package)

@@ -57,6 +57,7 @@ def test_what_cannot_be_measured(exported):
     assert "holds no int3 artifact" in result.stderr
     assert run(exported, "--provider", "gpu").exit_code == 2
     assert run(exported, "--artifact", "onnxx").exit_code == 2
+    assert run(exported, "--threads", 257).exit_code == 2
 
 
 @pytest.mark.skipif(cuda.problem() is None, reason="there is a GPU here")

@@ -136,6 +136,7 @@ REFUSED = [
     ([YES, "--format", "mp4"], 2, "--format"),
     ([YES, "--artifact", "tflite"], 2, "--artifact"),
     ([YES, "--threads", "0"], 2, "--threads"),
+    ([YES, "--threads", "257"], 2, "--threads"),
     ([YES, "--nonsense"], 2, "--nonsense"),
     ([YES, "--provider", "gpu"], 2, "unknown provider 'gpu'"),
     ([YES, SEVEN, "--format", "srt"], 2, "--output-dir"),

@@ -9,6 +9,7 @@ import typer
 
 from voxport.cli.options import Package, one_of, provider_name, recordings
 from voxport.manifest import KINDS
+from voxport.threads import MOST_THREADS
 
 if TYPE_CHECKING:
     from voxport.benchmark.package import Report, Result
@@ -47,7 +48,7 @@ def benchmark(
     ] = ["auto"],  # noqa: B006
     threads: Annotated[
         list[int],
-        typer.Option(min=1, metavar="N", show_default="the backend's own choice"),
+        typer.Option(min=1, max=MOST_THREADS, metavar="N", show_default="the backend's own choice"),
     ] = [],  # noqa: B006
     batch: Annotated[int, typer.Option(min=1, metavar="N", help="Clips in a batch.")] = 8,
     runs: Annotated[int, typer.Option(min=1, metavar="N", help="Passes that are counted.")] = 5,

@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from voxport.manifest import KINDS
+from voxport.threads import MOST_THREADS
 
 
 def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
@@ -92,5 +93,11 @@ Precision: TypeAlias = Annotated[
 ]
 Threads: TypeAlias = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="CPU threads.", show_default="the backend's own choice"),
+    typer.Option(
+        min=1,
+        max=MOST_THREADS,
+        metavar="N",
+        help=f"CPU threads, at most {MOST_THREADS}.",
+        show_default="the backend's own choice",
+    ),
 ]
