@@ -8,6 +8,7 @@ import os
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 from voxport import caches, hashing, library, providers
 from voxport.batches import BATCH_SECONDS
@@ -64,6 +65,9 @@ def load(
         raise InputError(
             f"window_seconds must be finite and at least {_LEAST_WINDOW:g}, got {window_seconds!r}"
         )
+    given: Any = decoder
+    if given is not None and not isinstance(given, BeamSearch):
+        raise InputError(f"decoder must be a voxport.BeamSearch, got {given!r}")
     folder, manifest = _read(package, threads, batch_seconds)
     check_transcribes(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
@@ -150,12 +154,17 @@ def choose_artifact(
         if kind in (None, item.kind) and precision in (None, item.precision)
     ]
     if not fitting:
-        wanted = " ".join(part for part in (precision, kind, "artifact") if part)
-        listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
-        raise ArtifactUnavailableError(
-            f"holds no {wanted}, only: {listed or 'none'}; `voxport export` writes others", folder
-        )
+        raise unavailable(folder, manifest, precision, kind)
     return min(fitting, key=lambda item: (KINDS.index(item.kind), item.precision != FP32))
+
+
+def unavailable(folder: Path, manifest: Manifest, *wanted: str | None) -> ArtifactUnavailableError:
+    """That there is no artifact of a precision or kind, and which there are."""
+    missing = " ".join([*(str(part) for part in wanted if part), "artifact"])
+    listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
+    return ArtifactUnavailableError(
+        f"holds no {missing}, only: {listed or 'none'}; `voxport export` writes others", folder
+    )
 
 
 def open_artifact(

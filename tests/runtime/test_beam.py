@@ -261,6 +261,22 @@ def test_hot_words_need_labels_and_words():
         BeamSearch(hot_words=("a",)).of(fakes.model(word_delimiter=None))
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 0}, "a beam holds at least 1 prefix, got 0"),
+        ({"hot_words": "stop"}, "hot_words must be a list of words, got 'stop'"),
+        ({"hot_words": (None,)}, "hot_words must be a list of words"),
+        ({"alpha": -0.5}, "alpha must be at least 0, got -0.5"),
+        ({"beta": math.nan}, "beta must be a finite number, got nan"),
+        ({"hot_weight": "5"}, "hot_weight must be a finite number, got '5'"),
+    ],
+)
+def test_searches_that_make_no_sense(options, message):
+    with pytest.raises(InputError, match=message):
+        BeamSearch(**options)
+
+
 def test_binary_models_need_kenlm(without, tmp_path):
     without("kenlm")
     with pytest.raises(voxport.MissingDependencyError, match=r'pip install "voxport\[lm\]"'):

@@ -66,6 +66,7 @@ def test_an_artifact_that_is_not_there(artifacts, kind, precision, message):
         ({"batch_seconds": "60"}, "batch_seconds must be finite and more than 0"),
         ({"provider": "gpu"}, "unknown provider"),
         ({"provider": None}, "unknown provider None"),
+        ({"decoder": "beam"}, r"decoder must be a voxport\.BeamSearch, got 'beam'"),
     ],
 )
 def test_options_that_make_no_sense(exported, options, message):
