@@ -58,7 +58,10 @@ def benchmark(
 
     Every artifact, on every provider, with every number of threads that is asked for (repeat
     --artifact, --precision, --provider, --threads) runs in a process of its own. They take turns
-    over the same clips, after a warm-up: each clip alone, then in batches of like length.
+    over the same clips, after a warm-up: each clip alone, then in batches of like length. What
+    cannot run is named on stderr, the rest is measured all the same, and the exit code is 1
+    (TorchScript is left out, unless --artifact names it, where torch is not installed or does not
+    run on the provider).
 
     \b
     start     seconds from starting a process to its first transcript
@@ -89,7 +92,7 @@ def benchmark(
         typer.echo(json.dumps(_for_machines(report), ensure_ascii=False))
     else:
         _print(report, plan.batch)
-    if not report.results:
+    if report.failures or not report.results:
         raise typer.Exit(1)
 
 
@@ -102,7 +105,10 @@ def _print(report: "Report", batch: int) -> None:
     for result in report.results:
         typer.echo(_row(result))
     for failure in report.failures:
-        typer.echo(f"{failure.variant}: {failure.reason}", err=True)
+        what = f"{failure.variant} cannot be measured: " if failure.variant else ""
+        typer.echo(f"voxport: error: {what}{failure.reason}", err=True)
+    for skipped in report.skipped:
+        typer.echo(f"{skipped.variant}: skipped: {skipped.reason}", err=True)
 
 
 def _row(result: "Result") -> str:
