@@ -144,6 +144,8 @@ REFUSED = [
     ([YES, "--batch-seconds", "nan"], 2, "--batch-seconds"),
     ([YES, "-o", ""], 2, "the name is empty"),
     ([YES, "--alpha", "0.5"], 2, "--alpha: only with --lm"),
+    ([YES, "--lm", "x.arpa", "--alpha", "-3"], 2, "--alpha"),
+    ([YES, "--hotword", "yes", "--hotword", " "], 2, "--hotword': the word is empty"),
     ([YES, "--beam", "5", "--alpha", "0", "--beta", "1"], 2, "--alpha and --beta: only with --lm"),
     ([YES, ""], 2, "the name is empty"),
     ([YES, "--overwrite"], 2, "--overwrite needs --output-dir"),

@@ -97,7 +97,7 @@ Threads: TypeAlias = Annotated[
         min=1,
         max=MOST_THREADS,
         metavar="N",
-        help=f"CPU threads, at most {MOST_THREADS}.",
+        help="CPU threads.",
         show_default="the backend's own choice",
     ),
 ]
