@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxport.cli.options import Package, one_of, provider_name, recordings
+from voxport.cli.options import Package, each_of, provider_name, recordings
 from voxport.manifest import KINDS
 from voxport.threads import MOST_THREADS
 
@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from voxport.benchmark.package import Report, Result
 
 _LINE = "{:18} {:8} {:>3} {:>6} {:>7} {:>7} {:>5} {:>5} {:>7} {:>5}"  # 80 columns
-
-
-def _kinds(values: list[str]) -> list[str]:
-    for value in values:
-        one_of(KINDS)(value)
-    return values
 
 
 def _providers(values: list[str]) -> list[str]:
@@ -39,7 +33,7 @@ def benchmark(
     ] = None,
     artifact: Annotated[
         list[str],
-        typer.Option(metavar=f"[{'|'.join(KINDS)}]", callback=_kinds, show_default="all"),
+        typer.Option(metavar=f"[{'|'.join(KINDS)}]", callback=each_of(KINDS), show_default="all"),
     ] = [],  # noqa: B006
     precision: Annotated[list[str], typer.Option(metavar="NAME", show_default="all")] = [],  # noqa: B006
     provider: Annotated[

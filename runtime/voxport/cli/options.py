@@ -22,6 +22,17 @@ def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
     return check
 
 
+def each_of(names: Collection[str]) -> Callable[[list[str]], list[str]]:
+    """The same for an option that may be repeated."""
+
+    def check(values: list[str]) -> list[str]:
+        for value in values:
+            one_of(names)(value)
+        return values
+
+    return check
+
+
 def not_empty(value: str | None) -> str | None:
     """A callback that refuses the empty string, which pathlib takes for the current folder."""
     if value == "":
