@@ -43,7 +43,12 @@ def export(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="DIR", help="The package's folder.", show_default=False
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The package's folder. What an earlier export wrote there is replaced; a folder "
+            "with anything else in it is refused.",
+            show_default=False,
         ),
     ],
     formats: Annotated[
@@ -126,7 +131,7 @@ def export(
     place; the result stands in its manifest.json. A failed comparison writes nothing.
 
     With --layout, DIR is the folder of another runtime, made from the package and compared with
-    it; its README.md says how to use it. MODEL may then be a package, of which nothing is
+    it; the README.md in it says how to use it. MODEL may then be a package, of which nothing is
     exported again.
 
     \b
