@@ -10,15 +10,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxport.cli.options import finite, recordings
+from voxport.cli.options import each_of, finite, one_of, recordings
 from voxport.errors import MissingDependencyError
-from voxport.manifest import KINDS
+from voxport.manifest import FP16, FP32, KINDS
 from voxport_export import layouts
 
 if TYPE_CHECKING:
@@ -26,24 +25,7 @@ if TYPE_CHECKING:
     from voxport_export.layouts.layout import Agreement
 
 
-class Format(str, Enum):
-    """What a package can hold."""
-
-    onnx, torchscript = KINDS
-
-
-class Precision(str, Enum):
-    """The precisions that can be exported."""
-
-    fp32 = "fp32"
-    int8 = "int8"  # for CPUs
-    fp16 = "fp16"  # for CUDA
-
-
-class Layout(str, Enum):
-    """The folders of other runtimes."""
-
-    sherpa_onnx, huggingface, triton = layouts.NAMES
+_PRECISIONS = (FP32, "int8", FP16)  # int8 is for CPUs, fp16 for CUDA
 
 
 def export(
@@ -61,23 +43,33 @@ def export(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="DIR", help="The package's folder.", show_default=False
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The package's folder. What an earlier export wrote there is replaced; a folder "
+            "with anything else in it is refused.",
+            show_default=False,
         ),
     ],
     formats: Annotated[
-        list[Format],
+        list[str],
         typer.Option(
-            "--format", "-f", metavar="|".join(KINDS), help="What to write; repeat for several."
+            "--format",
+            "-f",
+            metavar="|".join(KINDS),
+            callback=each_of(KINDS),
+            help="What to write; repeat for several.",
         ),
-    ] = list(Format),  # noqa: B006
+    ] = list(KINDS),  # noqa: B006
     precisions: Annotated[
-        list[Precision],
+        list[str],
         typer.Option(
             "--precision",
-            metavar="|".join(Precision),
+            metavar="|".join(_PRECISIONS),
+            callback=each_of(_PRECISIONS),
             help="fp32, and for ONNX int8 (CPUs) and fp16 (CUDA); repeat for several.",
         ),
-    ] = [Precision.fp32],  # noqa: B006
+    ] = [FP32],  # noqa: B006
     calibrate: Annotated[
         list[Path] | None,
         typer.Option(
@@ -112,9 +104,10 @@ def export(
         ),
     ] = False,
     layout: Annotated[
-        Layout | None,
+        str | None,
         typer.Option(
             metavar="|".join(layouts.NAMES),
+            callback=one_of(layouts.NAMES),
             help="Write the folder that another runtime opens, in place of a package: sherpa-onnx "
             "(as an Omnilingual CTC model), huggingface (optimum's ORTModelForCTC and "
             "transformers.js) or triton (a model repository).",
@@ -138,7 +131,7 @@ def export(
     place; the result stands in its manifest.json. A failed comparison writes nothing.
 
     With --layout, DIR is the folder of another runtime, made from the package and compared with
-    it; its README.md says how to use it. MODEL may then be a package, of which nothing is
+    it; the README.md in it says how to use it. MODEL may then be a package, of which nothing is
     exported again.
 
     \b
@@ -161,8 +154,8 @@ def export(
         ) from error
 
     options = Options(
-        formats=tuple(dict.fromkeys(f.value for f in formats)),
-        precisions=tuple(dict.fromkeys(p.value for p in precisions)),
+        formats=tuple(dict.fromkeys(formats)),
+        precisions=tuple(dict.fromkeys(precisions)),
         features=features,
         audio=tuple(recordings(audio or [])),
         calibrate=tuple(recordings(calibrate or [])),
@@ -173,12 +166,18 @@ def export(
         if layout is None:
             _tell(export_package(model, output, options, step=_step))
         else:
-            _tell_of_layout(export_layout(model, output, layout.value, options, step=_step))
+            _tell_of_layout(export_layout(model, output, layout, options, step=_step))
     print(output)
 
 
 def _tell(manifest: Manifest) -> None:
-    """Say on stderr what was measured on a package."""
+    """Say on stderr what was measured on a package, and what it lacks."""
+    if without := manifest.model.labels.count(""):
+        print(
+            f"warning: {without} of {len(manifest.model.labels)} outputs have no label in the "
+            "model's vocabulary, and add nothing to a transcript",
+            file=sys.stderr,
+        )
     for parity in manifest.parity:
         print(
             f"{parity.artifact}: equal to {parity.reference} on {parity.clips} clips, "

@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from voxport.alignment import Alignment, forced_align, log_softmax, with_star
+from voxport.errors import AlignmentError, InputError
 from voxport.manifest import ModelInfo
 from voxport.spelling import STAR, Speller, Spelling, Unspelled
 from voxport.transcript import Path, Transcript, timed, word
@@ -26,18 +27,43 @@ class AlignedTranscript(Transcript):
     unspelled: tuple[Unspelled, ...] = ()  # what a star stands for, as no label spells it
 
 
+def texts_of(text: Any) -> list[str]:
+    """A text, or all of many, each of which must be a string."""
+    is_one = isinstance(text, str) or not hasattr(text, "__iter__")
+    texts: list[Any] = [text] if is_one else list(text)
+    for item in texts:
+        if not isinstance(item, str):
+            raise InputError(f"expected a text as a string, got {type(item).__name__}")
+    return texts
+
+
 def align(
     emissions: Sequence[NDArray[Any]],  # (T, C) each
     texts: Sequence[str],
     seconds: Sequence[float],
     model: ModelInfo,
+    names: Sequence[str] | None = None,
 ) -> list[AlignedTranscript]:
-    """Each text on its emission; the longest are as long as memory has it (see `trellis`)."""
+    """Each text on its emission; the longest are as long as memory has it (see `trellis`).
+
+    `names`: of the recordings, for messages; None where there is but one.
+    """
     speller = Speller(model)
-    spellings = [speller.spell(text) for text in texts]
+    if names is None:
+        spellings = [speller.spell(text) for text in texts]
+    else:
+        spellings = [_spelled(speller, *pair) for pair in zip(texts, names, strict=True)]
     log_probs = [with_star(log_probabilities(emission, model)) for emission in emissions]
-    found = forced_align(log_probs, [spelling.tokens for spelling in spellings], model.blank)
+    tokens = [spelling.tokens for spelling in spellings]
+    found = forced_align(log_probs, tokens, model.blank, names=names)
     return [_transcript(*row, model) for row in zip(texts, spellings, found, seconds, strict=True)]
+
+
+def _spelled(speller: Speller, text: str, name: str) -> Spelling:
+    try:
+        return speller.spell(text)
+    except AlignmentError as error:
+        raise error.about(name) from None
 
 
 def log_probabilities(emission: NDArray[Any], model: ModelInfo) -> NDArray[Any]:

@@ -72,6 +72,7 @@ def forced_align(
     targets: Sequence[Sequence[int]],
     blank: int = 0,
     engine: Engine = "numpy",
+    names: Sequence[str] | None = None,
 ) -> list[Alignment]:
     """Align every emission (T, C) with its labels; their lengths may differ, C may not.
 
@@ -81,6 +82,7 @@ def forced_align(
         blank: the label that stands for none.
         engine: "numba" compiles the recursion, for recordings that come one by one; the answer is
             the same. It needs ``voxport[align]``.
+        names: what messages call each; ``targets[0]`` and so on by default.
 
     Raises:
         AlignmentError: a text is longer than its audio allows, or empty, or impossible.
@@ -95,13 +97,14 @@ def forced_align(
         return []
     emissions = _checked(log_probs)
     spelled = _spelled(targets, blank, emissions[0].shape[1])
+    called = names or [f"targets[{i}]" if len(targets) > 1 else None for i in range(len(targets))]
     for index, (emission, labels) in enumerate(zip(emissions, spelled, strict=True)):
         if len(labels) > len(emission):
             raise AlignmentError(
                 f"the text is too long for the audio: its {len(targets[index])} labels need at "
                 f"least {len(labels)} frames (a blank between two that are alike is one), and "
                 f"there are {len(emission)}",
-                f"targets[{index}]" if len(targets) > 1 else None,
+                called[index],
             )
     found: dict[int, Alignment] = {}
     sizes = [(len(e), 2 * len(s) + 1) for e, s in zip(emissions, spelled, strict=True)]

@@ -4,10 +4,12 @@
 recording's emission; the search itself is in `beam`.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path as FilePath
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from numpy.typing import NDArray
 
@@ -34,10 +36,23 @@ class BeamSearch:
     hot_words: tuple[str, ...] = ()
     hot_weight: float = HOT_WEIGHT  # nats for a hot word
 
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        if not isinstance(self.width, Integral) or self.width < 1:
+            raise InputError(f"a beam holds at least 1 prefix, got {self.width!r}")
+        words: Any = self.hot_words
+        is_list = isinstance(words, Collection) and not isinstance(words, str)
+        if not is_list or not all(isinstance(word, str) for word in cast("Collection[Any]", words)):
+            raise InputError(f"hot_words must be a list of words, got {words!r}")
+        for name in ("alpha", "beta", "hot_weight"):
+            weight = getattr(self, name)
+            if not isinstance(weight, Real) or not math.isfinite(weight):
+                raise InputError(f"{name} must be a finite number, got {weight!r}")
+        if self.alpha < 0:  # it would prefer what the language model finds unlikely
+            raise InputError(f"alpha must be at least 0, got {self.alpha!r}")
+
     def of(self, model: ModelInfo) -> Decode:
         """The decoder for one model; its files are read here."""
-        if self.width < 1:
-            raise InputError(f"a beam holds at least 1 prefix, got {self.width}")
         fusion = self._fusion(model)
 
         def decode(emission: NDArray[Any]) -> Path:

@@ -6,8 +6,9 @@ share one.
 """
 
 import sys
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+from typing import Any, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,13 +101,17 @@ class FeatureExtractor:
         return [found[index] for index in range(len(clips))]
 
     def _chosen(self, layers: Sequence[int] | None) -> list[int]:
-        chosen = list(range(1, self.layers + 1)) if layers is None else list(layers)
-        wrong = [layer for layer in chosen if layer not in range(1, self.layers + 1)]
+        numbers = range(1, self.layers + 1)
+        given: Any = numbers if layers is None else layers
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise InputError(f"expected a list of layers, as [{self.layers}], got {given!r}")
+        chosen = list(cast("Iterable[Any]", given))
+        wrong = [item for item in chosen if not isinstance(item, Integral) or item not in numbers]
         if wrong or not chosen:
             raise InputError(
-                f"layers are numbered 1 to {self.layers}, got {wrong[0] if wrong else 'none'}"
+                f"layers are numbered 1 to {self.layers}, got {repr(wrong[0]) if wrong else 'none'}"
             )
-        return chosen
+        return list(map(int, chosen))
 
     def _extract(self, clips: list[Clip], layers: list[int]) -> list[NDArray[np.float32]]:
         output = self._engine.extract(clips, layers)

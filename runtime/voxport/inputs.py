@@ -130,16 +130,31 @@ def read_clip(x: AudioInput, name: str, sample_rate: int | None, model_rate: int
         return Clip(name, recording.read(sys.maxsize), recording.seconds)
 
 
+def several(x: Any) -> Iterable[AudioInput]:
+    """`x`, if it is recordings and not one: a path would come apart into its letters."""
+    given: Any = x
+    is_one = isinstance(x, (str, bytes, bytearray, memoryview)) or hasattr(given, "read")
+    if is_one or hasattr(given, "__array__") or not hasattr(given, "__iter__"):
+        raise InputError(
+            "expected a list of recordings, or an iterator over them, got "
+            f"{type(given).__name__} (one recording: transcribe(x), or [x])"
+        )
+    return cast("Iterable[AudioInput]", given)
+
+
 def name_of(x: AudioInput, otherwise: str) -> str:
     """What messages call `x`: its path, if it has one."""
     if isinstance(x, (str, os.PathLike)):
-        return str(os.fspath(x))
+        return str(os.fspath(x)) or otherwise
     return str(getattr(x, "name", otherwise))
 
 
 def _source(x: Any, name: str) -> Source:
     if isinstance(x, (str, os.PathLike)):
-        return Path(cast("str | os.PathLike[str]", x))
+        path = cast("str | os.PathLike[str]", x)
+        if not os.fspath(path):
+            raise InputError("expected the path of an audio file, got ''", name)
+        return Path(path)
     if isinstance(x, (bytes, bytearray, memoryview)):
         return bytes(cast("bytes", x))
     if callable(getattr(x, "read", None)):
@@ -161,7 +176,8 @@ def _from_array(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= MOST_CHANNELS):
         raise AudioError(
             "expected an array of [samples] or [samples, channels], "
-            f"got the shape {list(array.shape)} (transpose [channels, samples])",
+            f"got the shape {list(array.shape)} (transpose [channels, samples]; for "
+            "a batch give a list of arrays)",
             name,
         )
     samples = _scaled(array, name)

@@ -7,7 +7,10 @@ words, not labels, and no acoustics.
 
 import gzip
 import math
-from collections.abc import Iterator
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +21,7 @@ from voxport.errors import InputError, accessing
 LN10 = math.log(10)  # ARPA's logarithms are to the base of 10
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 
+_COUNT = re.compile(r"ngram\s+(\d+)\s*=\s*(\d+)")  # in the head of an ARPA file
 _UNKNOWN_SCORE = -7.0  # log10, of a word that is not in the model, where it has no <unk>
 
 
@@ -103,16 +107,49 @@ def _forms(word: str) -> tuple[str, str, str]:
 
 
 def _grams(path: Path) -> Iterator[tuple[tuple[str, ...], tuple[float, float]]]:
-    """Each n-gram with its log10 probability and its back-off weight."""
+    """Each n-gram with its log10 probability and back-off weight; an error if any is missing."""
     order = 0
+    is_whole = False
+    promised: dict[int, int] = {}  # n-grams of each order, as the file's head has it
+    found: Counter[int] = Counter()
+    for number, line in enumerate(_lines(path), 1):
+        fields = line.split()
+        if line.startswith("\\"):
+            order = int(line[1:].partition("-")[0]) if "-grams:" in line else 0
+            is_whole = is_whole or fields[0] == "\\end\\"
+        elif not order and (count := _COUNT.fullmatch(line.strip())):
+            promised[int(count[1])] = int(count[2])
+        elif fields and order:
+            if len(fields) not in (order + 1, order + 2):
+                raise InputError(f"line {number} is no {order}-gram: {line.strip()!r}", path)
+            found[order] += 1
+            back_off = float(fields[order + 1]) if len(fields) > order + 1 else 0.0
+            yield tuple(fields[1 : order + 1]), (float(fields[0]), back_off)
+    if found or promised:
+        _check_whole(path, promised, found, is_whole)
+
+
+def _lines(path: Path) -> Iterator[str]:
     opened = gzip.open if path.suffix == ".gz" else open
-    with TextIOWrapper(opened(path, "rb"), encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            fields = line.split()
-            if line.startswith("\\"):
-                order = int(line[1:].partition("-")[0]) if "-grams:" in line else 0
-            elif fields and order:
-                if len(fields) not in (order + 1, order + 2):
-                    raise InputError(f"line {number} is no {order}-gram: {line.strip()!r}", path)
-                back_off = float(fields[order + 1]) if len(fields) > order + 1 else 0.0
-                yield tuple(fields[1 : order + 1]), (float(fields[0]), back_off)
+    try:
+        with TextIOWrapper(opened(path, "rb"), encoding="utf-8") as file:
+            yield from file
+    except (EOFError, zlib.error) as error:  # of a compressed file
+        raise InputError(f"truncated or damaged: {error}", path) from None
+
+
+def _check_whole(
+    path: Path, promised: Mapping[int, int], found: Mapping[int, int], is_whole: bool
+) -> None:
+    """Refuse a file that was cut off: with fewer n-grams it would make texts worse."""
+    for order in sorted({*promised, *found}):
+        if order not in promised:
+            raise InputError(f"its head (\\data\\) has no line 'ngram {order}=…'", path)
+        if promised[order] != found.get(order, 0):
+            raise InputError(
+                f"truncated or damaged: its head promises {promised[order]} {order}-grams, and "
+                f"there are {found.get(order, 0)}",
+                path,
+            )
+    if not is_whole:
+        raise InputError("truncated: there is no \\end\\ behind its n-grams", path)

@@ -6,6 +6,7 @@ Knows folders and names; reads no manifest.
 import difflib
 import os
 from pathlib import Path
+from typing import Any
 
 from voxport.errors import (
     InputError,
@@ -30,8 +31,9 @@ def find(package: str | os.PathLike[str]) -> Path:
     A plain word that names a shipped model always means that model; write ``./commands`` for a
     folder of the same name.
     """
-    if not os.fspath(package):
-        raise InputError(f"expected a package's folder or a shipped model's name, got {package!r}")
+    given: Any = package
+    if not isinstance(given, (str, os.PathLike)) or not os.fspath(package):
+        raise InputError(f"expected a package's folder or a shipped model's name, got {given!r}")
     if isinstance(package, str) and package in shipped():
         return SHIPPED / package
     path = Path(package)

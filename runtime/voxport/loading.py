@@ -8,6 +8,7 @@ import os
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 from voxport import caches, hashing, library, providers
 from voxport.batches import BATCH_SECONDS
@@ -28,6 +29,7 @@ from voxport.manifest import (
     read_manifest,
 )
 from voxport.recognizer import Recognizer
+from voxport.threads import MOST_THREADS
 
 _LEAST_WINDOW = 5.0  # seconds: with less, a word hardly fits into the context
 
@@ -63,6 +65,9 @@ def load(
         raise InputError(
             f"window_seconds must be finite and at least {_LEAST_WINDOW:g}, got {window_seconds!r}"
         )
+    given: Any = decoder
+    if given is not None and not isinstance(given, BeamSearch):
+        raise InputError(f"decoder must be a voxport.BeamSearch, got {given!r}")
     folder, manifest = _read(package, threads, batch_seconds)
     check_transcribes(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
@@ -116,8 +121,8 @@ def _read(
     package: str | os.PathLike[str], threads: int | None, batch_seconds: float
 ) -> tuple[Path, Manifest]:
     """The package's folder and manifest, once the other arguments are found to make sense."""
-    if threads is not None and (not isinstance(threads, Integral) or threads < 1):
-        raise InputError(f"threads must be a whole number of at least 1, got {threads!r}")
+    if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= MOST_THREADS):
+        raise InputError(f"threads must be a whole number of 1 to {MOST_THREADS}, got {threads!r}")
     if not isinstance(batch_seconds, Real) or not 0 < batch_seconds < math.inf:
         raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
     folder = library.find(package)
@@ -149,12 +154,17 @@ def choose_artifact(
         if kind in (None, item.kind) and precision in (None, item.precision)
     ]
     if not fitting:
-        wanted = " ".join(part for part in (precision, kind, "artifact") if part)
-        listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
-        raise ArtifactUnavailableError(
-            f"holds no {wanted}, only: {listed or 'none'}; `voxport export` writes others", folder
-        )
+        raise unavailable(folder, manifest, precision, kind)
     return min(fitting, key=lambda item: (KINDS.index(item.kind), item.precision != FP32))
+
+
+def unavailable(folder: Path, manifest: Manifest, *wanted: str | None) -> ArtifactUnavailableError:
+    """That there is no artifact of a precision or kind, and which there are."""
+    missing = " ".join([*(str(part) for part in wanted if part), "artifact"])
+    listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
+    return ArtifactUnavailableError(
+        f"holds no {missing}, only: {listed or 'none'}; `voxport export` writes others", folder
+    )
 
 
 def open_artifact(

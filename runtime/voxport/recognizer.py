@@ -21,7 +21,7 @@ from voxport.engine import Engine
 from voxport.errors import InferenceError, InputError, VoxportError
 from voxport.features import FeatureExtractor
 from voxport.graph import DECODED, Backend
-from voxport.inputs import AudioInput, Clip, Recording, name_of, open_recording
+from voxport.inputs import AudioInput, Clip, Recording, name_of, open_recording, several
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS, LongRecordings, Progress, samples_of
 from voxport.manifest import Artifact, Manifest
 from voxport.transcript import Transcript, transcript, transcripts
@@ -29,6 +29,8 @@ from voxport.transcript import Transcript, transcript, transcripts
 # Inputs are read ahead, sorted and batched this many batches at a time: enough to find clips of
 # like length, and little enough that hours of files are not in memory and the first answer is soon.
 _BATCHES_AHEAD = 8
+
+_PAIRS = "expected a recording and its text, or as many texts as recordings"
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,11 @@ class Recognizer:
         An input that fails is an outcome with an error and stops no other. `progress` is called
         while a long recording is under way.
         """
+        return self._each(several(inputs), sample_rate, progress)
+
+    def _each(
+        self, inputs: Iterable[AudioInput], sample_rate: int | None, progress: Progress | None
+    ) -> Iterator[Outcome]:
         for group in self._groups(inputs, sample_rate):
             if isinstance(group, Recording):
                 with group:
@@ -128,7 +135,7 @@ class Recognizer:
 
     def emission(self, waveform: AudioInput, sample_rate: int | None = None) -> NDArray[np.float32]:
         """The model's emission for one recording: float32 [frames, labels]."""
-        return self._heard(waveform, sample_rate)[0]
+        return self._heard(waveform, name_of(waveform, "the input"), sample_rate)[0]
 
     @overload
     def align(
@@ -154,14 +161,18 @@ class Recognizer:
         What the labels cannot spell is in the answer's `unspelled`; ``*`` as a word stands for
         anything that the text leaves out.
         """
-        recordings = list(x) if isinstance(x, (list, tuple)) else [x]
-        texts = [text] if isinstance(text, str) else list(text)
-        if len(recordings) != len(texts) or isinstance(x, (list, tuple)) == isinstance(text, str):
-            raise InputError("expected a recording and its text, or as many texts as recordings")
-        heard = [self._heard(item, sample_rate) for item in recordings]
-        emissions, seconds = [item[0] for item in heard], [item[1] for item in heard]
-        found = aligner.align(emissions, texts, seconds, self._model)
-        return found[0] if isinstance(text, str) else found
+        texts = aligner.texts_of(text)
+        if not isinstance(x, (list, tuple)):
+            if not isinstance(text, str):
+                raise InputError(_PAIRS)
+            emission, seconds = self._heard(x, name_of(x, "the input"), sample_rate)
+            return aligner.align([emission], texts, [seconds], self._model)[0]
+        if len(x) != len(texts) or isinstance(text, str):
+            raise InputError(_PAIRS)
+        names = [name_of(item, f"inputs[{i}]") for i, item in enumerate(x)]
+        heard = [self._heard(*pair, sample_rate) for pair in zip(x, names, strict=True)]
+        emissions, durations = [item[0] for item in heard], [item[1] for item in heard]
+        return aligner.align(emissions, texts, durations, self._model, names)
 
     def features(
         self,
@@ -178,9 +189,11 @@ class Recognizer:
         extractor = FeatureExtractor(self.manifest, self.artifact, self._backend)
         return extractor.features(waveform, sample_rate, layers=layers)
 
-    def _heard(self, x: AudioInput, sample_rate: int | None) -> tuple[NDArray[np.float32], float]:
+    def _heard(
+        self, x: AudioInput, name: str, sample_rate: int | None
+    ) -> tuple[NDArray[np.float32], float]:
         """A recording's emission and seconds."""
-        with self._open(x, name_of(x, "the input"), sample_rate) as recording:
+        with self._open(x, name, sample_rate) as recording:
             if recording in self._long:
                 emission = np.concatenate(list(self._long.emission(recording)))
             else:

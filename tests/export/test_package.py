@@ -1,8 +1,10 @@
 """Whole packages: exported, loaded again from disk, compared with eager torchaudio."""
 
 import itertools
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from typer.testing import CliRunner
 
 from support import data
+from voxport.cli import app
 from voxport.loading import open_artifact
 from voxport.manifest import read_manifest
 from voxport.verify import verify
@@ -165,6 +169,32 @@ def test_a_failed_comparison_writes_no_package(narrow_model, tmp_path, monkeypat
             Options(formats=("torchscript",), audio=(SAMPLE,)),
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "names"),
+    [
+        ("--format", "onx", "onnx, torchscript"),
+        ("--precision", "fp31", "fp32, int8, fp16"),
+        ("--layout", "tritn", "sherpa-onnx, huggingface, triton"),
+    ],
+)
+def test_wrong_usage_names_what_there_is(narrow_model, tmp_path, option, value, names):
+    args = ["export", str(narrow_model), "-o", str(tmp_path / "package"), option, value]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 2
+    assert f": {value!r} is not one of {names}\n" in result.stderr
+
+
+def test_outputs_without_a_label_are_told_of(narrow_model, tmp_path):
+    folder = shutil.copytree(narrow_model, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["labels"][-2:] = ["", ""]
+    (folder / "config.json").write_text(json.dumps(config))
+    args = ["export", folder, "-o", tmp_path / "package", "-f", "torchscript", "--audio", SAMPLE]
+    result = CliRunner().invoke(app, list(map(str, args)))
+    assert result.exit_code == 0, result.output
+    assert "warning: 2 of 11 outputs have no label in the model's vocabulary" in result.stderr
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])

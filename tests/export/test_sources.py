@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -217,6 +218,7 @@ def test_mms_adapters_equal_transformers(mms_folder, language):
     graph = RecognizerGraph(source.model, blank=0, normalize_eps=source.normalize_eps)
     found = graph(waveform[None], torch.tensor([9_000])).emission[0]
     assert float((found - expected).abs().max()) <= bound
+    assert source.origin == f"folder:{mms_folder}{f':{language}' if language else ''}"
     assert resolve.resolve(source.origin).labels == source.labels
 
 
@@ -243,10 +245,32 @@ def test_a_checkpoint_without_its_head_is_refused(hf_folder):
 @pytest.mark.parametrize("content", [None, b"xx"])
 def test_a_damaged_folder_is_refused(hf_folder, name, content):
     (hf_folder / name).unlink()
+    message = "transformers cannot load it"
     if content is not None:
         (hf_folder / name).write_bytes(content)
-    with pytest.raises(SourceError, match="transformers cannot load it"):
+    elif name == "vocab.json":
+        message = r"there is no vocab\.json in it, which lists the labels"
+    with pytest.raises(SourceError, match=message):
         resolve.resolve(str(hf_folder))
+
+
+def test_a_folder_that_does_not_say_which_label_is_the_blank(hf_folder):
+    for name in ("tokenizer_config.json", "added_tokens.json", "special_tokens_map.json"):
+        (hf_folder / name).unlink(missing_ok=True)
+    with pytest.raises(SourceError, match="none of its 6 labels is '<pad>', the blank; tokenizer_"):
+        resolve.resolve(str(hf_folder))
+
+
+def test_a_hugging_face_folder_is_no_id_of_the_hub(hf_folder, monkeypatch):
+    """An id could be written as it is; the manifest tells them apart."""
+    (hf_folder / "README.md").unlink()
+    monkeypatch.chdir(hf_folder.parent.parent)
+    given = str(hf_folder.relative_to(Path.cwd()))
+    source = resolve.resolve(given)
+    assert source.origin == f"folder:{given}"
+    assert source.licence == f"not stated in the model card of the folder {given}"
+    assert resolve.resolve(source.origin).labels == source.labels
+    assert resolve.resolve(f"huggingface:{given}").labels == source.labels  # as it once was written
 
 
 def test_a_vocabulary_without_a_delimiter(hf_folder):
@@ -347,6 +371,17 @@ def test_own_folder_with_a_missing_field(tmp_path):
     del config["licence"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(SourceError, match="licence"):
+        resolve.resolve(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [(None, "no config.json; expected"), ("{}", "config.json: has neither the field 'format'")],
+)
+def test_folders_without_a_config(tmp_path, config, message):
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    with pytest.raises(SourceError, match=message):
         resolve.resolve(str(tmp_path))
 
 

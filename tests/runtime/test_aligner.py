@@ -54,8 +54,19 @@ def test_lists(recognizer):
     found = recognizer.align(waveforms, ["ab", "c"])
     assert found == [recognizer.align(*pair) for pair in zip(waveforms, ["ab", "c"], strict=True)]
     assert recognizer.align([], []) == []
-    with pytest.raises(AlignmentError, match=r"^targets\[1\]: the text is too long"):
-        recognizer.align(waveforms, ["ab", "abcabcabc"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("abcabcabc", "the text is too long"), ("12", "nothing of the text")]
+)
+def test_what_cannot_be_aligned_names_the_recording(recognizer, text, message):
+    waveforms = [fakes.say("A-B"), fakes.say("C")]
+    with pytest.raises(AlignmentError, match=rf"^inputs\[1\]: {message}"):
+        recognizer.align(waveforms, ["ab", text])
+    with pytest.raises(AlignmentError, match=rf"^{message}"):
+        recognizer.align(waveforms[1], text)
+    with pytest.raises(InputError, match=r"^inputs\[1\]: expected an array"):
+        recognizer.align([waveforms[0], np.zeros((3, 16000))], ["ab", "c"])
 
 
 @pytest.mark.parametrize(("recordings", "texts"), [(1, ["a"]), (2, ["a"]), (2, "ab")])
@@ -63,6 +74,13 @@ def test_as_many_texts_as_recordings(recognizer, recordings, texts):
     waveforms = [fakes.say("A"), fakes.say("B")]
     with pytest.raises(InputError, match="as many texts as recordings"):
         recognizer.align(waveforms[0] if recordings == 1 else waveforms, texts)
+
+
+@pytest.mark.parametrize("text", [None, 3, ["ab", None], b"ab"])
+def test_texts_are_strings(recognizer, text):
+    for recordings in (fakes.say("A"), [fakes.say("A"), fakes.say("B")]):
+        with pytest.raises(InputError, match="expected a text as a string, got"):
+            recognizer.align(recordings, text)
 
 
 def test_log_probabilities_are_taken_as_they_are():

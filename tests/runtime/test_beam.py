@@ -209,6 +209,38 @@ def test_arpa_files_that_are_none(tmp_path, content, message):
         decode(heard("A"), language_model=tmp_path / "no.arpa")
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (slice(0, -1), r"truncated: there is no \\end\\ behind its n-grams"),
+        (slice(0, -3), "its head promises 4 2-grams, and there are 3"),
+        (slice(0, 12), "its head promises 4 2-grams, and there are 0"),
+        (slice(0, 3), "its head promises 7 1-grams, and there are 0"),
+        (slice(0, 8), "its head promises 7 1-grams, and there are 3"),
+        (slice(3, None), r"its head \(\\data\\\) has no line 'ngram 1=…'"),
+    ],
+)
+def test_an_arpa_file_that_is_not_whole(tmp_path, lines, message):
+    path = tmp_path / "words.arpa"
+    path.write_text("".join(ARPA.splitlines(keepends=True)[lines]), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"words\.arpa: .*{message}"):
+        decode(heard("A"), language_model=path)
+
+
+def test_a_compressed_arpa_file_that_is_not_whole(tmp_path):
+    path = tmp_path / "words.arpa.gz"
+    path.write_bytes(gzip.compress(ARPA.encode())[:-12])
+    with pytest.raises(InputError, match=r"words\.arpa\.gz: truncated or damaged: Compressed"):
+        decode(heard("A"), language_model=path)
+
+
+def test_a_word_that_looks_like_a_count(tmp_path):
+    path = tmp_path / "words.arpa"
+    text = ARPA.replace("\tcat\n", "\tngram\n").replace("ngram 1=7", "ngram 1 =\t7")
+    path.write_text(text, encoding="utf-8")
+    assert ArpaModel(path).score((), "ngram")[0] == pytest.approx(-1.5 * math.log(10))
+
+
 def test_a_hot_word():
     emission = heard("THE|CAN|SAT", (6, "T"))
     assert decode(emission, hot_words=("cat",)) == "THE|CAT|SAT"
@@ -227,6 +259,22 @@ def test_hot_words_need_labels_and_words():
         decode(heard("A"), hot_words=("cat5",))
     with pytest.raises(InputError, match="no word delimiter"):
         BeamSearch(hot_words=("a",)).of(fakes.model(word_delimiter=None))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 0}, "a beam holds at least 1 prefix, got 0"),
+        ({"hot_words": "stop"}, "hot_words must be a list of words, got 'stop'"),
+        ({"hot_words": (None,)}, "hot_words must be a list of words"),
+        ({"alpha": -0.5}, "alpha must be at least 0, got -0.5"),
+        ({"beta": math.nan}, "beta must be a finite number, got nan"),
+        ({"hot_weight": "5"}, "hot_weight must be a finite number, got '5'"),
+    ],
+)
+def test_searches_that_make_no_sense(options, message):
+    with pytest.raises(InputError, match=message):
+        BeamSearch(**options)
 
 
 def test_binary_models_need_kenlm(without, tmp_path):

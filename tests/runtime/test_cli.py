@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -163,6 +164,14 @@ def test_what_a_terminal_cannot_show():
 
 
 # inspect
+
+
+def test_inspect_and_verify_have_one_notation_for_texts():
+    assert re.search(
+        r"CER \d\.\d\d% \(limit of the export 1\.00%\)", run("inspect", "commands").stdout
+    )
+    pattern = r"CER \d\.\d\d% \(limit \d\.\d\d%: that of the export and one edit\)"
+    assert re.search(pattern, run("verify", "commands").stdout)
 
 
 def test_inspect(exported):

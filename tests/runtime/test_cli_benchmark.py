@@ -54,16 +54,48 @@ def test_the_table(exported):
 def test_what_cannot_be_measured(exported):
     result = run(exported, "--precision", "int3")
     assert result.exit_code == 1
-    assert "holds no int3 artifact" in result.stderr
+    assert "holds no int3 artifact, only: fp32 onnx, fp32 torchscript; " in result.stderr
     assert run(exported, "--provider", "gpu").exit_code == 2
     assert run(exported, "--artifact", "onnxx").exit_code == 2
+    assert run(exported, "--threads", 257).exit_code == 2
 
 
 @pytest.mark.skipif(cuda.problem() is None, reason="there is a GPU here")
 def test_a_provider_that_is_not_there_stops_no_other(exported):
     options = ("--artifact", "onnx", "--runs", 1)
     both = run(exported, *options, "-p", "cuda", "-p", "cpu")
-    assert both.exit_code == 0
-    assert "model.onnx cuda: cuda was asked for" in both.stderr
+    assert both.exit_code == 1
+    reason = "model.onnx (provider cuda) cannot be measured: cuda was asked for"
+    assert f"voxport: error: {reason}" in both.stderr
     assert both.stdout.count("model.onnx") == 1
     assert run(exported, *options, "-p", "cuda").exit_code == 1
+
+
+def test_what_is_named_and_not_there_stops_no_other(exported):
+    options = ("--artifact", "onnx", "--precision", "fp32", "--precision", "int8", "--runs", 1)
+    result = run(exported, *options)
+    assert result.exit_code == 1
+    assert result.stdout.count("model.onnx") == 1
+    assert (
+        f"voxport: error: {exported}: holds no int8 onnx artifact, only: fp32 onnx" in result.stderr
+    )
+    [failure] = json.loads(run(exported, *options, "--json").stdout)["failures"]
+    assert failure["variant"] is None
+
+
+def test_a_changed_artifact_stops_no_other(package):
+    with (package / "model.ts").open("ab") as file:
+        file.write(b"x")
+    result = run(package, "--runs", 1, "-p", "cpu")
+    assert result.exit_code == 1
+    assert result.stdout.count("model.onnx") == 1
+    assert "voxport: error: model.ts (provider cpu) cannot be measured: " in result.stderr
+    assert "model.ts: " in result.stderr
+
+
+def test_torchscript_without_torch_is_left_out_unless_it_is_named(exported, without):
+    without("torch")
+    result = run(exported, "--runs", 1)
+    assert result.exit_code == 0
+    assert result.stderr == "model.ts (provider auto): skipped: torch is not installed\n"
+    assert result.stdout.count("model.onnx") == 1

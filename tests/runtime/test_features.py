@@ -41,9 +41,18 @@ def test_layers_are_chosen_by_number(extractor):
     assert extractor.features(SAMPLE, layers=(2,)).shape == (1, 62, 32)
 
 
-@pytest.mark.parametrize("layers", [[0], [3], [1, -1], []])
-def test_a_layer_that_is_not_there(extractor, layers):
-    with pytest.raises(InputError, match="layers are numbered 1 to 2, got"):
+@pytest.mark.parametrize(
+    ("layers", "got"),
+    [([0], "0"), ([3], "3"), ([1, -1], "-1"), ([], "none"), ([1.0], "1.0"), (["1"], "'1'")],
+)
+def test_a_layer_that_is_not_there(extractor, layers, got):
+    with pytest.raises(InputError, match=f"layers are numbered 1 to 2, got {got}$"):
+        extractor.features(SAMPLE, layers=layers)
+
+
+@pytest.mark.parametrize("layers", [2, "12"])
+def test_layers_are_a_list(extractor, layers):
+    with pytest.raises(InputError, match=r"expected a list of layers, as \[2\], got"):
         extractor.features(SAMPLE, layers=layers)
 
 

@@ -45,6 +45,7 @@ def test_arrays(array):
     ("array", "message"),
     [
         (np.zeros((1, 16000)), r"shape \[1, 16000\].*transpose"),
+        (np.zeros((3, 16000)), "for a batch give a list of arrays"),
         (np.zeros((2, 2, 2)), r"\[samples\] or \[samples, channels\]"),
         (np.zeros((5, 0)), "shape"),
         (np.float32(1), r"shape \[\]"),

@@ -67,9 +67,10 @@ def test_a_folder_without_rights(ships, monkeypatch):
         library.find("build/x")
 
 
-def test_an_empty_name(ships):
-    with pytest.raises(InputError, match="expected a package's folder"):
-        library.find("")
+@pytest.mark.parametrize("package", ["", None, 3, b"commands", ["commands"]])
+def test_what_is_no_name(ships, package):
+    with pytest.raises(InputError, match="expected a package's folder or a shipped model's name"):
+        library.find(package)
 
 
 def test_a_file_is_no_package(ships):

@@ -57,14 +57,16 @@ def test_an_artifact_that_is_not_there(artifacts, kind, precision, message):
     ("options", "message"),
     [
         ({"artifact": "tflite"}, "unknown artifact 'tflite': expected onnx or torchscript"),
-        ({"threads": 0}, "threads must be a whole number of at least 1"),
-        ({"threads": 1.5}, "threads must be a whole number of at least 1, got 1.5"),
+        ({"threads": 0}, "threads must be a whole number of 1 to 256, got 0"),
+        ({"threads": 1.5}, "threads must be a whole number of 1 to 256, got 1.5"),
+        ({"threads": 257}, "threads must be a whole number of 1 to 256, got 257"),
         ({"batch_seconds": 0}, "batch_seconds must be finite and more than 0"),
         ({"batch_seconds": float("inf")}, "batch_seconds must be finite and more than 0"),
         ({"batch_seconds": float("nan")}, "batch_seconds must be finite and more than 0"),
         ({"batch_seconds": "60"}, "batch_seconds must be finite and more than 0"),
         ({"provider": "gpu"}, "unknown provider"),
         ({"provider": None}, "unknown provider None"),
+        ({"decoder": "beam"}, r"decoder must be a voxport\.BeamSearch, got 'beam'"),
     ],
 )
 def test_options_that_make_no_sense(exported, options, message):

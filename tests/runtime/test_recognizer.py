@@ -1,5 +1,6 @@
 """Lists, order, batches, failures; mostly with a backend whose answers are read off its input."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,21 @@ def test_the_good_ones_are_not_lost(recognizer):
     assert [outcome.name for outcome in outcomes] == ["x.wav", *(f"inputs[{i}]" for i in (1, 2, 3))]
     assert isinstance(outcomes[0].error, AudioNotFoundError)
     assert outcomes[1].error is None
+
+
+@pytest.mark.parametrize(
+    "x", ["yes.flac", Path("yes.flac"), b"RIFF", fakes.say("A"), io.BytesIO(b"RIFF"), None]
+)
+def test_one_recording_is_not_several(recognizer, x):
+    with pytest.raises(InputError, match="expected a list of recordings, or an iterator over"):
+        recognizer.transcribe_each(x)
+
+
+def test_an_empty_path(recognizer):
+    with pytest.raises(InputError, match=r"^the input: expected the path of an audio file, got ''"):
+        recognizer.transcribe("")
+    with pytest.raises(InputError, match=r"^inputs\[1\]: expected the path"):
+        recognizer.transcribe([fakes.say("A"), ""])
 
 
 def test_a_batch_that_fails_is_tried_one_by_one():

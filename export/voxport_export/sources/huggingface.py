@@ -24,6 +24,7 @@ from voxport.errors import MissingDependencyError
 from voxport_export.adapter import AdaptedLayer, Adapter
 from voxport_export.errors import SourceError
 from voxport_export.source import EagerReference, Source
+from voxport_export.sources.folder import PREFIX as FOLDER
 
 PREFIX = "huggingface:"
 MODEL_TYPES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
@@ -60,12 +61,17 @@ def load_huggingface(model_id: str, language: str | None = None) -> Source:
     if tokenizer is not None:
         labels = _labels(tokenizer, loaded.model.config.vocab_size)
         blank = int(tokenizer.pad_token_id)
+        if blank >= len(labels):
+            raise SourceError(
+                f"{model_id}: none of its {len(labels)} labels is {tokenizer.pad_token!r}, the "
+                "blank; tokenizer_config.json says how it is written"
+            )
         delimiter = _spelled(tokenizer, tokenizer.word_delimiter_token)
     eps = _HUGGINGFACE_EPS if extractor.do_normalize else None
     try:
         return Source(
             name=Path(model_id).name + (f"-{language}" if language else ""),
-            origin=PREFIX + model_id + (f":{language}" if language else ""),
+            origin=_origin(model_id) + (f":{language}" if language else ""),
             licence=_licence(model_id),
             model=model,
             reference=EagerReference(model, eps),
@@ -78,6 +84,11 @@ def load_huggingface(model_id: str, language: str | None = None) -> Source:
         )
     except ValueError as error:
         raise SourceError(f"{model_id}: {error}") from error
+
+
+def _origin(model_id: str) -> str:
+    """How a manifest names the model: a folder is not to be taken for an id on the hub."""
+    return (FOLDER if Path(model_id).is_dir() else PREFIX) + model_id
 
 
 class _Loaded(NamedTuple):
@@ -94,6 +105,8 @@ def _load(model_id: str, language: str | None) -> _Loaded:
     try:
         config = transformers.AutoConfig.from_pretrained(model_id)
         name = _check(model_id, config, language)
+        if name.endswith(_CTC):
+            _check_vocabulary(model_id)
         architecture = getattr(transformers, name)
         model, info = architecture.from_pretrained(
             model_id, output_loading_info=True, **chosen, **options
@@ -111,6 +124,12 @@ def _load(model_id: str, language: str | None) -> _Loaded:
         if not Path(model_id).exists():
             reason = f"there is no such folder, and {reason}"
         raise SourceError(f"{model_id}: {reason}") from error
+
+
+def _check_vocabulary(model_id: str) -> None:
+    """Refuse a folder without labels: transformers would fail without a word of what is missing."""
+    if Path(model_id).is_dir() and not (Path(model_id) / "vocab.json").is_file():
+        raise SourceError(f"{model_id}: there is no vocab.json in it, which lists the labels")
 
 
 def _check_complete(model_id: str, missing: Iterable[str]) -> None:
@@ -253,7 +272,8 @@ def _licence(model_id: str) -> str:
 
 
 def _unstated(model_id: str) -> str:
-    return f"not stated in the model card of {model_id}"
+    place = "the folder " if Path(model_id).is_dir() else ""
+    return f"not stated in the model card of {place}{model_id}"
 
 
 def is_huggingface_folder(config: dict[str, object]) -> bool:

@@ -59,9 +59,14 @@ def _from_folder(path: Path) -> Source:
             f"{path}: this is an exported package already, not a model to export; it can be made "
             "the folder of another runtime with --layout"
         )
-    if not config:
+    if not (path / "config.json").exists():
         raise SourceError(
             f"{path}: no config.json; expected it with weights.safetensors, or a Hugging Face model"
+        )
+    if "format" not in config:
+        raise SourceError(
+            f"{path / 'config.json'}: has neither the field 'format', as voxport's own has, nor "
+            "'model_type', as a Hugging Face model's has"
         )
     return folder.load_folder(path)
 
@@ -74,12 +79,15 @@ def _from_huggingface(model: str) -> Source:
 
 
 def _from_folder_name(path: str) -> Source:
-    if not Path(path).is_dir():
-        raise SourceError(
-            f"{path}: the folder that the model came from is not here; paths are as they were "
-            "given to voxport export: run this from the same folder"
-        )
-    return _from_folder(Path(path))
+    if Path(path).is_dir():
+        return _from_folder(Path(path))
+    place, _, language = path.rpartition(":")
+    if place and Path(place).is_dir():
+        return huggingface.load_huggingface(place, language)
+    raise SourceError(
+        f"{path}: the folder that the model came from is not here; paths are as they were "
+        "given to voxport export: run this from the same folder"
+    )
 
 
 def _unknown(model: str) -> UnknownModelError:

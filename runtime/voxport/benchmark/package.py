@@ -6,7 +6,8 @@ Decides what is measured and gathers it. Knows nothing of how it is shown.
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from voxport import library
 from voxport.benchmark import clips
 from voxport.benchmark.process import Candidate, Process
 from voxport.benchmark.timing import Timing, take_turns
-from voxport.errors import ArtifactUnavailableError, VoxportError
-from voxport.loading import check_transcribes, open_artifact
-from voxport.manifest import Artifact, read_manifest
+from voxport.errors import VoxportError
+from voxport.loading import check_transcribes, open_artifact, unavailable
+from voxport.manifest import TORCHSCRIPT, Artifact, Manifest, read_manifest
+from voxport.providers import never_torch
 from voxport.recognizer import Recognizer
 
 _TOGETHER = 1e9  # seconds of audio in a batch: what is given together runs together
@@ -46,8 +48,8 @@ class Variant:
     threads: int | None
 
     def __str__(self) -> str:
-        threads = "" if self.threads is None else f" {self.threads} threads"
-        return f"{self.artifact} {self.provider}{threads}"
+        threads = "" if self.threads is None else f", {self.threads} threads"
+        return f"{self.artifact} (provider {self.provider}{threads})"
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Failure:
-    """A variant that could not be measured."""
+    """Something that could not be measured."""
 
-    variant: Variant
+    variant: Variant | None  # None: the package has no such artifact
     reason: str
 
 
@@ -79,15 +81,30 @@ class Report:
     audio_seconds: float
     results: tuple[Result, ...]
     failures: tuple[Failure, ...]
+    skipped: tuple[Failure, ...] = ()  # what nobody asked for by name
 
 
 def benchmark(package: str, plan: Plan) -> Report:
     """Measure a package on this machine."""
     folder = library.find(package)
-    variants = list(_variants(folder, plan))
+    manifest = read_manifest(folder)
+    check_transcribes(folder, manifest)
+    fitting = [item for item in manifest.artifacts if _fits(item, plan)]
+    if not fitting:
+        raise unavailable(folder, manifest, " or ".join(plan.precisions), " or ".join(plan.kinds))
+    variants: list[Variant] = []
+    skipped: list[Failure] = []
+    for item, provider, threads in product(fitting, plan.providers, plan.threads):
+        variant = Variant(item.path, item.precision, provider, threads)
+        if not plan.kinds and (reason := _why_not(item, provider)):
+            skipped.append(Failure(variant, reason))
+        else:
+            variants.append(variant)
     with tempfile.TemporaryDirectory(prefix="voxport-") as space, ExitStack() as stack:
         laid = _clips(Path(space), folder, plan)
-        return _Session(folder, laid, plan, stack).measure(variants)
+        report = _Session(folder, laid, plan, stack).measure(variants)
+    failures = (*_absent(folder, manifest, fitting, plan), *report.failures)
+    return replace(report, failures=failures, skipped=tuple(skipped))
 
 
 class Opened:
@@ -116,15 +133,24 @@ def candidate(folder: Path, variant: Variant) -> Candidate:
     return Candidate(str(variant), f"{__name__}:{Opened.__name__}", arguments)
 
 
-def _variants(folder: Path, plan: Plan) -> Iterator[Variant]:
-    manifest = read_manifest(folder)
-    check_transcribes(folder, manifest)
-    fitting = [item for item in manifest.artifacts if _fits(item, plan)]
-    if not fitting:
-        wanted = " ".join((*plan.precisions, *plan.kinds))
-        raise ArtifactUnavailableError(f"holds no {wanted} artifact", folder)
-    for item, provider, threads in product(fitting, plan.providers, plan.threads):
-        yield Variant(item.path, item.precision, provider, threads)
+def _why_not(artifact: Artifact, provider: str) -> str | None:
+    """Why a TorchScript artifact is not even tried, unless its kind is named."""
+    if artifact.kind != TORCHSCRIPT:
+        return None
+    return never_torch(provider) if find_spec("torch") else "torch is not installed"
+
+
+def _absent(
+    folder: Path, manifest: Manifest, fitting: Sequence[Artifact], plan: Plan
+) -> Iterator[Failure]:
+    """What is named and held by none of the artifacts that fit the rest of the plan."""
+    held = {name for item in fitting for name in (item.kind, item.precision)}
+    precisions, kinds = " or ".join(plan.precisions), " or ".join(plan.kinds)
+    named = {one: (one, kinds) for one in plan.precisions}
+    named |= {one: (precisions, one) for one in plan.kinds}
+    for name, wanted in named.items():
+        if name not in held:
+            yield Failure(None, str(unavailable(folder, manifest, *wanted)))
 
 
 def _fits(artifact: Artifact, plan: Plan) -> bool:

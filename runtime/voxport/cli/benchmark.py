@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxport.cli.options import Package, one_of, provider_name, recordings
+from voxport.cli.options import Package, each_of, provider_name, recordings
 from voxport.manifest import KINDS
+from voxport.threads import MOST_THREADS
 
 if TYPE_CHECKING:
     from voxport.benchmark.package import Report, Result
 
 _LINE = "{:18} {:8} {:>3} {:>6} {:>7} {:>7} {:>5} {:>5} {:>7} {:>5}"  # 80 columns
-
-
-def _kinds(values: list[str]) -> list[str]:
-    for value in values:
-        one_of(KINDS)(value)
-    return values
 
 
 def _providers(values: list[str]) -> list[str]:
@@ -38,7 +33,7 @@ def benchmark(
     ] = None,
     artifact: Annotated[
         list[str],
-        typer.Option(metavar=f"[{'|'.join(KINDS)}]", callback=_kinds, show_default="all"),
+        typer.Option(metavar=f"[{'|'.join(KINDS)}]", callback=each_of(KINDS), show_default="all"),
     ] = [],  # noqa: B006
     precision: Annotated[list[str], typer.Option(metavar="NAME", show_default="all")] = [],  # noqa: B006
     provider: Annotated[
@@ -47,7 +42,7 @@ def benchmark(
     ] = ["auto"],  # noqa: B006
     threads: Annotated[
         list[int],
-        typer.Option(min=1, metavar="N", show_default="the backend's own choice"),
+        typer.Option(min=1, max=MOST_THREADS, metavar="N", show_default="the backend's own choice"),
     ] = [],  # noqa: B006
     batch: Annotated[int, typer.Option(min=1, metavar="N", help="Clips in a batch.")] = 8,
     runs: Annotated[int, typer.Option(min=1, metavar="N", help="Passes that are counted.")] = 5,
@@ -57,7 +52,10 @@ def benchmark(
 
     Every artifact, on every provider, with every number of threads that is asked for (repeat
     --artifact, --precision, --provider, --threads) runs in a process of its own. They take turns
-    over the same clips, after a warm-up: each clip alone, then in batches of like length.
+    over the same clips, after a warm-up: each clip alone, then in batches of like length. What
+    cannot run is named on stderr, the rest is measured all the same, and the exit code is 1
+    (TorchScript is left out, unless --artifact names it, where torch is not installed or does not
+    run on the provider).
 
     \b
     start     seconds from starting a process to its first transcript
@@ -88,7 +86,7 @@ def benchmark(
         typer.echo(json.dumps(_for_machines(report), ensure_ascii=False))
     else:
         _print(report, plan.batch)
-    if not report.results:
+    if report.failures or not report.results:
         raise typer.Exit(1)
 
 
@@ -101,7 +99,10 @@ def _print(report: "Report", batch: int) -> None:
     for result in report.results:
         typer.echo(_row(result))
     for failure in report.failures:
-        typer.echo(f"{failure.variant}: {failure.reason}", err=True)
+        what = f"{failure.variant} cannot be measured: " if failure.variant else ""
+        typer.echo(f"voxport: error: {what}{failure.reason}", err=True)
+    for skipped in report.skipped:
+        typer.echo(f"{skipped.variant}: skipped: {skipped.reason}", err=True)
 
 
 def _row(result: "Result") -> str:

@@ -94,7 +94,7 @@ def _print_gate(gate: "Gate") -> None:
     typer.echo(
         f"  against fp32: {gate.against} ({gate.provider}) against {gate.reference}\n"
         f"          {gate.equal_transcripts:.1%} of {gate.clips} transcripts equal "
-        f"({gate.seconds:.0f} s), CER {gate.cer:.2%} (limit {gate.cer_limit:.2%})\n"
+        f"({gate.seconds:.0f} s), CER {gate.cer:.2%} (limit of the export {gate.cer_limit:.2%})\n"
         f"          emissions within {gate.max_emission_difference:.1e}; {speed}"
         f"{'; forced' if gate.forced else ''}"
     )

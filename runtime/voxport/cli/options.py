@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from voxport.manifest import KINDS
+from voxport.threads import MOST_THREADS
 
 
 def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
@@ -17,6 +18,17 @@ def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
         if value is not None and value not in names:
             raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}")
         return value
+
+    return check
+
+
+def each_of(names: Collection[str]) -> Callable[[list[str]], list[str]]:
+    """The same for an option that may be repeated."""
+
+    def check(values: list[str]) -> list[str]:
+        for value in values:
+            one_of(names)(value)
+        return values
 
     return check
 
@@ -92,5 +104,11 @@ Precision: TypeAlias = Annotated[
 ]
 Threads: TypeAlias = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="CPU threads.", show_default="the backend's own choice"),
+    typer.Option(
+        min=1,
+        max=MOST_THREADS,
+        metavar="N",
+        help="CPU threads.",
+        show_default="the backend's own choice",
+    ),
 ]

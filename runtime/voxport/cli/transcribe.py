@@ -42,6 +42,12 @@ def _audio(names: list[str]) -> list[str]:
     return names
 
 
+def _hot_words(words: list[str] | None) -> list[str] | None:
+    if any(not word.strip() for word in words or []):
+        raise typer.BadParameter("the word is empty")
+    return words
+
+
 def transcribe(
     package: Package,
     audio: Annotated[
@@ -49,7 +55,8 @@ def transcribe(
         typer.Argument(
             metavar="AUDIO",
             callback=_audio,
-            help="Audio files: wav, flac, ogg, opus, mp3, aiff …; - is standard input.",
+            help="Audio files: wav, flac, ogg, opus, mp3, aiff …; - is standard input; a name that "
+            "starts with a dash needs its folder: ./-x.wav.",
             show_default=False,
         ),
     ],
@@ -60,8 +67,10 @@ def transcribe(
             "-f",
             metavar=f"[{'|'.join(FORMATS)}]",
             callback=one_of(FORMATS),
-            help="txt: one line a file. json: one object a line, with the times and scores of "
-            "words and tokens. srt, vtt, tsv: one document a recording, so several need -o.",
+            help="txt: one line a file; a file that fails has its line on stderr instead, so that "
+            "lines and files match only where all succeed (json has a line for each). json: one "
+            "object a line, with the times and scores of words and tokens. srt, vtt, tsv: one "
+            "document a recording, so several need -o.",
         ),
     ] = "txt",
     output_dir: Annotated[
@@ -94,7 +103,9 @@ def transcribe(
         str | None,
         typer.Option(
             metavar="RATE:FORMAT:CHANNELS",
-            help="With --follow: the stream has no header; 16000:s16le:1, for one.",
+            help="With --follow: the stream has no header, and is this. What is left out is as in "
+            "16000:s16le:1, so that 8000 means 8000:s16le:1. Formats: u8, s16le, s24le, s32le, "
+            "f32le, f64le.",
             show_default=False,
         ),
     ] = None,
@@ -125,6 +136,7 @@ def transcribe(
     alpha: Annotated[
         float | None,
         typer.Option(
+            min=0.0,
             metavar="X",
             callback=finite,
             help="With --lm: the language model's weight.",
@@ -145,6 +157,7 @@ def transcribe(
         typer.Option(
             "--hotword",
             metavar="WORD",
+            callback=_hot_words,
             help="A word to favour. Repeat for several.",
             show_default=False,
         ),
