@@ -1,5 +1,6 @@
 """``voxport transcribe``: what is printed where, and with which exit code."""
 
+import io
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 import voxport
 from support import data
-from voxport import cuda
+from voxport import audio, cuda
 from voxport.cli import app, journal
 from voxport.cli.output import bases
 from voxport.cli.progress import Progress
@@ -122,6 +123,43 @@ def test_bad_files_in_json_are_lines_in_their_place(exported, bad):
     assert first == {"file": str(bad / "missing.wav"), "error": "there is no such file"}
     assert second["file"] == str(YES)
     assert result.stderr == ""
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Make the bytes of SEVEN come to an error after the first few."""
+
+    def fail(error):
+        class Failing(io.BytesIO):
+            def read(self, size=-1):
+                if self.tell() > 1000:
+                    raise error
+                return super().read(min(size, 1000))
+
+        def stream(source, name):
+            return Failing(SEVEN.read_bytes()) if source == SEVEN else opened(source, name)
+
+        opened = audio._stream
+        monkeypatch.setattr(audio, "_stream", stream)
+
+    return fail
+
+
+def test_a_drive_that_fails(exported, spoken, failing, tmp_path):
+    failing(OSError(5, "Input/output error"))
+    result = run(exported, SEVEN, YES, "-o", tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"{SEVEN}: cannot be read: Input/output error\n"
+    assert {path.name: path.read_text() for path in results(tmp_path)} == {
+        "yes.txt": f"{spoken[0]}\n"
+    }
+
+
+def test_an_interrupt_while_a_file_is_read(exported, failing, tmp_path):
+    failing(KeyboardInterrupt())
+    result = run(exported, SEVEN, YES, "-o", tmp_path)
+    assert (result.exit_code, result.output) == (130, "")
+    assert not results(tmp_path)
 
 
 def test_short_and_silent_files_are_no_errors(exported, tmp_path):
