@@ -425,6 +425,68 @@ def test_what_was_corrected_by_hand_is_kept(exported, tmp_path):
     assert (tmp_path / "yes.txt").read_text() == "YES, I DID\n"
 
 
+@pytest.mark.parametrize("what", ["the recording", "an option", "the model"])
+def test_what_was_corrected_by_hand_is_not_done_again(exported, spoken, tmp_path, what):
+    audio, out, options = tmp_path / "a.flac", tmp_path / "out", []
+    audio.write_bytes(YES.read_bytes())
+    run(exported, audio, SEVEN, "-o", out)
+    (out / "a.txt").write_text("YES, I DID\n")
+    if what == "the recording":
+        audio.touch()
+    elif what == "an option":
+        options = ["--beam", 2]
+    else:
+        exported = "commands"
+    for _ in range(2):
+        result = run(exported, audio, SEVEN, "-o", out, *options)
+        assert result.exit_code == 1
+        assert (
+            f"{audio}: {out}/a.txt: was changed after voxport wrote it: give another folder, or "
+            "--overwrite\n"
+        ) in result.stderr
+        assert (out / "a.txt").read_text() == "YES, I DID\n"
+    assert (out / "seven.txt").is_file()
+    assert run(exported, audio, "-o", out, *options, "--overwrite").exit_code == 0
+    assert (out / "a.txt").read_text() != "YES, I DID\n"
+
+
+def test_a_file_that_was_never_written_here_is_kept(exported, spoken, tmp_path):
+    (tmp_path / "yes.txt").write_text("my notes\n")
+    for _ in range(2):
+        result = run(exported, YES, SEVEN, "-o", tmp_path)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.endswith(
+            f"{YES}: {tmp_path}/yes.txt: is there already, and voxport has no record of writing "
+            "it: give another folder, or --overwrite\n"
+        )
+        assert (tmp_path / "yes.txt").read_text() == "my notes\n"
+        assert (tmp_path / "seven.txt").read_text() == f"{spoken[1]}\n"
+    assert run(exported, YES, "-o", tmp_path, "--overwrite").exit_code == 0
+    assert (tmp_path / "yes.txt").read_text() == f"{spoken[0]}\n"
+
+
+def test_standard_input_is_another_recording_each_time(exported, spoken, tmp_path):
+    for path, text in zip((YES, SEVEN), spoken, strict=True):
+        result = run(exported, "-", "-o", tmp_path, input=path.read_bytes())
+        assert (result.exit_code, result.output) == (0, "")
+        assert (tmp_path / "stdin.txt").read_text() == f"{text}\n"
+    (tmp_path / "stdin.txt").write_text("YES, I DID\n")
+    assert run(exported, "-", "-o", tmp_path, input=YES.read_bytes()).exit_code == 1
+    assert (tmp_path / "stdin.txt").read_text() == "YES, I DID\n"
+
+
+def test_what_an_interrupted_run_was_to_replace_is_known(exported, tmp_path, monkeypatch):
+    """Killed between the record and the renaming: the result is that of the record before."""
+    run(exported, YES, "-o", tmp_path)
+    before = stamps(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", lambda *_: None)
+        run(exported, YES, "-o", tmp_path, "--beam", 2)
+    assert stamps(tmp_path) == before
+    assert run(exported, YES, "-o", tmp_path).stderr.startswith("1 of 1 files were done before")
+    assert run(exported, YES, "-o", tmp_path, "--beam", 2).output == ""
+
+
 def test_the_transcript_of_another_recording_is_not_lost(exported, tmp_path):
     one, other, out = tmp_path / "1" / "x.flac", tmp_path / "2" / "x.wav", tmp_path / "out"
     for path, content in ((one, YES), (other, SEVEN)):
