@@ -1,9 +1,9 @@
 """Audio files: whatever libsndfile reads, as one channel of float32.
 
-The only module that knows soundfile. Files are decoded block by block, so that their length costs
-no memory. Every way in which a file can be bad is an error that names
-the file and the reason: a wrong transcript is worse than none. Knows nothing of the rate that a
-model wants.
+The only module that knows soundfile, but for `sound_file`, which mends it. Files are decoded block
+by block, so that their length costs no memory. Every way in which a file can be bad is an error
+that names the file and the reason: a wrong transcript is worse than none. Knows nothing of the rate
+that a model wants.
 """
 
 import io
@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
@@ -56,24 +56,33 @@ class AudioStream:
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """The mean of the channels, (S,) at a time; the last is followed by the file's checks."""
         count = 0
-        try:
-            for block in _blocks(self._file):
-                if not np.isfinite(block).all():
-                    raise AudioFileError(
-                        "holds samples that are not numbers (NaN or infinite), "
-                        f"near {count / self.sample_rate:.2f} s",
-                        self._name,
-                    )
-                count += len(block)
-                yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
-        except _soundfile().LibsndfileError as error:
-            reason = f"damaged or truncated after {count} samples ({_reason(error)})"
-            raise AudioFileError(reason, self._name) from None
+        while len(block := self._read(count)):
+            are_numbers = np.isfinite(block)
+            if not are_numbers.all():
+                seconds = (count + int(are_numbers.all(axis=1).argmin())) / self.sample_rate
+                reason = "holds samples that are not numbers (NaN or infinite), near"
+                raise AudioFileError(f"{reason} {seconds:.2f} s", self._name)
+            count += len(block)
+            yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
         decoded = truncation.Decoded(self._file.format, self._file.frames, count)
-        if problem := truncation.problem(self._stream, decoded):
+        with accessing(self._name, AudioFileError):
+            problem = truncation.problem(self._stream, decoded)
+        if problem:
             raise AudioFileError(problem, self._name)
         if not count:
             raise AudioFileError("holds no audio (0 samples)", self._name)
+
+    def _read(self, count: int) -> NDArray[np.float32]:
+        """The block after `count` frames, (frames, channels)."""
+        try:
+            with accessing(self._name, AudioFileError):
+                return self._file.read(_BLOCK, dtype="float32", always_2d=True)
+        except _soundfile().LibsndfileError as error:
+            with suppress(_soundfile().LibsndfileError), accessing(self._name, AudioFileError):
+                count = self._file.tell()  # within the block, it has gone on as far as it could
+            seconds = count / self.sample_rate
+            reason = f"damaged or truncated after {seconds:.2f} s ({_reason(error)})"
+            raise AudioFileError(reason, self._name) from None
 
 
 @contextmanager
@@ -82,13 +91,16 @@ def open_audio(source: Source, name: str) -> Generator[AudioStream, None, None]:
     soundfile = _soundfile()
     with _open(source, name) as stream:
         try:
-            file = soundfile.SoundFile(stream)
+            with accessing(name, AudioFileError):
+                file = _open_sound(stream)
         except soundfile.LibsndfileError as error:
             raise AudioFileError(_unreadable(source, _reason(error)), name) from None
         except TypeError:  # soundfile's answer to a name that ends in .raw
             raise AudioFileError("raw samples without a header; write a wav file", name) from None
         with file:
-            if problem := truncation.problem_at_first(stream, file.format, file.extra_info):
+            with accessing(name, AudioFileError):
+                problem = truncation.problem_at_first(stream, file.format, file.extra_info)
+            if problem:
                 raise AudioFileError(problem, name)
             yield AudioStream(file, stream, name)
 
@@ -156,13 +168,14 @@ def _kept(read: Callable[[int], object], name: str) -> BinaryIO:
         return cast("BinaryIO", kept)
 
 
-def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:
-    """Blocks of (frames, channels)."""
+def _open_sound(stream: BinaryIO) -> Any:
+    from voxport.sound_file import SoundFile
+
+    file = SoundFile(stream)
     if file.frames >= truncation.UNKNOWN_FRAMES:
         # soundfile seeks after every read, which libsndfile cannot do here; it asks this first.
         file.seekable = lambda: False
-    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-        yield block
+    return file
 
 
 def _unreadable(source: Source, reason: str) -> str:

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import soundfile
 
 from voxport.audio import audio_files, read_audio
 from voxport.errors import AudioFileError, AudioNotFoundError, MissingDependencyError
+from voxport.sound_file import SoundFile
 
 RATE = 16000
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
@@ -76,6 +78,21 @@ def test_truncated(write, form, subtype, tolerance):
     content = encoded(form, subtype)
     with pytest.raises(AudioFileError, match=r"^cut: (truncated|damaged|not audio)"):
         read_audio(write(content[: len(content) // 2]), "cut")
+
+
+def test_where_a_flac_is_cut():
+    """The time is that of the last sample decoded, not of the last whole block."""
+    samples = np.random.default_rng(0).uniform(-0.1, 0.1, 12 * RATE)
+    content = encoded("FLAC", "PCM_16", samples)
+    with pytest.raises(AudioFileError, match=r"^a: damaged or truncated after 7\.\d\d s \("):
+        read_audio(content[: len(content) * 2 // 3], "a")
+
+
+def test_where_a_sample_is_no_number():
+    samples = np.zeros((6 * RATE, 2))
+    samples[5 * RATE, 1] = np.nan
+    with pytest.raises(AudioFileError, match=r"\(NaN or infinite\), near 5\.00 s"):
+        read_audio(encoded("WAV", "FLOAT", samples), "a")
 
 
 def test_channels_are_averaged(write):
@@ -192,6 +209,101 @@ def test_wav_of_a_recorder_that_was_killed(write, riff):
 def test_names_that_are_not_ascii(write, name, monkeypatch):
     monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")  # as where LC_ALL=C
     assert len(read_audio(write(encoded("FLAC"), name), name).waveform) == len(TONE)
+
+
+# A stream that fails while libsndfile reads it, which no answer may hide.
+
+
+class Faulty(io.BytesIO):
+    """Bytes that fail at one access, and go on as if nothing had been."""
+
+    def __init__(self, content, failing=0, error=None):
+        super().__init__(content)
+        self.accesses, self._failing, self._error = 0, failing, error
+
+    def _access(self):
+        self.accesses += 1
+        if self.accesses == self._failing:
+            raise self._error
+
+    def read(self, size=-1):
+        self._access()
+        return super().read(size)
+
+    def readinto(self, buffer):
+        self._access()
+        return super().readinto(buffer)
+
+    def seek(self, offset, whence=0):
+        self._access()
+        return super().seek(offset, whence)
+
+    def tell(self):
+        self._access()
+        return super().tell()
+
+
+@pytest.fixture
+def read_stream(monkeypatch):
+    def read(stream):
+        monkeypatch.setattr("voxport.audio._stream", lambda *_: stream)
+        return read_audio(Path("a"), "a")
+
+    return read
+
+
+STREAMED = [*FORMATS, ("FLAC", "PCM_16", "of unknown length")]
+
+
+@pytest.mark.parametrize(("form", "subtype", "kind"), STREAMED)
+def test_a_stream_that_fails(read_stream, form, subtype, kind):
+    """At any access: the error is the stream's own, never a short recording or "damaged"."""
+    content = bytearray(encoded(form, subtype, np.tile(TONE, 5)))
+    if kind == "of unknown length":
+        content[21:26] = bytes([content[21] & 0xF0, 0, 0, 0, 0])
+    whole = Faulty(content)
+    read_stream(whole)
+    assert whole.accesses > 10
+    for failing in range(1, whole.accesses + 1):
+        with pytest.raises(AudioFileError, match=r"^a: cannot be read: Input/output error$"):
+            read_stream(Faulty(content, failing, OSError(5, "Input/output error")))
+        with pytest.raises(KeyboardInterrupt):
+            read_stream(Faulty(content, failing, KeyboardInterrupt()))
+
+
+def test_an_interrupt_between_libsndfile_and_the_stream():
+    """Python raises it in whatever line is next, the first of a callback for one."""
+    content, before = encoded("FLAC", "PCM_16", np.tile(TONE, 5)), sys.gettrace()
+
+    def interrupt(frame, *_):
+        called_by = frame.f_back.f_code.co_name if frame.f_back else ""
+        if called_by == "_cdata_io" and "self" not in frame.f_code.co_varnames:  # a callback
+            sys.settrace(before)
+            raise KeyboardInterrupt
+
+    sys.settrace(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            read_audio(content, "a")
+    finally:
+        sys.settrace(before)
+
+
+def test_an_interrupt_while_closing(monkeypatch):
+    """It may come when libsndfile has freed a file already: doing so twice ends the process."""
+    closed = []
+
+    def close(self):
+        closed.append(self)
+        raise KeyboardInterrupt
+
+    file = SoundFile(io.BytesIO(encoded()))
+    with monkeypatch.context() as patch:
+        patch.setattr("soundfile.SoundFile.close", close)
+        with pytest.raises(KeyboardInterrupt):
+            file.close()
+        file.close()
+    assert closed == [file]
 
 
 def test_without_soundfile(write, without):

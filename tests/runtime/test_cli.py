@@ -61,6 +61,24 @@ def test_interrupted(monkeypatch, exported):
     assert (result.exit_code, result.output) == (130, "")
 
 
+@pytest.mark.parametrize("module", ["voxport.cli.commands", "typer", "voxport_export.cli"])
+def test_interrupted_while_it_starts(module):
+    code = f"""
+import sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "{module}":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+from voxport.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 # Commands of other distributions
 
 

@@ -1,5 +1,6 @@
 """``voxport transcribe``: what is printed where, and with which exit code."""
 
+import io
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 import voxport
 from support import data
-from voxport import cuda
+from voxport import audio, cuda
 from voxport.cli import app, journal
 from voxport.cli.output import bases
 from voxport.cli.progress import Progress
@@ -122,6 +123,43 @@ def test_bad_files_in_json_are_lines_in_their_place(exported, bad):
     assert first == {"file": str(bad / "missing.wav"), "error": "there is no such file"}
     assert second["file"] == str(YES)
     assert result.stderr == ""
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Make the bytes of SEVEN come to an error after the first few."""
+
+    def fail(error):
+        class Failing(io.BytesIO):
+            def read(self, size=-1):
+                if self.tell() > 1000:
+                    raise error
+                return super().read(min(size, 1000))
+
+        def stream(source, name):
+            return Failing(SEVEN.read_bytes()) if source == SEVEN else opened(source, name)
+
+        opened = audio._stream
+        monkeypatch.setattr(audio, "_stream", stream)
+
+    return fail
+
+
+def test_a_drive_that_fails(exported, spoken, failing, tmp_path):
+    failing(OSError(5, "Input/output error"))
+    result = run(exported, SEVEN, YES, "-o", tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"{SEVEN}: cannot be read: Input/output error\n"
+    assert {path.name: path.read_text() for path in results(tmp_path)} == {
+        "yes.txt": f"{spoken[0]}\n"
+    }
+
+
+def test_an_interrupt_while_a_file_is_read(exported, failing, tmp_path):
+    failing(KeyboardInterrupt())
+    result = run(exported, SEVEN, YES, "-o", tmp_path)
+    assert (result.exit_code, result.output) == (130, "")
+    assert not results(tmp_path)
 
 
 def test_short_and_silent_files_are_no_errors(exported, tmp_path):
@@ -388,6 +426,68 @@ def test_what_was_corrected_by_hand_is_kept(exported, tmp_path):
     (tmp_path / "yes.txt").write_text("YES, I DID\n")
     run(exported, YES, SEVEN, "-o", tmp_path)
     assert (tmp_path / "yes.txt").read_text() == "YES, I DID\n"
+
+
+@pytest.mark.parametrize("what", ["the recording", "an option", "the model"])
+def test_what_was_corrected_by_hand_is_not_done_again(exported, spoken, tmp_path, what):
+    audio, out, options = tmp_path / "a.flac", tmp_path / "out", []
+    audio.write_bytes(YES.read_bytes())
+    run(exported, audio, SEVEN, "-o", out)
+    (out / "a.txt").write_text("YES, I DID\n")
+    if what == "the recording":
+        audio.touch()
+    elif what == "an option":
+        options = ["--beam", 2]
+    else:
+        exported = "commands"
+    for _ in range(2):
+        result = run(exported, audio, SEVEN, "-o", out, *options)
+        assert result.exit_code == 1
+        assert (
+            f"{audio}: {out}/a.txt: was changed after voxport wrote it: give another folder, or "
+            "--overwrite\n"
+        ) in result.stderr
+        assert (out / "a.txt").read_text() == "YES, I DID\n"
+    assert (out / "seven.txt").is_file()
+    assert run(exported, audio, "-o", out, *options, "--overwrite").exit_code == 0
+    assert (out / "a.txt").read_text() != "YES, I DID\n"
+
+
+def test_a_file_that_was_never_written_here_is_kept(exported, spoken, tmp_path):
+    (tmp_path / "yes.txt").write_text("my notes\n")
+    for _ in range(2):
+        result = run(exported, YES, SEVEN, "-o", tmp_path)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.endswith(
+            f"{YES}: {tmp_path}/yes.txt: is there already, and voxport has no record of writing "
+            "it: give another folder, or --overwrite\n"
+        )
+        assert (tmp_path / "yes.txt").read_text() == "my notes\n"
+        assert (tmp_path / "seven.txt").read_text() == f"{spoken[1]}\n"
+    assert run(exported, YES, "-o", tmp_path, "--overwrite").exit_code == 0
+    assert (tmp_path / "yes.txt").read_text() == f"{spoken[0]}\n"
+
+
+def test_standard_input_is_another_recording_each_time(exported, spoken, tmp_path):
+    for path, text in zip((YES, SEVEN), spoken, strict=True):
+        result = run(exported, "-", "-o", tmp_path, input=path.read_bytes())
+        assert (result.exit_code, result.output) == (0, "")
+        assert (tmp_path / "stdin.txt").read_text() == f"{text}\n"
+    (tmp_path / "stdin.txt").write_text("YES, I DID\n")
+    assert run(exported, "-", "-o", tmp_path, input=YES.read_bytes()).exit_code == 1
+    assert (tmp_path / "stdin.txt").read_text() == "YES, I DID\n"
+
+
+def test_what_an_interrupted_run_was_to_replace_is_known(exported, tmp_path, monkeypatch):
+    """Killed between the record and the renaming: the result is that of the record before."""
+    run(exported, YES, "-o", tmp_path)
+    before = stamps(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", lambda *_: None)
+        run(exported, YES, "-o", tmp_path, "--beam", 2)
+    assert stamps(tmp_path) == before
+    assert run(exported, YES, "-o", tmp_path).stderr.startswith("1 of 1 files were done before")
+    assert run(exported, YES, "-o", tmp_path, "--beam", 2).output == ""
 
 
 def test_the_transcript_of_another_recording_is_not_lost(exported, tmp_path):

@@ -152,7 +152,7 @@ app = build()
 
 
 def main() -> None:
-    """The entry point of the ``voxport`` command."""
+    """Run the command."""
     _open_streams()
     codecs.register_error("voxport", _as_bytes)
     for stream in (sys.stdout, sys.stderr):

@@ -2,14 +2,16 @@
 
 Beside the results lies a file with a line of JSON for each: which recording it was made from, and
 with what. A line is written before its result is renamed into place, with the time at which the
-result was last changed. So a result that is there and is not older than its line was finished;
-one that somebody has corrected since then is newer, and is left alone too.
+result was last changed. So a result that was last changed at the time of one of its lines is as it
+was made. One that somebody has corrected since then is newer than all of them, and one of which no
+line tells is not ours: neither is replaced unasked.
 
 Knows files, no formats and no models.
 """
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,14 +39,25 @@ class Job:
 
 
 def job(name: str, settings: str) -> Job | None:
-    """The job for a file; None where there is none to know again: standard input, for one."""
+    """The job for a file, or None if there is no such file.
+
+    Standard input is one too, another each time.
+    """
     if name == "-":
-        return None
+        return Job(name, 0, time.time_ns(), settings)
     try:
         status = os.stat(name)  # noqa: PTH116 (names may be bytes that are no text)
     except (OSError, ValueError):
         return None
     return Job(os.path.abspath(name), status.st_size, status.st_mtime_ns, settings)  # noqa: PTH100
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A result that is there."""
+
+    job: Job
+    is_changed: bool  # by somebody, since it was made
 
 
 class Journal:
@@ -53,22 +66,27 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / NAME
-        self._entries: dict[str, tuple[Job, int]] = {}
+        self._entries: dict[str, list[tuple[Job, int]]] = {}  # results, how they were made and when
         with accessing(self._path, OutputError):
             if self._path.exists():
                 for line in self._path.read_text("ascii", errors="replace").splitlines():
                     self._remember(line)
 
     def is_done(self, result: Path, job: Job | None) -> bool:
-        """Whether `result` was finished, and for this very job."""
-        return job is not None and self._entry(result) == job
+        """Whether `result` was finished for this very job, corrected since then or not."""
+        made = self._made(result)
+        return made is not None and made.job == job
 
-    def other_owner(self, result: Path, job: Job | None) -> str | None:
-        """The recording that `result` was made from, if it is another than the job's."""
-        entry = self._entry(result)
-        if entry is None or job is None or entry.is_of_same_recording(job):
+    def objection(self, result: Path, job: Job | None) -> str | None:
+        """Why `result`, which is not done, must not be made unasked; None if it may be."""
+        if job is None or not os.path.isfile(result):  # noqa: PTH113 (it never raises)
             return None
-        return entry.file
+        made = self._made(result)
+        if made is None:
+            return "is there already, and voxport has no record of writing it"
+        if not made.job.is_of_same_recording(job):
+            return f"holds the transcript of {made.job.file}, not of {job.file}"
+        return "was changed after voxport wrote it" if made.is_changed else None
 
     def record(self, result: Path, job: Job, modified: int) -> None:
         """Remember that `result`, last changed at `modified`, is about to be renamed into place."""
@@ -81,13 +99,19 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
 
-    def _entry(self, result: Path) -> Job | None:
-        """What `result` was made from, if it is there."""
-        found = self._entries.get(self._key(result))
+    def _made(self, result: Path) -> _Made | None:
+        """How `result` was made, if it is there and was made here."""
+        entries = self._entries.get(self._key(result))
         try:
-            return found[0] if found and result.stat().st_mtime_ns >= found[1] else None
+            modified = result.stat().st_mtime_ns if entries else 0
         except OSError:
             return None
+        for job, at in reversed(entries or []):
+            if modified == at:
+                return _Made(job, False)
+        if not entries or modified < entries[-1][1]:
+            return None
+        return _Made(entries[-1][0], True)
 
     def _key(self, result: Path) -> str:
         return str(result.relative_to(self._folder))
@@ -96,6 +120,6 @@ class Journal:
         try:
             fields: dict[str, Any] = json.loads(line)
             result, at = str(fields.pop("result")), int(fields.pop("at"))
-            self._entries[result] = (Job(**fields), at)
+            self._entries.setdefault(result, []).append((Job(**fields), at))
         except (ValueError, TypeError, KeyError, AttributeError):
-            return  # half a line, or another version's: that file is done again
+            return  # half a line, or another version's

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +26,15 @@ class Output(Protocol):
     def write(self, file: str, transcript: "Transcript") -> None: ...  # noqa: D102
 
     def fail(self, file: str, reason: str) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What becomes of the recordings."""
+
+    todo: list[str]
+    done: list[str]  # before
+    refused: dict[str, str]  # and why: what lies in the result's place is not to be lost
 
 
 class StandardOutput:
@@ -53,7 +63,7 @@ class FolderOutput:
     """A file a recording, in a folder that is made if need be.
 
     It is written under another name and renamed, so that none is ever half-written, and written
-    down in the folder's journal, so that none is made twice.
+    down in the folder's journal, so that none is made twice and no other file is replaced.
     """
 
     def __init__(self, folder: Path, form: str, audio: Sequence[str]) -> None:
@@ -65,23 +75,20 @@ class FolderOutput:
             tempfile.TemporaryFile(dir=folder).close()  # say now, not after an hour, that it fails
         self._journal = Journal(folder)
 
-    def plan(self, settings: str, overwrite: bool) -> list[str]:
-        """The recordings to do; `settings` are what a result depends on beside its recording."""
+    def plan(self, settings: str, overwrite: bool) -> Plan:
+        """What is to be done; `settings` are what a result depends on beside its recording."""
         self._jobs = {name: job(name, settings) for name in self._paths}
-        if overwrite:
-            return list(self._paths)
+        plan = Plan([], [], {})
         for name, path in self._paths.items():
-            if other := self._journal.other_owner(path, self._jobs[name]):
-                raise OutputError(
-                    f"holds the transcript of {other}, not of {name}: "
-                    "give another folder, or --overwrite",
-                    path,
-                )
-        return [
-            name
-            for name, path in self._paths.items()
-            if not self._journal.is_done(path, self._jobs[name])
-        ]
+            if overwrite:
+                plan.todo.append(name)
+            elif self._journal.is_done(path, self._jobs[name]):
+                plan.done.append(name)
+            elif objection := self._journal.objection(path, self._jobs[name]):
+                plan.refused[name] = f"{path}: {objection}: give another folder, or --overwrite"
+            else:
+                plan.todo.append(name)
+        return plan
 
     def write(self, file: str, transcript: "Transcript") -> None:
         """Write a document."""

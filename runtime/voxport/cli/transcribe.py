@@ -21,7 +21,7 @@ from voxport.cli.options import (
     not_empty,
     one_of,
 )
-from voxport.cli.output import FolderOutput, Output, StandardOutput
+from voxport.cli.output import FolderOutput, Output, Plan, StandardOutput
 from voxport.cli.progress import Progress
 from voxport.errors import OutputError
 from voxport.formats import FORMATS
@@ -83,12 +83,16 @@ def transcribe(
             help="Write DIR/NAME.FORMAT for each NAME.wav instead of printing; each file is "
             "whole or not there. Recordings of one name are told apart by their folders "
             "(DIR/bed/x.txt, DIR/bird/x.txt), in one folder by their endings (DIR/x.flac.txt). "
-            "What is done is not done again: after an interruption, give the same command.",
+            "What is done is not done again: after an interruption, give the same command. A file "
+            "that voxport did not write, or that was changed since, is left as it is.",
             show_default=False,
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="With -o: do again what is done.")
+        bool,
+        typer.Option(
+            "--overwrite", help="With -o: do all again, and replace whatever files are there."
+        ),
     ] = False,
     is_followed: Annotated[
         bool,
@@ -219,12 +223,12 @@ def transcribe(
     if stream:
         follow(recognizer, cast("BinaryIO", sys.stdin.buffer), form, stream[0])
         return
-    todo = audio
+    todo, refused = audio, False
     if isinstance(output, FolderOutput):
-        todo = output.plan(f"{recognizer.identity} {whole_seconds:g} {decoder}", overwrite)
-        if done := len(audio) - len(todo):
-            typer.echo(f"{done} of {len(audio)} files were done before (--overwrite)", err=True)
-    if not _transcribe(recognizer, todo, output, len(audio)):
+        plan = output.plan(f"{recognizer.identity} {whole_seconds:g} {decoder}", overwrite)
+        todo, refused = plan.todo, bool(plan.refused)
+        _report(plan, output)
+    if not _transcribe(recognizer, todo, output, len(audio)) or refused:
         raise typer.Exit(1)
 
 
@@ -279,6 +283,15 @@ def _output(audio: list[str], form: str, folder: str | None) -> Output:
             f"{len(audio)} files gets its own"
         )
     return StandardOutput(form)
+
+
+def _report(plan: Plan, output: Output) -> None:
+    """Say what is not done, and why."""
+    if done := len(plan.done):
+        total = done + len(plan.todo) + len(plan.refused)
+        typer.echo(f"{done} of {total} files were done before (--overwrite)", err=True)
+    for name, reason in plan.refused.items():
+        output.fail(name, reason)
 
 
 def _transcribe(recognizer: "Recognizer", audio: list[str], output: Output, total: int) -> bool:
