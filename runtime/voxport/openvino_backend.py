@@ -28,9 +28,10 @@ from voxport.graph import (
 )
 from voxport.openvino_graph import rearrange
 
-# Kernels that OpenVINO keeps, each compiled for one shape. Its own 5 000 are half a megabyte or
-# more for every new length of recording; without any, a new length takes half as long again. With
-# these it takes as long as with its own, and a small model ends 0.3 GB above where it began.
+# Kernels that OpenVINO keeps, each compiled for one shape. Its own 5 000 are half a megabyte for
+# every new length of recording, up to gigabytes; without any, a new length takes half as long
+# again. With these it takes as long as with its own, and memory is flat once a small model has
+# grown by 0.6 GB, some of which is oneDNN's (ONEDNN_PRIMITIVE_CACHE_CAPACITY in the environment).
 _KERNELS = 256
 
 

