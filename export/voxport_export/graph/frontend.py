@@ -81,6 +81,7 @@ class NormalizeWaveform(nn.Module):
 
     def forward(self, waveform: Tensor, valid: Tensor) -> Tensor:
         """Map waveform [batch, samples], zero past the row's end, to the same; so is valid."""
+        # The second time takes off what float32 sums leave of an offset.
         centred = without_offset(without_offset(waveform, valid), valid)
         variance = masked_mean(centred.double().square(), valid)
         return centred * torch.rsqrt(variance + self.eps).float()
