@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 from voxport import cuda, memory, optional, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import OUTPUTS, FeatureOutput, GraphOutput
-
-if TYPE_CHECKING:
-    import torch
 
 
 class TorchScriptBackend:
@@ -69,8 +66,8 @@ class TorchScriptBackend:
     @contextmanager
     def _running(
         self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]
-    ) -> Generator["tuple[torch.Tensor, torch.Tensor]", None, None]:
-        """The inputs on the device, and what torch says against them as an error of ours."""
+    ) -> Generator[tuple[Any, Any], None, None]:
+        """The inputs as tensors on the device, and what torch says against them as our error."""
         torch = _torch()
         try:
             with torch.inference_mode():
@@ -109,5 +106,6 @@ def _last_line(error: RuntimeError) -> str:
     return str(error).strip().rpartition("\n")[2].strip()
 
 
-def _on_host(value: "torch.Tensor | list[str]") -> Any:
-    return value if isinstance(value, list) else value.cpu().numpy()
+def _on_host(value: Any) -> Any:
+    """A tensor as an array; texts as they are."""
+    return value.cpu().numpy() if hasattr(value, "cpu") else value

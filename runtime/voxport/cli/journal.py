@@ -102,16 +102,17 @@ class Journal:
     def _made(self, result: Path) -> _Made | None:
         """How `result` was made, if it is there and was made here."""
         entries = self._entries.get(self._key(result))
+        if not entries:
+            return None
         try:
-            modified = result.stat().st_mtime_ns if entries else 0
+            modified = result.stat().st_mtime_ns
         except OSError:
             return None
-        for job, at in reversed(entries or []):
+        for job, at in reversed(entries):
             if modified == at:
-                return _Made(job, False)
-        if not entries or modified < entries[-1][1]:
-            return None
-        return _Made(entries[-1][0], True)
+                return _Made(job, is_changed=False)
+        job, at = entries[-1]
+        return _Made(job, is_changed=True) if modified > at else None
 
     def _key(self, result: Path) -> str:
         return str(result.relative_to(self._folder))

@@ -24,10 +24,11 @@ def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
 
 def each_of(names: Collection[str]) -> Callable[[list[str]], list[str]]:
     """The same for an option that may be repeated."""
+    check_one = one_of(names)
 
     def check(values: list[str]) -> list[str]:
         for value in values:
-            one_of(names)(value)
+            check_one(value)
         return values
 
     return check
