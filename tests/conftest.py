@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support import data
-from voxport import cuda
+from voxport.machine import cuda
 
 _CONFIG = {
     "format": "voxport-weights",

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional, truncation
+from voxport import optional_import, truncation
 from voxport.errors import AudioFileError, AudioNotFoundError, InputError, accessing
 
 EXTENSIONS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf")
@@ -193,6 +193,6 @@ def _reason(error: Any) -> str:
 
 
 def _soundfile() -> Any:
-    return optional.load(
+    return optional_import.load(
         "soundfile", "reading audio files needs soundfile and libsndfile", "pip install soundfile"
     )

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional
+from voxport import optional_import
 from voxport.errors import AlignmentError
 
 # log-probabilities (T, C), labels (L,), blank, the labels of the path to fill in (T,)
@@ -35,7 +35,7 @@ def path(
 
 @cache
 def _compiled() -> _Kernel:
-    numba = optional.load(
+    numba = optional_import.load(
         "numba", 'engine="numba" needs numba', 'pip install "voxport[align]", or engine="numpy"'
     )
     try:

@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from voxport import cuda, library, providers
+from voxport import library, providers
 from voxport.errors import VoxportError
+from voxport.machine import cuda
 
 # y = x + x on two floats: opset 13, IR version 8. Written with onnx.helper, kept as bytes because
 # the runtime has no onnx.

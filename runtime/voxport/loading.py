@@ -10,13 +10,15 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from voxport import caches, hashing, library, providers
+from voxport import hashing, library, providers
 from voxport.batches import BATCH_SECONDS
 from voxport.decoding import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.features import FeatureExtractor
 from voxport.graph import Backend
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS
+from voxport.machine import cache_folder
+from voxport.machine.threads import MOST_THREADS
 from voxport.manifest import (
     FP16,
     FP32,
@@ -29,7 +31,6 @@ from voxport.manifest import (
     read_manifest,
 )
 from voxport.recognizer import Recognizer
-from voxport.threads import MOST_THREADS
 
 _LEAST_WINDOW = 5.0  # seconds: with less, a word hardly fits into the context
 
@@ -198,5 +199,5 @@ def open_artifact(
         threads,
         pieces=model.pieces if model else None,
         half=artifact.precision == FP16,
-        engines=caches.folder("tensorrt", artifact.sha256) if is_tensorrt else None,
+        engines=cache_folder.folder("tensorrt", artifact.sha256) if is_tensorrt else None,
     )

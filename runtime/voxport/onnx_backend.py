@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import caches, memory, optional, providers
+from voxport import memory, optional_import, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import (
     FEATURE_LENGTHS,
@@ -29,9 +29,10 @@ from voxport.graph import (
     feature_output,
     join,
 )
+from voxport.machine import cache_folder
+from voxport.machine.threads import here as threads_here
 from voxport.onnx_prune import without_output
 from voxport.session_options import DEFAULT, Settings, told
-from voxport.threads import here as threads_here
 
 _WARNING, _FATAL = 2, 4  # onnxruntime's severities
 _DATA = "session.model_external_initializers_file_folder_path"
@@ -145,7 +146,7 @@ def _pruned(path: Path) -> bytes:
 
 def onnxruntime() -> Any:
     """The onnxruntime module, or an error that says what to install."""
-    return optional.load(
+    return optional_import.load(
         "onnxruntime",
         "running an ONNX artifact needs onnxruntime",
         'pip install "voxport[cpu]", or "voxport[gpu]" for CUDA',
@@ -160,7 +161,7 @@ def start(model: str | bytes, provider: str, settings: Settings = DEFAULT) -> An
         raise ProviderUnavailableError(reason)
     this = f"onnxruntime {runtime.__version__}"
     if provider == providers.TENSORRT and settings.engines is not None:
-        settings = replace(settings, engines=caches.made(settings.engines))
+        settings = replace(settings, engines=cache_folder.made(settings.engines))
     problem = "it did not start"  # a provider whose libraries are missing is dropped silently
     try:
         session = _session(runtime, model, provider, settings)

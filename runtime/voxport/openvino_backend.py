@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory, optional, providers
+from voxport import memory, optional_import, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import (
     FEATURE_LENGTHS,
@@ -106,14 +106,14 @@ def check() -> None:
 
 
 def _openvino() -> Any:
-    return optional.load(
+    return optional_import.load(
         "openvino", "the provider openvino needs OpenVINO", providers.install(providers.OPENVINO)
     )
 
 
 def _read(path: Path) -> Any:
     """The graph without its transcript and what only that needs."""
-    frontend: Any = optional.load(
+    frontend: Any = optional_import.load(
         "openvino.frontend", "the provider openvino needs OpenVINO", "pip install openvino"
     )
     reader = frontend.FrontEndManager().load_by_framework("onnx")

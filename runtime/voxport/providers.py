@@ -6,8 +6,8 @@ onnxruntime nor torch.
 
 from collections.abc import Sequence
 
-from voxport import cuda
 from voxport.errors import InputError
+from voxport.machine import cuda
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import cuda, memory, optional, providers
+from voxport import memory, optional_import, providers
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.graph import OUTPUTS, FeatureOutput, GraphOutput
+from voxport.machine import cuda
 
 
 class TorchScriptBackend:
@@ -82,7 +83,9 @@ class TorchScriptBackend:
 
 
 def _torch() -> Any:
-    return optional.load("torch", "the TorchScript artifact needs torch", "pip install torch")
+    return optional_import.load(
+        "torch", "the TorchScript artifact needs torch", "pip install torch"
+    )
 
 
 def _device(torch: Any, provider: str) -> str:

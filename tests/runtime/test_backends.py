@@ -7,7 +7,7 @@ import pytest
 
 import voxport
 from support import data
-from voxport import cuda, onnx_backend, providers
+from voxport import onnx_backend, providers
 from voxport.batches import rounded
 from voxport.errors import (
     InferenceError,
@@ -16,6 +16,7 @@ from voxport.errors import (
     ProviderUnavailableError,
 )
 from voxport.graph import DECODED, EMISSION, OUTPUTS
+from voxport.machine import cuda
 from voxport.manifest import read_manifest
 from voxport.onnx_backend import OnnxBackend
 from voxport.torchscript_backend import TorchScriptBackend

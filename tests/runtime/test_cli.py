@@ -13,9 +13,10 @@ import typer
 from typer.testing import CliRunner
 
 from support import data
-from voxport import __version__, cuda
+from voxport import __version__
 from voxport.cli import app
 from voxport.cli.commands import _as_bytes, build
+from voxport.machine import cuda
 
 
 def run(*args, command=app):

@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from support import data
-from voxport import cuda
 from voxport.benchmark import clips
 from voxport.cli import app
+from voxport.machine import cuda
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 
 import voxport
 from support import data
-from voxport import audio, cuda
+from voxport import audio
 from voxport.cli import app, journal
 from voxport.cli.output import bases
 from voxport.cli.progress import Progress
+from voxport.machine import cuda
 
 YES, SEVEN = data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav"
 

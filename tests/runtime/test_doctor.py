@@ -1,6 +1,7 @@
 import sys
 
-from voxport import cuda, doctor
+from voxport import doctor
+from voxport.machine import cuda
 
 
 def works(report):

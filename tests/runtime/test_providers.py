@@ -2,8 +2,9 @@ import re
 
 import pytest
 
-from voxport import cuda, providers
+from voxport import providers
 from voxport.errors import InputError
+from voxport.machine import cuda
 
 CPU, CUDA, TENSORRT = providers.CPU, providers.CUDA, providers.TENSORRT
 GPU_BUILD = [TENSORRT, CUDA, CPU]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from voxport import threads
+from voxport.machine import threads
 
 CPU = "/sys/devices/system/cpu/cpu{}/topology/{}"
 CGROUP = "/sys/fs/cgroup"

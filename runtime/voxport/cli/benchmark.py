@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxport.cli.options import Package, each_of, provider_name, recordings
+from voxport.machine.threads import MOST_THREADS
 from voxport.manifest import KINDS
-from voxport.threads import MOST_THREADS
 
 if TYPE_CHECKING:
     from voxport.benchmark.package import Report, Result

@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from voxport.machine.threads import MOST_THREADS
 from voxport.manifest import KINDS
-from voxport.threads import MOST_THREADS
 
 
 def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
