@@ -8,8 +8,8 @@ import pytest
 import voxport
 from support.data import ROOT, SAMPLES
 from voxport.audio import read_audio
-from voxport.library import SHIPPED
-from voxport.manifest import read_manifest
+from voxport.package.find import SHIPPED
+from voxport.package.manifest import read_manifest
 from voxport.verify import verify
 
 ROWS = [json.loads(line) for line in (SAMPLES / "manifest.jsonl").read_text().splitlines()]

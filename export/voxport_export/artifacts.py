@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from voxport.hashing import file_entry
-from voxport.manifest import FP32, ONNX, TORCHSCRIPT, Artifact
+from voxport.package.integrity import file_entry
+from voxport.package.manifest import FP32, ONNX, TORCHSCRIPT, Artifact
 from voxport_export import specs
 from voxport_export.errors import ExportError
 from voxport_export.graph import FeatureGraph, FeatureRecognizerGraph, Graph, RecognizerGraph

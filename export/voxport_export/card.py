@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from voxport.gates import Gate
-from voxport.manifest import Artifact, Manifest, ModelInfo, Parity
+from voxport.package.gates import Gate
+from voxport.package.manifest import Artifact, Manifest, ModelInfo, Parity
 
 
 def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -> str:

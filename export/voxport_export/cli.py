@@ -17,11 +17,11 @@ import typer
 
 from voxport.cli.options import each_of, finite, one_of, recordings
 from voxport.errors import MissingDependencyError
-from voxport.manifest import FP16, FP32, KINDS
+from voxport.package.manifest import FP16, FP32, KINDS
 from voxport_export import layouts
 
 if TYPE_CHECKING:
-    from voxport.manifest import Manifest
+    from voxport.package.manifest import Manifest
     from voxport_export.layouts.layout import Agreement
 
 

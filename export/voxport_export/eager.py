@@ -15,7 +15,7 @@ from torch import Tensor
 from torchaudio.models import Wav2Vec2Model
 
 from voxport.comparison import Answer, Expected, ExpectedFeatures
-from voxport.manifest import Manifest
+from voxport.package.manifest import Manifest
 from voxport.references import Recording
 from voxport_export.errors import SourceError
 from voxport_export.source import Source

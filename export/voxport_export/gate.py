@@ -16,8 +16,8 @@ import numpy as np
 
 from voxport.comparison import Check, Expected, compare
 from voxport.edits import error_rate
-from voxport.gates import Gate
 from voxport.graph import DECODED, Backend
+from voxport.package.gates import Gate
 from voxport_export.errors import ExportError, GateError
 from voxport_export.parity import measurement
 

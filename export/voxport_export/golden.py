@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from voxport.audio import Audio, read_audio
 from voxport.comparison import Expected, ExpectedFeatures
-from voxport.entries import FileEntry
-from voxport.feature_info import GoldenFeatures
-from voxport.hashing import file_entry
-from voxport.manifest import GoldenClip
+from voxport.package.entries import FileEntry
+from voxport.package.feature_info import GoldenFeatures
+from voxport.package.integrity import file_entry
+from voxport.package.manifest import GoldenClip
 from voxport.references import Recording
 from voxport.resample import resample
 

@@ -15,7 +15,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor
 
-from voxport.manifest import TensorSpec
+from voxport.package.manifest import TensorSpec
 from voxport_export import specs
 from voxport_export.attention import block_attention
 from voxport_export.graph import FeatureGraph, Graph, cuts

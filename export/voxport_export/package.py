@@ -9,12 +9,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voxport.comparison import Expected, ExpectedFeatures
-from voxport.feature_info import FeatureInfo, FeatureParity
-from voxport.gates import Gate
 from voxport.graph import Backend
-from voxport.hashing import file_entry
 from voxport.loading import open_artifact
-from voxport.manifest import FILE_NAME, FP32, KINDS, ONNX, Artifact, Manifest, ModelInfo, Parity
+from voxport.package.feature_info import FeatureInfo, FeatureParity
+from voxport.package.gates import Gate
+from voxport.package.integrity import file_entry
+from voxport.package.manifest import (
+    FILE_NAME,
+    FP32,
+    KINDS,
+    ONNX,
+    Artifact,
+    Manifest,
+    ModelInfo,
+    Parity,
+)
 from voxport.references import Recording
 from voxport_export.artifacts import build_graph, file_name, write_artifact
 from voxport_export.card import write_card

@@ -21,10 +21,10 @@ from voxport.comparison import (
     compare_features,
 )
 from voxport.edits import error_rate
-from voxport.feature_info import FeatureParity
 from voxport.graph import Backend
-from voxport.manifest import Parity
-from voxport.measurement import Measurement
+from voxport.package.feature_info import FeatureParity
+from voxport.package.manifest import Parity
+from voxport.package.measurement import Measurement
 from voxport_export.errors import ParityError
 
 REFERENCE = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voxport.graph import FEATURE_LENGTHS, SAMPLE_RATE, feature_output
-from voxport.manifest import TensorSpec
+from voxport.package.manifest import TensorSpec
 from voxport_export.graph import FeatureGraph, Graph, RecognizerGraph
 
 _LABELS = "labels"  # stands for the number of labels

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from voxport.errors import PackageError
-from voxport.manifest import FILE_NAME, read_manifest
+from voxport.package.manifest import FILE_NAME, read_manifest
 from voxport_export.errors import ExportError
 from voxport_export.layouts.record import written_by_voxport
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from voxport.alignment import Alignment, forced_align, log_softmax, with_star
 from voxport.errors import AlignmentError, InputError
-from voxport.manifest import ModelInfo
+from voxport.package.manifest import ModelInfo
 from voxport.spelling import STAR, Speller, Spelling, Unspelled
 from voxport.transcript import Path, Transcript, timed, word
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.edits import edits
-from voxport.gates import Gate
 from voxport.graph import Backend, FeatureOutput, GraphOutput
+from voxport.package.gates import Gate
 
 # Rounding, as a share of the largest emission (of 1 at least): sums in another order, in float32.
 TOLERANCE = 1e-4

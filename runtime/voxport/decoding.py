@@ -19,7 +19,7 @@ from voxport.beam import search
 from voxport.errors import InputError
 from voxport.fusion import HOT_WEIGHT, Fusion
 from voxport.language_model import read_language_model
-from voxport.manifest import ModelInfo
+from voxport.package.manifest import ModelInfo
 from voxport.transcript import Path
 
 Decode: TypeAlias = Callable[[NDArray[Any]], Path]  # of an emission (T, C)

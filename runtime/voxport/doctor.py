@@ -10,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from voxport import library, providers
+from voxport import providers
 from voxport.errors import VoxportError
 from voxport.machine import cuda
+from voxport.package import find
 
 # y = x + x on two floats: opset 13, IR version 8. Written with onnx.helper, kept as bytes because
 # the runtime has no onnx.
@@ -60,7 +61,7 @@ def examine() -> Report:
         versions=_versions(),
         gpu=cuda.problem() or "an NVIDIA GPU is usable",
         providers=tuple(_providers()),
-        models=tuple(library.shipped()),
+        models=tuple(find.shipped()),
     )
 
 

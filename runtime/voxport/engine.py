@@ -13,7 +13,7 @@ from voxport.batches import rounded
 from voxport.errors import InferenceError
 from voxport.graph import EMISSION, Backend, FeatureOutput, GraphOutput
 from voxport.inputs import Clip
-from voxport.manifest import ONNX, Artifact, ModelInfo
+from voxport.package.manifest import ONNX, Artifact, ModelInfo
 
 
 class Engine:

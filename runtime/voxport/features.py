@@ -18,7 +18,7 @@ from voxport.engine import Engine
 from voxport.errors import ArtifactUnavailableError, InputError
 from voxport.graph import Backend
 from voxport.inputs import AudioInput, Clip, name_of, read_clip
-from voxport.manifest import Artifact, Manifest
+from voxport.package.manifest import Artifact, Manifest
 
 
 class FeatureExtractor:

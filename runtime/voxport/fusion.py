@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from voxport.errors import InputError
 from voxport.language_model import END, LanguageModel
-from voxport.manifest import ModelInfo
+from voxport.package.manifest import ModelInfo
 from voxport.spelling import Speller
 
 HOT_WEIGHT = 5.0  # nats for a whole hot word

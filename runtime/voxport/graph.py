@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.manifest import FEATURES
+from voxport.package.manifest import FEATURES
 
 INPUTS = ("waveform", "lengths")
 SAMPLE_RATE = "sample_rate"  # an optional input of ONNX graphs

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from voxport import hashing, library, providers
+from voxport import providers
 from voxport.batches import BATCH_SECONDS
 from voxport.decoding import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
@@ -19,7 +19,8 @@ from voxport.graph import Backend
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS
 from voxport.machine import cache_folder
 from voxport.machine.threads import MOST_THREADS
-from voxport.manifest import (
+from voxport.package import find, integrity
+from voxport.package.manifest import (
     FP16,
     FP32,
     KINDS,
@@ -126,7 +127,7 @@ def _read(
         raise InputError(f"threads must be a whole number of 1 to {MOST_THREADS}, got {threads!r}")
     if not isinstance(batch_seconds, Real) or not 0 < batch_seconds < math.inf:
         raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
-    folder = library.find(package)
+    folder = find.find(package)
     return folder, read_manifest(folder)
 
 
@@ -179,9 +180,9 @@ def open_artifact(
 
     `model` is for engines without text of their own, as OpenVINO is, and GPUs.
     """
-    path = hashing.check(folder, artifact)
+    path = integrity.check(folder, artifact)
     for entry in artifact.external_data:
-        hashing.check(folder, entry)
+        integrity.check(folder, entry)
     if artifact.kind == TORCHSCRIPT:
         from voxport.torchscript_backend import TorchScriptBackend
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from voxport.engine import Engine
 from voxport.inputs import Clip, Recording
-from voxport.manifest import ModelInfo
+from voxport.package.manifest import ModelInfo
 from voxport.windows import Geometry, Window, stitch, windows
 
 # Up to here a recording runs at once, as a model's own forward would have it: its normalisation and

@@ -10,7 +10,7 @@ Knows an estimate from below and what the system says is free; what might fit is
 import math
 from pathlib import Path
 
-from voxport.manifest import ModelInfo
+from voxport.package.manifest import ModelInfo
 
 # onnxruntime holds one float32 matrix of heads * frames**2 at its peak on the CPU (measured, all
 # else but the weights included: 5.1 floats a frame**2 on 160 s with "commands", which has 4 heads,

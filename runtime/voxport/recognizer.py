@@ -23,7 +23,7 @@ from voxport.features import FeatureExtractor
 from voxport.graph import DECODED, Backend
 from voxport.inputs import AudioInput, Clip, Recording, name_of, open_recording, several
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS, LongRecordings, Progress, samples_of
-from voxport.manifest import Artifact, Manifest
+from voxport.package.manifest import Artifact, Manifest
 from voxport.transcript import Transcript, transcript, transcripts
 
 # Inputs are read ahead, sorted and batched this many batches at a time: enough to find clips of

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from voxport.comparison import Answer
 from voxport.errors import MissingDependencyError, VerificationError
-from voxport.manifest import Manifest
+from voxport.package.manifest import Manifest
 
 GROUP = "voxport.references"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from voxport.errors import AlignmentError
-from voxport.manifest import ModelInfo
+from voxport.package.manifest import ModelInfo
 
 STAR = "*"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # `voxport --help` lists the formats of a transcript, and loa
     from numpy.typing import NDArray
 
     from voxport.graph import GraphOutput
-    from voxport.manifest import ModelInfo
+    from voxport.package.manifest import ModelInfo
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from voxport import hashing
 from voxport.audio import read_audio
 from voxport.comparison import (
     Answer,
@@ -24,11 +23,12 @@ from voxport.comparison import (
     compare_texts,
 )
 from voxport.errors import MissingDependencyError, PackageError, VerificationError, accessing
-from voxport.gates import Gate
 from voxport.graph import Backend
 from voxport.inputs import read_clip
 from voxport.loading import open_artifact
-from voxport.manifest import (
+from voxport.package import integrity
+from voxport.package.gates import Gate
+from voxport.package.manifest import (
     FILE_NAME,
     TORCHSCRIPT,
     Artifact,
@@ -100,7 +100,7 @@ def _damaged(folder: Path, manifest: Manifest) -> list[str]:
     problems: list[str] = []
     for entry in manifest.entries():
         try:
-            hashing.check(folder, entry)
+            integrity.check(folder, entry)
         except PackageError as error:
             problems.append(str(error))
     return problems

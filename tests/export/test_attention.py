@@ -9,8 +9,8 @@ from torch import nn
 
 from support.noise import make_model
 from voxport.graph import ATTENTION
-from voxport.manifest import read_manifest
 from voxport.onnx_backend import OnnxBackend
+from voxport.package.manifest import read_manifest
 from voxport_export import attention
 from voxport_export.attention import SHORT, block_attention
 from voxport_export.graph.encoder import attend

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from voxport.loading import open_artifact
-from voxport.manifest import ONNX, read_manifest
+from voxport.package.manifest import ONNX, read_manifest
 from voxport_export.graph import cuts
 from voxport_export.graph.feed_forward import DividedFeedForward, FeedForward, bounds
 from voxport_export.quiet import quiet_onnx_exporter

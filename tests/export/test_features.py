@@ -14,7 +14,7 @@ import torchaudio
 import voxport
 from export.test_bundles import clips, read
 from support import seeded
-from voxport.manifest import read_manifest
+from voxport.package.manifest import read_manifest
 from voxport.verify import verify
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.package import Options, export_package

@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 
 import voxport
 from support import clients, data
-from voxport import library
 from voxport.cli import app
-from voxport.hashing import file_entry
 from voxport.inputs import read_clip
 from voxport.loading import open_artifact
-from voxport.manifest import FILE_NAME, FP32, read_manifest
 from voxport.onnx_backend import start
+from voxport.package import find
+from voxport.package.integrity import file_entry
+from voxport.package.manifest import FILE_NAME, FP32, read_manifest
 from voxport.providers import CPU
 from voxport_export.eager import eager_emission
 from voxport_export.errors import ExportError, ParityError
@@ -33,7 +33,7 @@ from voxport_export.sources.resolve import resolve
 from voxport_export.staging import check_destination
 
 RATE = 16_000
-COMMANDS = library.SHIPPED / "commands"
+COMMANDS = find.SHIPPED / "commands"
 MODEL = read_manifest(COMMANDS).model
 PADDING = -1e30
 

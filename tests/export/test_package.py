@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from support import data
 from voxport.cli import app
 from voxport.loading import open_artifact
-from voxport.manifest import read_manifest
+from voxport.package.manifest import read_manifest
 from voxport.verify import verify
 from voxport_export import eager
 from voxport_export.errors import ExportError, ParityError

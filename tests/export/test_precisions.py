@@ -17,7 +17,7 @@ from voxport.audio import read_audio
 from voxport.cli import app
 from voxport.graph import OUTPUTS
 from voxport.loading import open_artifact
-from voxport.manifest import read_manifest
+from voxport.package.manifest import read_manifest
 from voxport.verify import _golden_clip, verify
 from voxport_export.artifacts import build_recognizer
 from voxport_export.errors import ExportError, GateError

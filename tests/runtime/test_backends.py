@@ -17,8 +17,8 @@ from voxport.errors import (
 )
 from voxport.graph import DECODED, EMISSION, OUTPUTS
 from voxport.machine import cuda
-from voxport.manifest import read_manifest
 from voxport.onnx_backend import OnnxBackend
+from voxport.package.manifest import read_manifest
 from voxport.torchscript_backend import TorchScriptBackend
 
 BACKENDS = [(OnnxBackend, "model.onnx"), (TorchScriptBackend, "model.ts")]

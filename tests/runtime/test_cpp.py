@@ -10,9 +10,9 @@ import soundfile
 
 import voxport
 from support import cpp, data
-from voxport import library
-from voxport.hashing import file_entry
-from voxport.manifest import read_manifest
+from voxport.package import find
+from voxport.package.integrity import file_entry
+from voxport.package.manifest import read_manifest
 from voxport.resample import resample
 
 TOLERANCE = 1e-4
@@ -39,7 +39,7 @@ def torch_program(tmp_path_factory):
 @pytest.fixture(scope="session")
 def commands():
     """The shipped package, which has an ONNX artifact."""
-    return library.find("commands")
+    return find.find("commands")
 
 
 def check_golden(program, package, emission):

@@ -11,8 +11,9 @@ import pytest
 
 import voxport
 from support import data
-from voxport import doctor, library, onnx_backend, providers
+from voxport import doctor, onnx_backend, providers
 from voxport.onnx_prune import without_output
+from voxport.package import find
 from voxport.session_options import Settings, told
 from voxport.verify import verify
 
@@ -37,7 +38,7 @@ def texts(recognizer) -> list[str]:
 
 
 def test_the_shipped_package_verifies():
-    report = verify(library.find("commands"), provider="cuda")
+    report = verify(find.find("commands"), provider="cuda")
     assert report.ok, [check.problem for check in report.checks]
 
 
@@ -52,7 +53,7 @@ def test_what_costs_time_runs_on_the_gpu():
     runtime.preload_dlls(directory="")
     options = runtime.SessionOptions()
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    model = (library.find("commands") / "model.onnx").read_bytes()
+    model = (find.find("commands") / "model.onnx").read_bytes()
     chosen = told(providers.CUDA, Settings())
     session = runtime.InferenceSession(
         without_output(model, "transcript"), options, providers=chosen

@@ -13,9 +13,9 @@ from voxport import memory
 from voxport.cli import app
 from voxport.errors import ArtifactUnavailableError, InferenceError, InputError
 from voxport.features import FeatureExtractor
-from voxport.hashing import file_entry
 from voxport.loading import open_artifact
-from voxport.manifest import read_manifest
+from voxport.package.integrity import file_entry
+from voxport.package.manifest import read_manifest
 from voxport.verify import verify
 
 SAMPLE = data.SAMPLES / "yes.flac"

@@ -1,7 +1,7 @@
 import pytest
 
 from voxport.errors import IntegrityError, PackageError, PackageNotFoundError
-from voxport.hashing import check, file_entry, sha256_file
+from voxport.package.integrity import check, file_entry, sha256_file
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
 

@@ -109,7 +109,7 @@ def test_every_byte_of_the_manifest_counts(package):
 def test_external_data_is_checked_too(exported, tmp_path):
     (tmp_path / "model.onnx").write_bytes((exported / "model.onnx").read_bytes())
     (tmp_path / "model.onnx.data").write_bytes(b"abc")
-    from voxport.hashing import file_entry
+    from voxport.package.integrity import file_entry
 
     artifact = fakes.artifact(
         **vars(file_entry(tmp_path / "model.onnx")),

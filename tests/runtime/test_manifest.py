@@ -6,10 +6,10 @@ import json
 import pytest
 
 from support import fakes
-from voxport.entries import FileEntry
 from voxport.errors import LaterVersionError, ManifestError, PackageNotFoundError
-from voxport.feature_info import FeatureInfo, FeatureParity, GoldenFeatures
-from voxport.manifest import (
+from voxport.package.entries import FileEntry
+from voxport.package.feature_info import FeatureInfo, FeatureParity, GoldenFeatures
+from voxport.package.manifest import (
     GoldenClip,
     Manifest,
     Parity,

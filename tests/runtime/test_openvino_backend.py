@@ -11,7 +11,7 @@ from support import data
 from voxport.errors import InferenceError, MissingDependencyError
 from voxport.graph import DECODED, EMISSION, OUTPUTS
 from voxport.loading import open_artifact
-from voxport.manifest import read_manifest
+from voxport.package.manifest import read_manifest
 from voxport.verify import verify
 
 SAMPLES = [data.SAMPLES / name for name in ("yes.flac", "seven.wav", "stop.flac")]

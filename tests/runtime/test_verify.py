@@ -11,7 +11,7 @@ from support import data
 from voxport import references
 from voxport.cli import app
 from voxport.errors import MissingDependencyError, VerificationError
-from voxport.manifest import read_manifest
+from voxport.package.manifest import read_manifest
 from voxport.verify import verify
 
 FILES = ["model.onnx", "model.ts", "golden-0.wav", "golden-1.npy", "README.md"]
@@ -81,7 +81,7 @@ def test_without_rights(exported, monkeypatch, what):
         raise PermissionError(13, "Permission denied")
 
     manifest = read_manifest(exported)
-    monkeypatch.setattr("voxport.library.find", lambda _: exported)
+    monkeypatch.setattr("voxport.package.find.find", lambda _: exported)
     monkeypatch.setattr("voxport.verify.read_manifest", lambda _: manifest)
     monkeypatch.setattr(what, refuse)
     result = run(exported)
@@ -144,7 +144,7 @@ def test_another_answer(package, changes, problem):
     ],
 )
 def test_other_emissions(package, spoil, problem):
-    from voxport.hashing import file_entry
+    from voxport.package.integrity import file_entry
 
     golden = read_manifest(package).golden
     path = package / golden[0].emission.path

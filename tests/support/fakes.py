@@ -10,7 +10,7 @@ import numpy as np
 
 from voxport.errors import InferenceError
 from voxport.graph import OUTPUTS, GraphOutput
-from voxport.manifest import Artifact, Manifest, ModelInfo
+from voxport.package.manifest import Artifact, Manifest, ModelInfo
 
 LABELS = ("-", "|", "A", "B", "C")
 STRIDE = 10

@@ -17,8 +17,8 @@ from voxport import greedy
 from voxport.audio import read_audio
 from voxport.comparison import TOLERANCE
 from voxport.loading import open_artifact
-from voxport.manifest import Artifact
 from voxport.onnx_backend import start
+from voxport.package.manifest import Artifact
 from voxport.providers import CPU
 from voxport_export.errors import ParityError
 from voxport_export.layouts.layout import Adapted, Agreement, Package

@@ -8,9 +8,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from voxport import hashing
 from voxport.loading import choose_artifact
-from voxport.manifest import FILE_NAME, ONNX, Manifest, read_manifest
+from voxport.package import integrity
+from voxport.package.manifest import FILE_NAME, ONNX, Manifest, read_manifest
 from voxport_export.card import write_card
 from voxport_export.errors import ExportError
 from voxport_export.layouts import HUGGINGFACE, SHERPA_ONNX, TRITON, huggingface, sherpa, triton
@@ -86,7 +86,7 @@ def _checked(folder: Path, options: Options) -> Manifest:
             raise ExportError(f"{folder}: a package already: --{name} has no effect on it")
     manifest = read_manifest(folder)
     for entry in manifest.entries():
-        hashing.check(folder, entry)
+        integrity.check(folder, entry)
     if not manifest.golden and manifest.model.transcribes:
         raise ExportError(f"{folder}: the package holds no golden clips to compare a layout on")
     return manifest

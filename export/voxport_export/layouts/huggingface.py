@@ -19,7 +19,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.tape import Tape
 
-from voxport.manifest import FP32, ModelInfo
+from voxport.package.manifest import FP32, ModelInfo
 from voxport_export.layouts.layout import Adapted, Package, spell
 from voxport_export.layouts.rewire import Rewiring, constant, count, size
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.manifest import Artifact, Manifest, ModelInfo
+from voxport.package.manifest import Artifact, Manifest, ModelInfo
 from voxport_export.errors import ExportError
 
 # Recordings, each float32 [samples], to what a client gives the graph for them

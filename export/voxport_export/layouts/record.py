@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from voxport.entries import FileEntry
 from voxport.errors import PackageError
-from voxport.fields import Fields
-from voxport.hashing import check, file_entry
-from voxport.manifest import Manifest
+from voxport.package.entries import FileEntry
+from voxport.package.integrity import check, file_entry
+from voxport.package.json_fields import Fields
+from voxport.package.manifest import Manifest
 from voxport_export.layouts.layout import Agreement
 
 FILE_NAME = "voxport.json"

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from voxport.manifest import FP32, ModelInfo, TensorSpec
+from voxport.package.manifest import FP32, ModelInfo, TensorSpec
 from voxport_export.layouts.layout import Adapted, Package
 from voxport_export.layouts.rewire import link
 

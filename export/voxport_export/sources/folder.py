@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 from torchaudio.models import Wav2Vec2Model
 
 from voxport.errors import ManifestError
-from voxport.fields import Fields
+from voxport.package.json_fields import Fields
 from voxport_export.errors import SourceError
 from voxport_export.source import TORCHAUDIO_EPS, EagerReference, Source
 

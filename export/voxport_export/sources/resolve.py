@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 
 from voxport.errors import UnknownModelError
-from voxport.manifest import FILE_NAME
+from voxport.package.manifest import FILE_NAME
 from voxport_export.errors import SourceError
 from voxport_export.source import Source
 from voxport_export.sources import bundle, folder, huggingface, shipped

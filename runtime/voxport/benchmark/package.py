@@ -12,13 +12,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from voxport import library
 from voxport.benchmark import clips
 from voxport.benchmark.process import Candidate, Process
 from voxport.benchmark.timing import Timing, take_turns
 from voxport.errors import VoxportError
 from voxport.loading import check_transcribes, open_artifact, unavailable
-from voxport.manifest import TORCHSCRIPT, Artifact, Manifest, read_manifest
+from voxport.package import find
+from voxport.package.manifest import TORCHSCRIPT, Artifact, Manifest, read_manifest
 from voxport.providers import never_torch
 from voxport.recognizer import Recognizer
 
@@ -86,7 +86,7 @@ class Report:
 
 def benchmark(package: str, plan: Plan) -> Report:
     """Measure a package on this machine."""
-    folder = library.find(package)
+    folder = find.find(package)
     manifest = read_manifest(folder)
     check_transcribes(folder, manifest)
     fitting = [item for item in manifest.artifacts if _fits(item, plan)]

@@ -9,7 +9,7 @@ import typer
 
 from voxport.cli.options import Package, each_of, provider_name, recordings
 from voxport.machine.threads import MOST_THREADS
-from voxport.manifest import KINDS
+from voxport.package.manifest import KINDS
 
 if TYPE_CHECKING:
     from voxport.benchmark.package import Report, Result

@@ -7,9 +7,9 @@ import typer
 from voxport.cli.options import Package
 
 if TYPE_CHECKING:
-    from voxport.feature_info import FeatureParity
-    from voxport.gates import Gate
-    from voxport.manifest import Artifact, Manifest, ModelInfo, Parity
+    from voxport.package.feature_info import FeatureParity
+    from voxport.package.gates import Gate
+    from voxport.package.manifest import Artifact, Manifest, ModelInfo, Parity
 
 
 def inspect(
@@ -25,10 +25,10 @@ def inspect(
       voxport inspect commands
       voxport inspect build/base960h --json | jq .model.labels
     """
-    from voxport import library
-    from voxport.manifest import FILE_NAME, read_manifest
+    from voxport.package import find
+    from voxport.package.manifest import FILE_NAME, read_manifest
 
-    folder = library.find(package)
+    folder = find.find(package)
     manifest = read_manifest(folder)
     if as_json:
         typer.echo((folder / FILE_NAME).read_text(encoding="utf-8"), nl=False)

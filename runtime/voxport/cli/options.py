@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from voxport.machine.threads import MOST_THREADS
-from voxport.manifest import KINDS
+from voxport.package.manifest import KINDS
 
 
 def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:

@@ -93,11 +93,12 @@ def _draw_emission(
 def _draw_features(
     package: str, audio: str, part: tuple[float, float | None], artifact: str | None, provider: str
 ) -> Any:
-    from voxport import library, loading
-    from voxport.manifest import read_manifest
+    from voxport import loading
+    from voxport.package import find
+    from voxport.package.manifest import read_manifest
     from voxport.pictures import layers
 
-    model = read_manifest(library.find(package)).model
+    model = read_manifest(find.find(package)).model
     excerpt = _excerpt(audio, part, model.sample_rate)
     if not model.transcribes:
         extractor = loading.load_features(package, provider, artifact)

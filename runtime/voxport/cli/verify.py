@@ -49,10 +49,10 @@ def verify(
     """
     if audio and against is None:
         raise typer.BadParameter("--audio needs --against, which knows the right answer for it")
-    from voxport import library
+    from voxport.package import find
     from voxport.verify import verify as run
 
-    report = run(library.find(package), against, recordings(audio or []), provider)
+    report = run(find.find(package), against, recordings(audio or []), provider)
     _print(report)
     if not report.ok:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.manifest import ModelInfo
+from voxport.package.manifest import ModelInfo
 from voxport.pictures import canvas
 from voxport.pictures.canvas import Excerpt, Mark
 from voxport.transcript import Transcript

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from voxport.fields import Fields
+from voxport.package.json_fields import Fields
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ or both.
 
 from dataclasses import dataclass
 
-from voxport.entries import FileEntry, read_entry
-from voxport.fields import Fields
-from voxport.measurement import Measurement, read_measurement
+from voxport.package.entries import FileEntry, read_entry
+from voxport.package.json_fields import Fields
+from voxport.package.measurement import Measurement, read_measurement
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from voxport.errors import (
     UnknownModelError,
     accessing,
 )
-from voxport.manifest import FILE_NAME
+from voxport.package.manifest import FILE_NAME
 
 SHIPPED = Path(__file__).parent / "packages"
 

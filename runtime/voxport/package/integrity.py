@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 
 from voxport.errors import IntegrityError, PackageError, PackageNotFoundError, accessing
-from voxport.manifest import FileEntry
+from voxport.package.manifest import FileEntry
 
 _BLOCK = 1 << 20  # bytes read at a time: packages hold files of several GB
 

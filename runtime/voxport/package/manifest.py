@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from voxport.entries import FileEntry, read_entry
 from voxport.errors import (
     LaterVersionError,
     ManifestError,
@@ -19,10 +18,11 @@ from voxport.errors import (
     PackageNotFoundError,
     accessing,
 )
-from voxport.feature_info import FeatureInfo, FeatureParity, read_features
-from voxport.fields import Fields
-from voxport.gates import Gate, read_gate
-from voxport.measurement import Measurement, read_measurement
+from voxport.package.entries import FileEntry, read_entry
+from voxport.package.feature_info import FeatureInfo, FeatureParity, read_features
+from voxport.package.gates import Gate, read_gate
+from voxport.package.json_fields import Fields
+from voxport.package.measurement import Measurement, read_measurement
 
 FORMAT = "voxport"
 # Raised only when an older reader would misunderstand a package: 2 may have no CTC head.

@@ -7,8 +7,8 @@ write one that is not worth it, and records what it measured here.
 
 from dataclasses import dataclass
 
-from voxport.fields import Fields
-from voxport.measurement import Measurement, read_measurement
+from voxport.package.json_fields import Fields
+from voxport.package.measurement import Measurement, read_measurement
 
 # Other processors and later runtimes round otherwise. What was measured once is a sample of it.
 _SLACK = 2.0
