@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.audio import audio_files
-from voxport.inputs import read_clip
+from voxport.audio.files import audio_files
+from voxport.audio.recording import read_clip
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("VOXPORT_DATA", ROOT.parent / "shared" / "data"))

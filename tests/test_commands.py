@@ -7,7 +7,7 @@ import pytest
 
 import voxport
 from support.data import ROOT, SAMPLES
-from voxport.audio import read_audio
+from voxport.audio.files import read_audio
 from voxport.package.find import SHIPPED
 from voxport.package.manifest import read_manifest
 from voxport.verify import verify

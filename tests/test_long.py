@@ -16,7 +16,7 @@ import soundfile
 
 import voxport
 from support import data
-from voxport.inputs import read_clip
+from voxport.audio.recording import read_clip
 from voxport.windows import edits
 
 RATE = 16_000

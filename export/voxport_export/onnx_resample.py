@@ -19,9 +19,9 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 from onnxscript import opset20, script, values
 
+from voxport.audio.recording import LEAST_RATE, MOST_RATE
+from voxport.audio.resample import LOWPASS_FILTER_WIDTH, ROLLOFF
 from voxport.graph import SAMPLE_RATE
-from voxport.inputs import LEAST_RATE, MOST_RATE
-from voxport.resample import LOWPASS_FILTER_WIDTH, ROLLOFF
 
 op: Any = opset20  # whose own types are those of eager evaluation
 

@@ -82,10 +82,10 @@ def _versions() -> dict[str, str | None]:
 
 
 def _libsndfile() -> str | None:
-    from voxport import audio
+    from voxport.audio import files
 
     try:
-        return audio.libsndfile_version()
+        return files.libsndfile_version()
     except VoxportError:
         return None
 

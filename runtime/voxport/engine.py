@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport import memory, providers
+from voxport.audio.recording import Clip
 from voxport.batches import rounded
 from voxport.errors import InferenceError
 from voxport.graph import EMISSION, Backend, FeatureOutput, GraphOutput
-from voxport.inputs import Clip
 from voxport.package.manifest import ONNX, Artifact, ModelInfo
 
 

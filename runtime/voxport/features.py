@@ -13,11 +13,11 @@ from typing import Any, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.audio.recording import AudioInput, Clip, name_of, read_clip
 from voxport.batches import BATCH_SECONDS, batches
 from voxport.engine import Engine
 from voxport.errors import ArtifactUnavailableError, InputError
 from voxport.graph import Backend
-from voxport.inputs import AudioInput, Clip, name_of, read_clip
 from voxport.package.manifest import Artifact, Manifest
 
 

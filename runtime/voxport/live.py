@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport import greedy
+from voxport.audio.resample import Resampler
 from voxport.recognizer import Recognizer
-from voxport.resample import Resampler
 from voxport.transcript import Path, Transcript, Word, transcript
 from voxport.windows import edits
 

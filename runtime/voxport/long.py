@@ -11,8 +11,8 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.audio.recording import Clip, Recording
 from voxport.engine import Engine
-from voxport.inputs import Clip, Recording
 from voxport.package.manifest import ModelInfo
 from voxport.windows import Geometry, Window, stitch, windows
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from voxport.audio import read_audio
+from voxport.audio.files import read_audio
+from voxport.audio.recording import read_clip
 from voxport.comparison import (
     Answer,
     Check,
@@ -24,7 +25,6 @@ from voxport.comparison import (
 )
 from voxport.errors import MissingDependencyError, PackageError, VerificationError, accessing
 from voxport.graph import Backend
-from voxport.inputs import read_clip
 from voxport.loading import open_artifact
 from voxport.package import integrity
 from voxport.package.gates import Gate

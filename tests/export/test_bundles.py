@@ -14,7 +14,7 @@ import torchaudio
 
 import voxport
 from support import data, seeded
-from voxport.audio import read_audio
+from voxport.audio.files import read_audio
 from voxport.verify import verify
 from voxport_export.package import Options, export_package
 from voxport_export.sources import bundle

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 import voxport
 from support import clients, data
+from voxport.audio.recording import read_clip
 from voxport.cli import app
-from voxport.inputs import read_clip
 from voxport.loading import open_artifact
 from voxport.onnx_backend import start
 from voxport.package import find

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import voxport
 from support import data
-from voxport.audio import read_audio
+from voxport.audio.files import read_audio
 from voxport.cli import app
 from voxport.graph import OUTPUTS
 from voxport.loading import open_artifact

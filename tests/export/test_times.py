@@ -7,7 +7,7 @@ import pytest
 
 import voxport
 from support import data
-from voxport.inputs import read_clip
+from voxport.audio.recording import read_clip
 
 torch = pytest.importorskip("torch")
 eager = pytest.importorskip("voxport_export.eager")

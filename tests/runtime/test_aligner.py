@@ -5,7 +5,8 @@ import pytest
 
 import voxport
 from support import data, fakes
-from voxport import audio, trellis
+from voxport import trellis
+from voxport.audio import files
 from voxport.errors import AlignmentError, InputError
 from voxport.recognizer import Recognizer
 from voxport.spelling import Unspelled
@@ -108,7 +109,7 @@ def test_a_long_recording(monkeypatch):
     """Aligned from checkpoints; forty seconds, as if they were an hour."""
     monkeypatch.setattr(trellis, "_ONE_PASS", 0)
     recognizer = voxport.load("commands", provider="cpu")
-    clips = [audio.read_audio(path, str(path)).waveform for path in data.SAMPLES.glob("*-*.flac")]
+    clips = [files.read_audio(path, str(path)).waveform for path in data.SAMPLES.glob("*-*.flac")]
     waveform = np.concatenate(clips * (40 * 16_000 // sum(map(len, clips)) + 1))
     heard = recognizer.transcribe(waveform)
     found = recognizer.align(waveform, heard.text)

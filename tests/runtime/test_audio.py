@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from voxport.audio import audio_files, read_audio
+from voxport.audio.files import audio_files, read_audio
+from voxport.audio.soundfile_stream import SoundFile
 from voxport.errors import AudioFileError, AudioNotFoundError, MissingDependencyError
-from voxport.sound_file import SoundFile
 
 RATE = 16000
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
@@ -246,7 +246,7 @@ class Faulty(io.BytesIO):
 @pytest.fixture
 def read_stream(monkeypatch):
     def read(stream):
-        monkeypatch.setattr("voxport.audio._stream", lambda *_: stream)
+        monkeypatch.setattr("voxport.audio.files._stream", lambda *_: stream)
         return read_audio(Path("a"), "a")
 
     return read

@@ -10,10 +10,10 @@ import soundfile
 
 import voxport
 from support import cpp, data
+from voxport.audio.resample import resample
 from voxport.package import find
 from voxport.package.integrity import file_entry
 from voxport.package.manifest import read_manifest
-from voxport.resample import resample
 
 TOLERANCE = 1e-4
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from voxport.audio.recording import name_of, read_clip
 from voxport.errors import AudioError, AudioFileError, InputError
-from voxport.inputs import name_of, read_clip
 
 RATE = 16000
 RAMP = np.linspace(-1, 1, 5, dtype=np.float32)

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from support import data, fakes
+from voxport.audio.recording import read_clip
 from voxport.cli import app
-from voxport.inputs import read_clip
 from voxport.live import LATEST, STEP, Live
 from voxport.recognizer import Recognizer
 

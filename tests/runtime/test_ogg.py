@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from support import data
-from voxport import ogg
-from voxport.audio import read_audio
+from voxport.audio import ogg
+from voxport.audio.files import read_audio
 from voxport.errors import AudioFileError
 
 FIRST, LAST = 2, 4

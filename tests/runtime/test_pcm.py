@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from voxport.audio.pcm_stream import PcmFormat, PcmStream, parse_format
 from voxport.errors import AudioFileError, InputError
-from voxport.pcm import PcmFormat, PcmStream, parse_format
 
 TONE = (0.5 * np.sin(np.arange(1000) / 10)).astype(np.float32)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from voxport.resample import Resampler, resample
+from voxport.audio.resample import Resampler, resample
 
 RATES = [8000, 11025, 12345, 22050, 24000, 32000, 44100, 48000, 96000]
 TOLERANCE = 1e-5
@@ -47,7 +47,7 @@ def test_rates_without_a_common_divisor_stay_small():
 
 def test_blocks_make_no_seams(monkeypatch):
     whole = resample(noise(50_000), 44100, 16000)
-    monkeypatch.setattr("voxport.resample._WINDOW_FLOATS", 5000)
+    monkeypatch.setattr("voxport.audio.resample._WINDOW_FLOATS", 5000)
     assert np.abs(resample(noise(50_000), 44100, 16000) - whole).max() < 1e-6
 
 

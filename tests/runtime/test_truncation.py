@@ -1,6 +1,6 @@
 import pytest
 
-from voxport import truncation
+from voxport.audio import truncation
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from support import data, web
-from voxport.resample import resample
+from voxport.audio.resample import resample
 
 
 @pytest.fixture(scope="session", autouse=True)

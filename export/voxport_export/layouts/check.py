@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport import greedy
-from voxport.audio import read_audio
+from voxport.audio.files import read_audio
 from voxport.comparison import TOLERANCE
 from voxport.loading import open_artifact
 from voxport.onnx_backend import start

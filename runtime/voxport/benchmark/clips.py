@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.audio.recording import read_clip
 from voxport.benchmark.timing import Workload
-from voxport.inputs import read_clip
 
 MIXED = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0)  # seconds
 _LOUDNESS = 0.1  # standard deviation of noise; full scale is 1

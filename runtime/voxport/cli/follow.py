@@ -15,8 +15,8 @@ import typer
 from voxport.formats import clock
 
 if TYPE_CHECKING:
+    from voxport.audio.pcm_stream import PcmFormat
     from voxport.live import Event
-    from voxport.pcm import PcmFormat
     from voxport.recognizer import Recognizer
 
 FORMATS = ("txt", "json")
@@ -26,8 +26,8 @@ _BLOCK = 1 << 16  # bytes
 
 def follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmFormat | None") -> None:
     """Print what is said in a stream, until it ends."""
+    from voxport.audio.pcm_stream import PcmStream
     from voxport.live import Live
-    from voxport.pcm import PcmStream
 
     show = _show_json if form == "json" else _show_text
     decoder = PcmStream("-", raw)

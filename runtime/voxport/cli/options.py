@@ -50,7 +50,7 @@ def finite(value: float | None) -> float | None:
 
 def recordings(audio: Collection[Path]) -> list[Path]:
     """The audio files that FILE_OR_DIR means; folders are searched."""
-    from voxport.audio import audio_files
+    from voxport.audio.files import audio_files
 
     found = [file for path in audio for file in audio_files(path)]
     if audio and not found:

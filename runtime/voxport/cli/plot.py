@@ -122,8 +122,8 @@ def _heard(
 
 def _excerpt(audio: str, part: tuple[float, float | None], rate: int) -> "Excerpt":
     """The part of a recording between two seconds, if a picture can hold it."""
+    from voxport.audio.recording import read_clip
     from voxport.errors import AudioError
-    from voxport.inputs import read_clip
     from voxport.pictures.canvas import MOST_SECONDS, Excerpt
 
     clip = read_clip(audio, audio, None, rate)

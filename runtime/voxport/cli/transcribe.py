@@ -27,8 +27,8 @@ from voxport.errors import OutputError
 from voxport.formats import FORMATS
 
 if TYPE_CHECKING:
+    from voxport.audio.pcm_stream import PcmFormat
     from voxport.decoding import BeamSearch
-    from voxport.pcm import PcmFormat
     from voxport.recognizer import Outcome, Recognizer
 
 _ONE_RECORDING = ("srt", "vtt", "tsv")
@@ -244,8 +244,8 @@ def _stream_format(
         raise typer.BadParameter("--follow takes standard input (-) alone, and prints")
     if form not in STREAMED:
         raise typer.BadParameter(f"--follow prints {' or '.join(STREAMED)}, not {form}")
+    from voxport.audio.pcm_stream import parse_format
     from voxport.errors import InputError
-    from voxport.pcm import parse_format
 
     try:
         return (None if raw is None else parse_format(raw),)

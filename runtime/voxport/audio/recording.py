@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.audio import Source, open_audio
+from voxport.audio.files import Source, open_audio
+from voxport.audio.resample import Resampler
 from voxport.errors import AudioError, InputError
-from voxport.resample import Resampler
 
 AudioInput: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]
 

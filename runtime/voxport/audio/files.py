@@ -19,7 +19,8 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional_import, truncation
+from voxport import optional_import
+from voxport.audio import truncation
 from voxport.errors import AudioFileError, AudioNotFoundError, InputError, accessing
 
 EXTENSIONS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf")
@@ -169,7 +170,7 @@ def _kept(read: Callable[[int], object], name: str) -> BinaryIO:
 
 
 def _open_sound(stream: BinaryIO) -> Any:
-    from voxport.sound_file import SoundFile
+    from voxport.audio.soundfile_stream import SoundFile
 
     file = SoundFile(stream)
     if file.frames >= truncation.UNKNOWN_FRAMES:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from voxport import ogg
+from voxport.audio import ogg
 
 UNKNOWN_FRAMES = 1 << 62  # libsndfile's count for a FLAC that was written to a pipe is 2**63 - 1
 
