@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from voxport.graph import ATTENTION
+from voxport.backends.contract import ATTENTION
 from voxport_export import tapes
 from voxport_export.tapes import ints, squeezed
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from voxport.backends.contract import DECODED, Backend
 from voxport.comparison import Check, Expected, compare
 from voxport.edits import error_rate
-from voxport.graph import DECODED, Backend
 from voxport.package.gates import Gate
 from voxport_export.errors import ExportError, GateError
 from voxport_export.parity import measurement

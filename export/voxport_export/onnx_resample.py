@@ -21,7 +21,7 @@ from onnxscript import opset20, script, values
 
 from voxport.audio.recording import LEAST_RATE, MOST_RATE
 from voxport.audio.resample import LOWPASS_FILTER_WIDTH, ROLLOFF
-from voxport.graph import SAMPLE_RATE
+from voxport.backends.contract import SAMPLE_RATE
 
 op: Any = opset20  # whose own types are those of eager evaluation
 

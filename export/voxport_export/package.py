@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from voxport.backends.contract import Backend
 from voxport.comparison import Expected, ExpectedFeatures
-from voxport.graph import Backend
 from voxport.loading import open_artifact
 from voxport.package.feature_info import FeatureInfo, FeatureParity
 from voxport.package.gates import Gate

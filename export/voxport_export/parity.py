@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import torchaudio
 
+from voxport.backends.contract import Backend
 from voxport.comparison import (
     Answer,
     Check,
@@ -21,7 +22,6 @@ from voxport.comparison import (
     compare_features,
 )
 from voxport.edits import error_rate
-from voxport.graph import Backend
 from voxport.package.feature_info import FeatureParity
 from voxport.package.manifest import Parity
 from voxport.package.measurement import Measurement

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voxport.graph import FEATURE_LENGTHS, SAMPLE_RATE, feature_output
+from voxport.backends.contract import FEATURE_LENGTHS, SAMPLE_RATE, feature_output
 from voxport.package.manifest import TensorSpec
 from voxport_export.graph import FeatureGraph, Graph, RecognizerGraph
 

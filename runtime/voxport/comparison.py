@@ -14,8 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.backends.contract import Backend, FeatureOutput, GraphOutput
 from voxport.edits import edits
-from voxport.graph import Backend, FeatureOutput, GraphOutput
 from voxport.package.gates import Gate
 
 # Rounding, as a share of the largest emission (of 1 at least): sums in another order, in float32.

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from voxport import providers
+from voxport.backends import providers
 from voxport.errors import VoxportError
 from voxport.machine import cuda
 from voxport.package import find
@@ -91,7 +91,7 @@ def _libsndfile() -> str | None:
 
 
 def _providers() -> list[ProviderReport]:
-    from voxport.onnx_backend import onnxruntime
+    from voxport.backends.onnx import onnxruntime
 
     try:
         available: list[str] = onnxruntime().get_available_providers()
@@ -106,10 +106,10 @@ def _providers() -> list[ProviderReport]:
 
 def _openvino() -> ProviderReport:
     """The one provider that runs without onnxruntime."""
-    from voxport import openvino_backend
+    from voxport.backends import openvino
 
     try:
-        openvino_backend.check()
+        openvino.check()
     except VoxportError as error:
         return ProviderReport("openvino", works=False, reason=error.reason)
     return ProviderReport("openvino", works=True)
@@ -117,7 +117,7 @@ def _openvino() -> ProviderReport:
 
 def _try(name: str) -> ProviderReport:
     """One provider: started, and run."""
-    from voxport.onnx_backend import start
+    from voxport.backends.onnx import start
 
     try:
         start(_MODEL, providers.NAMES[name]).run(None, {"x": np.ones(2, np.float32)})

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory, providers
+from voxport import memory
 from voxport.audio.recording import Clip
+from voxport.backends import providers
+from voxport.backends.contract import EMISSION, Backend, FeatureOutput, GraphOutput
 from voxport.batches import rounded
 from voxport.errors import InferenceError
-from voxport.graph import EMISSION, Backend, FeatureOutput, GraphOutput
 from voxport.package.manifest import ONNX, Artifact, ModelInfo
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.audio.recording import AudioInput, Clip, name_of, read_clip
+from voxport.backends.contract import Backend
 from voxport.batches import BATCH_SECONDS, batches
 from voxport.engine import Engine
 from voxport.errors import ArtifactUnavailableError, InputError
-from voxport.graph import Backend
 from voxport.package.manifest import Artifact, Manifest
 
 

@@ -10,12 +10,12 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from voxport import providers
+from voxport.backends import providers
+from voxport.backends.contract import Backend
 from voxport.batches import BATCH_SECONDS
 from voxport.decoding import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.features import FeatureExtractor
-from voxport.graph import Backend
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS
 from voxport.machine import cache_folder
 from voxport.machine.threads import MOST_THREADS
@@ -184,14 +184,14 @@ def open_artifact(
     for entry in artifact.external_data:
         integrity.check(folder, entry)
     if artifact.kind == TORCHSCRIPT:
-        from voxport.torchscript_backend import TorchScriptBackend
+        from voxport.backends.torchscript import TorchScriptBackend
 
         return TorchScriptBackend(path, provider, threads)
     if model is not None and providers.full_name(provider) == providers.OPENVINO:
-        from voxport.openvino_backend import OpenVinoBackend
+        from voxport.backends.openvino import OpenVinoBackend
 
         return OpenVinoBackend(path, model.pieces, threads)
-    from voxport.onnx_backend import OnnxBackend
+    from voxport.backends.onnx import OnnxBackend
 
     is_tensorrt = providers.full_name(provider) == providers.TENSORRT
     return OnnxBackend(

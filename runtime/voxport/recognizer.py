@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from voxport import aligner, greedy
 from voxport.aligner import AlignedTranscript
 from voxport.audio.recording import AudioInput, Clip, Recording, name_of, open_recording, several
+from voxport.backends.contract import DECODED, Backend
 from voxport.batches import BATCH_SECONDS, batches
 from voxport.decoding import BeamSearch
 from voxport.engine import Engine
 from voxport.errors import InferenceError, InputError, VoxportError
 from voxport.features import FeatureExtractor
-from voxport.graph import DECODED, Backend
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS, LongRecordings, Progress, samples_of
 from voxport.package.manifest import Artifact, Manifest
 from voxport.transcript import Transcript, transcript, transcripts

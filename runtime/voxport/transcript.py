@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # `voxport --help` lists the formats of a transcript, and loads no numpy
     from numpy.typing import NDArray
 
-    from voxport.graph import GraphOutput
+    from voxport.backends.contract import GraphOutput
     from voxport.package.manifest import ModelInfo
 
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from voxport.audio.files import read_audio
 from voxport.audio.recording import read_clip
+from voxport.backends.contract import Backend
+from voxport.backends.providers import never_torch
 from voxport.comparison import (
     Answer,
     Check,
@@ -24,7 +26,6 @@ from voxport.comparison import (
     compare_texts,
 )
 from voxport.errors import MissingDependencyError, PackageError, VerificationError, accessing
-from voxport.graph import Backend
 from voxport.loading import open_artifact
 from voxport.package import integrity
 from voxport.package.gates import Gate
@@ -36,7 +37,6 @@ from voxport.package.manifest import (
     Manifest,
     read_manifest,
 )
-from voxport.providers import never_torch
 from voxport.references import Recording, reference
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from support.noise import make_model
-from voxport.graph import ATTENTION
-from voxport.onnx_backend import OnnxBackend
+from voxport.backends.contract import ATTENTION
+from voxport.backends.onnx import OnnxBackend
 from voxport.package.manifest import read_manifest
 from voxport_export import attention
 from voxport_export.attention import SHORT, block_attention

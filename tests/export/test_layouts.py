@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 import voxport
 from support import clients, data
 from voxport.audio.recording import read_clip
+from voxport.backends.onnx import start
+from voxport.backends.providers import CPU
 from voxport.cli import app
 from voxport.loading import open_artifact
-from voxport.onnx_backend import start
 from voxport.package import find
 from voxport.package.integrity import file_entry
 from voxport.package.manifest import FILE_NAME, FP32, read_manifest
-from voxport.providers import CPU
 from voxport_export.eager import eager_emission
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.layouts import NAMES, huggingface, rewire, sherpa

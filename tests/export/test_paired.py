@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from support.noise import LAYERS, make_model, make_row
-from voxport.onnx_backend import OnnxBackend
+from voxport.backends.onnx import OnnxBackend
 from voxport_export.graph import paired
 from voxport_export.graph.paired import PairedConv, PairedExtractor
 from voxport_export.graph.recognizer import RecognizerGraph

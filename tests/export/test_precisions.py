@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 import voxport
 from support import data
 from voxport.audio.files import read_audio
+from voxport.backends.contract import OUTPUTS
 from voxport.cli import app
-from voxport.graph import OUTPUTS
 from voxport.loading import open_artifact
 from voxport.package.manifest import read_manifest
 from voxport.verify import _golden_clip, verify

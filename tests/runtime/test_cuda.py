@@ -11,16 +11,17 @@ import pytest
 
 import voxport
 from support import data
-from voxport import doctor, onnx_backend, providers
-from voxport.onnx_prune import without_output
+from voxport import doctor
+from voxport.backends import onnx, providers
+from voxport.backends.onnx_protobuf import without_output
+from voxport.backends.onnx_provider_options import Settings, told
 from voxport.package import find
-from voxport.session_options import Settings, told
 from voxport.verify import verify
 
 pytestmark = [
     pytest.mark.cuda,
     pytest.mark.skipif(
-        providers.CUDA not in onnx_backend.onnxruntime().get_available_providers(),
+        providers.CUDA not in onnx.onnxruntime().get_available_providers(),
         reason='this onnxruntime was built without CUDA: pip install "voxport[gpu]"',
     ),
 ]
@@ -49,7 +50,7 @@ def test_transcripts_are_those_of_the_cpu():
 
 
 def test_what_costs_time_runs_on_the_gpu():
-    runtime = onnx_backend.onnxruntime()
+    runtime = onnx.onnxruntime()
     runtime.preload_dlls(directory="")
     options = runtime.SessionOptions()
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")

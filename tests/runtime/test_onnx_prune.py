@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from voxport.graph import OUTPUTS
-from voxport.onnx_prune import without_output
+from voxport.backends.contract import OUTPUTS
+from voxport.backends.onnx_protobuf import without_output
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -8,8 +8,8 @@ import soundfile
 
 import voxport
 from support import data
+from voxport.backends.contract import DECODED, EMISSION, OUTPUTS
 from voxport.errors import InferenceError, MissingDependencyError
-from voxport.graph import DECODED, EMISSION, OUTPUTS
 from voxport.loading import open_artifact
 from voxport.package.manifest import read_manifest
 from voxport.verify import verify
@@ -137,7 +137,7 @@ def test_without_openvino(exported, without):
 
 
 def test_a_file_that_is_no_graph(tmp_path, openvino):
-    from voxport.openvino_backend import OpenVinoBackend
+    from voxport.backends.openvino import OpenVinoBackend
 
     (tmp_path / "model.onnx").write_bytes(b"nonsense")
     reason = r"model\.onnx: openvino .* cannot load it: Model can't be parsed$"

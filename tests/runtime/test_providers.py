@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from voxport import providers
+from voxport.backends import providers
 from voxport.errors import InputError
 from voxport.machine import cuda
 

@@ -10,8 +10,8 @@ import soundfile
 import voxport
 from support import data, fakes
 from voxport import memory
+from voxport.backends.contract import EMISSION
 from voxport.errors import AudioError, AudioNotFoundError, InferenceError, InputError
-from voxport.graph import EMISSION
 from voxport.recognizer import Recognizer
 
 WORDS = ["A", "ABC", "", "A|B", "CAB|ABC|CAB", "B"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from voxport.providers import CPU, CUDA, TENSORRT
-from voxport.session_options import Settings, told
+from voxport.backends.onnx_provider_options import Settings, told
+from voxport.backends.providers import CPU, CUDA, TENSORRT
 
 # onnxruntime's arena is the same for every device: here it holds tensors on the CPU, for lengths
 # each of which is longer than all before. Its log tells how much it holds.

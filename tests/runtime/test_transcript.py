@@ -1,7 +1,7 @@
 import pytest
 
 from support import fakes
-from voxport.graph import DECODED
+from voxport.backends.contract import DECODED
 from voxport.recognizer import Recognizer
 from voxport.transcript import Token, Word
 

@@ -8,8 +8,8 @@ from itertools import groupby
 
 import numpy as np
 
+from voxport.backends.contract import OUTPUTS, GraphOutput
 from voxport.errors import InferenceError
-from voxport.graph import OUTPUTS, GraphOutput
 from voxport.package.manifest import Artifact, Manifest, ModelInfo
 
 LABELS = ("-", "|", "A", "B", "C")

@@ -13,7 +13,7 @@ import torch
 from onnxscript import opset20
 from torch import Tensor
 
-from voxport.graph import BLOCK_FRAMES, MOST_FRAMES
+from voxport.backends.contract import BLOCK_FRAMES, MOST_FRAMES
 
 onnx: Any = opset20  # its functions are typed as those of tensors, not of what a translation has
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from voxport import greedy
 from voxport.audio.files import read_audio
+from voxport.backends.onnx import start
+from voxport.backends.providers import CPU
 from voxport.comparison import TOLERANCE
 from voxport.loading import open_artifact
-from voxport.onnx_backend import start
 from voxport.package.manifest import Artifact
-from voxport.providers import CPU
 from voxport_export.errors import ParityError
 from voxport_export.layouts.layout import Adapted, Agreement, Package
 

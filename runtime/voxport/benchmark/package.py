@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from voxport.backends.providers import never_torch
 from voxport.benchmark import clips
 from voxport.benchmark.process import Candidate, Process
 from voxport.benchmark.timing import Timing, take_turns
@@ -19,7 +20,6 @@ from voxport.errors import VoxportError
 from voxport.loading import check_transcribes, open_artifact, unavailable
 from voxport.package import find
 from voxport.package.manifest import TORCHSCRIPT, Artifact, Manifest, read_manifest
-from voxport.providers import never_torch
 from voxport.recognizer import Recognizer
 
 _TOGETHER = 1e9  # seconds of audio in a batch: what is given together runs together

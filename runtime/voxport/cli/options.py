@@ -60,8 +60,8 @@ def recordings(audio: Collection[Path]) -> list[Path]:
 
 def provider_name(value: str) -> str:
     """A callback: a wrong name is wrong usage; one that is known may still not run here."""
+    from voxport.backends.providers import full_name
     from voxport.errors import InputError
-    from voxport.providers import full_name
 
     try:
         full_name(value)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory, optional_import, providers
-from voxport.errors import InferenceError, ProviderUnavailableError
-from voxport.graph import (
+from voxport import memory, optional_import
+from voxport.backends import providers
+from voxport.backends.contract import (
     FEATURE_LENGTHS,
     INPUTS,
     OUTPUTS,
@@ -29,10 +29,11 @@ from voxport.graph import (
     feature_output,
     join,
 )
+from voxport.backends.onnx_protobuf import without_output
+from voxport.backends.onnx_provider_options import DEFAULT, Settings, told
+from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.machine import cache_folder
 from voxport.machine.threads import here as threads_here
-from voxport.onnx_prune import without_output
-from voxport.session_options import DEFAULT, Settings, told
 
 _WARNING, _FATAL = 2, 4  # onnxruntime's severities
 _DATA = "session.model_external_initializers_file_folder_path"

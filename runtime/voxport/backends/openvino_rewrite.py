@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from voxport.graph import ATTENTION, BLOCK_FRAMES, MOST_FRAMES
+from voxport.backends.contract import ATTENTION, BLOCK_FRAMES, MOST_FRAMES
 
 # Frames that the blocks fall short of the longest by, at the most, to be filled up.
 _SPARE = 3

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory, optional_import, providers
-from voxport.errors import InferenceError, ProviderUnavailableError
-from voxport.graph import (
+from voxport import memory, optional_import
+from voxport.backends import providers
+from voxport.backends.contract import (
     FEATURE_LENGTHS,
     INPUTS,
     OUTPUTS,
@@ -26,7 +26,8 @@ from voxport.graph import (
     feature_output,
     join,
 )
-from voxport.openvino_graph import rearrange
+from voxport.backends.openvino_rewrite import rearrange
+from voxport.errors import InferenceError, ProviderUnavailableError
 
 # Kernels that OpenVINO keeps, each compiled for one shape. Its own 5 000 are half a megabyte for
 # every new length of recording, up to gigabytes; without any, a new length takes half as long

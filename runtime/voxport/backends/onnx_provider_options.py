@@ -7,7 +7,7 @@ yet: docs/gpu.md says what is known from where. Knows no session and no device.
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxport import providers
+from voxport.backends import providers
 
 _CUDA = {
     # EXHAUSTIVE, the default, measures every convolution again for every new length.

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory, optional_import, providers
+from voxport import memory, optional_import
+from voxport.backends import providers
+from voxport.backends.contract import OUTPUTS, FeatureOutput, GraphOutput
 from voxport.errors import InferenceError, ProviderUnavailableError
-from voxport.graph import OUTPUTS, FeatureOutput, GraphOutput
 from voxport.machine import cuda
 
 
