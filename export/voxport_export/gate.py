@@ -16,8 +16,8 @@ import numpy as np
 
 from voxport.backends.contract import DECODED, Backend
 from voxport.comparison import Check, Expected, compare
-from voxport.edits import error_rate
 from voxport.package.gates import Gate
+from voxport.transcript.edit_distance import error_rate
 from voxport_export.errors import ExportError, GateError
 from voxport_export.parity import measurement
 

@@ -21,10 +21,10 @@ from voxport.comparison import (
     compare,
     compare_features,
 )
-from voxport.edits import error_rate
 from voxport.package.feature_info import FeatureParity
 from voxport.package.manifest import Parity
 from voxport.package.measurement import Measurement
+from voxport.transcript.edit_distance import error_rate
 from voxport_export.errors import ParityError
 
 REFERENCE = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"

@@ -16,7 +16,7 @@ import json
 from data import LABELLED_SETS, data_folder, normalise_transcript
 
 import voxport
-from voxport.edits import error_rate
+from voxport.transcript.edit_distance import error_rate
 
 
 def labelled() -> list[tuple[str, str, str]]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from voxport.features import FeatureExtractor
     from voxport.loading import load, load_features
     from voxport.recognizer import Outcome, Recognizer
-    from voxport.transcript import Token, Transcript, Word
+    from voxport.transcript.transcript import Token, Transcript, Word
 
 __version__ = "0.1.0"
 

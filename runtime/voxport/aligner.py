@@ -14,7 +14,7 @@ from voxport.alignment import Alignment, forced_align, log_softmax, with_star
 from voxport.errors import AlignmentError, InputError
 from voxport.package.manifest import ModelInfo
 from voxport.spelling import STAR, Speller, Spelling, Unspelled
-from voxport.transcript import Path, Transcript, timed, word
+from voxport.transcript.transcript import Path, Transcript, timed, word
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.backends.contract import Backend, FeatureOutput, GraphOutput
-from voxport.edits import edits
 from voxport.package.gates import Gate
+from voxport.transcript.edit_distance import edits
 
 # Rounding, as a share of the largest emission (of 1 at least): sums in another order, in float32.
 TOLERANCE = 1e-4

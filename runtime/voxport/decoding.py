@@ -20,7 +20,7 @@ from voxport.errors import InputError
 from voxport.fusion import HOT_WEIGHT, Fusion
 from voxport.language_model import read_language_model
 from voxport.package.manifest import ModelInfo
-from voxport.transcript import Path
+from voxport.transcript.transcript import Path
 
 Decode: TypeAlias = Callable[[NDArray[Any]], Path]  # of an emission (T, C)
 

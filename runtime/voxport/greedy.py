@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.transcript import Path
+from voxport.transcript.transcript import Path
 
 
 def decode(emission: NDArray[np.float32], blank: int) -> Path:

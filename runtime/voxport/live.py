@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from voxport import greedy
 from voxport.audio.resample import Resampler
 from voxport.recognizer import Recognizer
-from voxport.transcript import Path, Transcript, Word, transcript
+from voxport.transcript.transcript import Path, Transcript, Word, transcript
 from voxport.windows import edits
 
 # Seconds, all of them.

@@ -24,7 +24,7 @@ from voxport.errors import InferenceError, InputError, VoxportError
 from voxport.features import FeatureExtractor
 from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS, LongRecordings, Progress, samples_of
 from voxport.package.manifest import Artifact, Manifest
-from voxport.transcript import Transcript, transcript, transcripts
+from voxport.transcript.transcript import Transcript, transcript, transcripts
 
 # Inputs are read ahead, sorted and batched this many batches at a time: enough to find clips of
 # like length, and little enough that hours of files are not in memory and the first answer is soon.

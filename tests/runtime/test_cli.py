@@ -95,8 +95,8 @@ def greet(name: str) -> None:
 
 
 def test_a_command_of_another_distribution(monkeypatch):
-    monkeypatch.setattr("voxport.formats.greet", greet, raising=False)
-    command = offer(monkeypatch, "voxport.formats:greet")
+    monkeypatch.setattr("voxport.transcript.formats.greet", greet, raising=False)
+    command = offer(monkeypatch, "voxport.transcript.formats:greet")
     assert run("export", "you", command=command).stdout == "hello you\n"
     assert "export      Greet someone." in run("--help", command=command).stdout
 

@@ -2,8 +2,8 @@ from itertools import pairwise
 
 import pytest
 
-from voxport.cues import LINE, LINES, LONGEST, SHORTEST, cues
-from voxport.transcript import Word
+from voxport.transcript.subtitles import LINE, LINES, LONGEST, SHORTEST, cues
+from voxport.transcript.transcript import Word
 
 
 def words(count, seconds=0.5, gap=0.1, text="HELLO"):

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from voxport.edits import edits, error_rate
+from voxport.transcript.edit_distance import edits, error_rate
 
 
 @pytest.mark.parametrize(

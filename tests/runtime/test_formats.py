@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from voxport.formats import FORMATS, json_error
-from voxport.transcript import Token, Transcript, Word
+from voxport.transcript.formats import FORMATS, json_error
+from voxport.transcript.transcript import Token, Transcript, Word
 
 SAID = Transcript(
     text="YES <NO>",

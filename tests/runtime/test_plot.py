@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from support import data, fakes
 from voxport.cli import app
 from voxport.greedy import decode
-from voxport.transcript import transcript
+from voxport.transcript.transcript import transcript
 
 pytest.importorskip("matplotlib")
 

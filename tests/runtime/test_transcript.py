@@ -3,7 +3,7 @@ import pytest
 from support import fakes
 from voxport.backends.contract import DECODED
 from voxport.recognizer import Recognizer
-from voxport.transcript import Token, Word
+from voxport.transcript.transcript import Token, Word
 
 
 def transcribe(text: str, frames: int = 3, **model):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 import typer
 
 from voxport.cli.options import Artifact, Package, Precision, Provider, Threads, not_empty, one_of
-from voxport.formats import ALIGNED
+from voxport.transcript.formats import ALIGNED
 
 if TYPE_CHECKING:
     from voxport.aligner import AlignedTranscript

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import typer
 
-from voxport.formats import clock
+from voxport.transcript.formats import clock
 
 if TYPE_CHECKING:
     from voxport.audio.pcm_stream import PcmFormat

@@ -15,7 +15,7 @@ from voxport.cli.journal import Job, Journal, job
 from voxport.errors import OutputError, accessing
 
 if TYPE_CHECKING:
-    from voxport.transcript import Transcript
+    from voxport.transcript.transcript import Transcript
 
 _CANNOT = "cannot be written"
 
@@ -45,7 +45,7 @@ class StandardOutput:
 
     def write(self, file: str, transcript: "Transcript") -> None:
         """Print a document."""
-        from voxport.formats import FORMATS
+        from voxport.transcript.formats import FORMATS
 
         typer.echo(FORMATS[self._form](file, transcript), nl=False)
 
@@ -54,7 +54,7 @@ class StandardOutput:
         if self._form != "json":
             _report(file, reason)
             return
-        from voxport.formats import json_error
+        from voxport.transcript.formats import json_error
 
         typer.echo(json_error(file, reason), nl=False)
 
@@ -92,7 +92,7 @@ class FolderOutput:
 
     def write(self, file: str, transcript: "Transcript") -> None:
         """Write a document."""
-        from voxport.formats import FORMATS
+        from voxport.transcript.formats import FORMATS
 
         path, done = self._paths[file], self._jobs.get(file)
         with accessing(path, OutputError, _CANNOT):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from voxport.pictures.canvas import Excerpt
     from voxport.recognizer import Recognizer
-    from voxport.transcript import Transcript
+    from voxport.transcript.transcript import Transcript
 
 
 def plot(
@@ -112,7 +112,8 @@ def _heard(
     recognizer: "Recognizer", excerpt: "Excerpt"
 ) -> "tuple[NDArray[np.float32], Transcript]":
     """The emission, and what it says."""
-    from voxport import greedy, transcript
+    from voxport import greedy
+    from voxport.transcript import transcript
 
     model = recognizer.manifest.model
     emission = recognizer.emission(excerpt.waveform)

@@ -24,7 +24,7 @@ from voxport.cli.options import (
 from voxport.cli.output import FolderOutput, Output, Plan, StandardOutput
 from voxport.cli.progress import Progress
 from voxport.errors import OutputError
-from voxport.formats import FORMATS
+from voxport.transcript.formats import FORMATS
 
 if TYPE_CHECKING:
     from voxport.audio.pcm_stream import PcmFormat

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from voxport import optional_import
 from voxport.errors import InputError, OutputError, accessing
-from voxport.transcript import Word
+from voxport.transcript.transcript import Word
 
 MOST_SECONDS = 20.0  # a letter of quick speech still has its own place on the axis
 FORMATS = (".png", ".svg", ".pdf")

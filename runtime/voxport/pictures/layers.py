@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from voxport.package.manifest import ModelInfo
 from voxport.pictures import canvas
 from voxport.pictures.canvas import Excerpt, Mark
-from voxport.transcript import Word
+from voxport.transcript.transcript import Word
 
 _MOST_CHANNELS = 48  # rows of a strip, evenly chosen: more would be finer than pixels
 _LIMIT = 2.5  # standard deviations that have a colour

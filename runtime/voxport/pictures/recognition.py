@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from voxport.package.manifest import ModelInfo
 from voxport.pictures import canvas
 from voxport.pictures.canvas import Excerpt, Mark
-from voxport.transcript import Transcript
+from voxport.transcript.transcript import Transcript
 
 _FLOOR = 1e-3  # posteriors from here to 1 have a colour, on a scale of logarithms
 _MOST_LABELS = 40  # rows that can be read; the likeliest where a model has more

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from voxport.cues import Cue, cues
-from voxport.transcript import Transcript
+from voxport.transcript.subtitles import Cue, cues
+from voxport.transcript.transcript import Transcript
 
 
 def txt(file: str, transcript: Transcript) -> str:  # noqa: ARG001

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from voxport.transcript import Word
+from voxport.transcript.transcript import Word
 
 LINE = 42  # characters
 LINES = 2
