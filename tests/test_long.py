@@ -17,7 +17,7 @@ import soundfile
 import voxport
 from support import data
 from voxport.audio.recording import read_clip
-from voxport.windows import edits
+from voxport.inference.windows import edits
 
 RATE = 16_000
 WORDS = ("commands", "digits", "keywords")  # of which the transcripts are known

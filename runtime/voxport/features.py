@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from voxport.audio.recording import AudioInput, Clip, name_of, read_clip
 from voxport.backends.contract import Backend
-from voxport.batches import BATCH_SECONDS, batches
-from voxport.engine import Engine
 from voxport.errors import ArtifactUnavailableError, InputError
+from voxport.inference.batches import BATCH_SECONDS, batches
+from voxport.inference.engine import Engine
 from voxport.package.manifest import Artifact, Manifest
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from voxport import greedy
 from voxport.audio.resample import Resampler
+from voxport.inference.windows import edits
 from voxport.recognizer import Recognizer
 from voxport.transcript.transcript import Path, Transcript, Word, transcript
-from voxport.windows import edits
 
 # Seconds, all of them.
 STEP = 0.25  # of new audio between two runs at the least

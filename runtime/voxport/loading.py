@@ -12,11 +12,11 @@ from typing import Any
 
 from voxport.backends import providers
 from voxport.backends.contract import Backend
-from voxport.batches import BATCH_SECONDS
 from voxport.decoding import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.features import FeatureExtractor
-from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS
+from voxport.inference.batches import BATCH_SECONDS
+from voxport.inference.long_recordings import WHOLE_SECONDS, WINDOW_SECONDS
 from voxport.machine import cache_folder
 from voxport.machine.threads import MOST_THREADS
 from voxport.package import find, integrity

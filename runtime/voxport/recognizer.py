@@ -17,12 +17,18 @@ from voxport import aligner, greedy
 from voxport.aligner import AlignedTranscript
 from voxport.audio.recording import AudioInput, Clip, Recording, name_of, open_recording, several
 from voxport.backends.contract import DECODED, Backend
-from voxport.batches import BATCH_SECONDS, batches
 from voxport.decoding import BeamSearch
-from voxport.engine import Engine
 from voxport.errors import InferenceError, InputError, VoxportError
 from voxport.features import FeatureExtractor
-from voxport.long import WHOLE_SECONDS, WINDOW_SECONDS, LongRecordings, Progress, samples_of
+from voxport.inference.batches import BATCH_SECONDS, batches
+from voxport.inference.engine import Engine
+from voxport.inference.long_recordings import (
+    WHOLE_SECONDS,
+    WINDOW_SECONDS,
+    LongRecordings,
+    Progress,
+    samples_of,
+)
 from voxport.package.manifest import Artifact, Manifest
 from voxport.transcript.transcript import Transcript, transcript, transcripts
 

@@ -7,17 +7,18 @@ import pytest
 
 import voxport
 from support import data
-from voxport.backends import onnx, providers
+from voxport.backends import onnx as onnx_backend
+from voxport.backends import providers
 from voxport.backends.contract import DECODED, EMISSION, OUTPUTS
 from voxport.backends.onnx import OnnxBackend
 from voxport.backends.torchscript import TorchScriptBackend
-from voxport.batches import rounded
 from voxport.errors import (
     InferenceError,
     InputError,
     MissingDependencyError,
     ProviderUnavailableError,
 )
+from voxport.inference.batches import rounded
 from voxport.machine import cuda
 from voxport.package.manifest import read_manifest
 
@@ -67,7 +68,7 @@ def test_an_interrupted_import_is_no_missing_module(monkeypatch, error):
 
     monkeypatch.setattr("importlib.import_module", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        onnx.onnxruntime()
+        onnx_backend.onnxruntime()
 
 
 @pytest.mark.parametrize(("kind", "path"), BACKENDS)
@@ -101,13 +102,13 @@ def test_unknown_provider(exported, kind, path):
 def test_a_provider_that_onnxruntime_quietly_drops(exported, monkeypatch):
     """A GPU is there and its libraries are not: onnxruntime goes on with the CPU; we do not."""
     monkeypatch.setattr(cuda, "problem", lambda: None)
-    runtime = onnx.onnxruntime()
+    runtime = onnx_backend.onnxruntime()
     monkeypatch.setattr(runtime, "get_available_providers", lambda: [providers.CUDA, providers.CPU])
     opened = runtime.InferenceSession(
         str(exported / "model.onnx"), providers=["CPUExecutionProvider"]
     )
-    monkeypatch.setattr(onnx, "_session", lambda *_: opened)
-    monkeypatch.setattr(onnx, "library_problem", lambda _: "libcudnn.so.9: not found")
+    monkeypatch.setattr(onnx_backend, "_session", lambda *_: opened)
+    monkeypatch.setattr(onnx_backend, "library_problem", lambda _: "libcudnn.so.9: not found")
     with pytest.raises(
         ProviderUnavailableError,
         match=r"^cuda was asked for and .*libcudnn\.so\.9: not found; .*voxport\[gpu\]",
@@ -119,16 +120,16 @@ def test_a_provider_that_onnxruntime_quietly_drops(exported, monkeypatch):
 
 @no_gpu
 @pytest.mark.skipif(
-    providers.CUDA not in onnx.onnxruntime().get_available_providers(),
+    providers.CUDA not in onnx_backend.onnxruntime().get_available_providers(),
     reason="this onnxruntime was built without CUDA",
 )
 def test_a_gpu_build_without_a_gpu_prints_nothing(exported, capfd, monkeypatch):
     """Its own messages about libraries would land between the transcripts."""
     monkeypatch.setattr(cuda, "problem", lambda: None)
     with pytest.raises(ProviderUnavailableError, match="could not start it"):
-        onnx.start(str(exported / "model.onnx"), providers.CUDA)
+        onnx_backend.start(str(exported / "model.onnx"), providers.CUDA)
     assert capfd.readouterr() == ("", "")
-    assert onnx.library_problem(providers.CUDA)
+    assert onnx_backend.library_problem(providers.CUDA)
 
 
 def test_torchscript_is_for_cpu_and_cuda(exported):
@@ -154,7 +155,7 @@ def test_without_torch(exported, without):
 @pytest.fixture
 def cpu_as_gpu(monkeypatch):
     monkeypatch.setattr(providers, "GPUS", (providers.CPU,))
-    monkeypatch.setattr(onnx, "_quiet", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(onnx_backend, "_quiet", lambda *_, **__: nullcontext())
 
 
 def batch():
@@ -171,8 +172,8 @@ def test_a_gpu_runs_without_strings_and_answers_the_same(
 ):
     path, pieces = exported / "model.onnx", read_manifest(exported).model.pieces
     expected = OnnxBackend(path, "cpu").run(*batch(), outputs)
-    bound, run = [], onnx._bound
-    monkeypatch.setattr(onnx, "_bound", lambda *args: bound.append(args[2]) or run(*args))
+    bound, run = [], onnx_backend._bound
+    monkeypatch.setattr(onnx_backend, "_bound", lambda *args: bound.append(args[2]) or run(*args))
     backend = OnnxBackend(path, "cpu", pieces=pieces)
     assert "transcript" not in [output.name for output in backend._session.get_outputs()]
     found = backend.run(*batch(), outputs)
@@ -218,7 +219,7 @@ def test_recordings_padded_to_shared_lengths_have_the_same_transcripts(exported,
     clips = [noise[:length] for length in (0, 399, 400, 5_001, 16_000, 30_000, 16_001)]
     expected = plain.transcribe([data.SAMPLES / "seven.wav", *clips])
     monkeypatch.setattr(providers, "GPUS", (providers.CPU,))
-    monkeypatch.setattr(onnx, "_quiet", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(onnx_backend, "_quiet", lambda *_, **__: nullcontext())
     recognizer = voxport.load(exported, provider="cpu")
     shapes, run = [], recognizer._backend.run
     monkeypatch.setattr(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from voxport.batches import batches, rounded
+from voxport.inference.batches import batches, rounded
 
 
 @pytest.mark.parametrize(

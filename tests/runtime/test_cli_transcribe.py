@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import voxport
 from support import data
-from voxport.audio import files
+from voxport.audio import files as audio_files
 from voxport.cli import app, journal
 from voxport.cli.output import bases
 from voxport.cli.progress import Progress
@@ -140,8 +140,8 @@ def failing(monkeypatch):
         def stream(source, name):
             return Failing(SEVEN.read_bytes()) if source == SEVEN else opened(source, name)
 
-        opened = files._stream
-        monkeypatch.setattr(files, "_stream", stream)
+        opened = audio_files._stream
+        monkeypatch.setattr(audio_files, "_stream", stream)
 
     return fail
 
@@ -295,8 +295,8 @@ NAMES = [
 
 @pytest.mark.parametrize(("audio", "names"), NAMES)
 def test_names_in_the_folder(audio, names):
-    found = bases(files)
-    assert [f"{found[name]}.txt" for name in files] == names
+    found = bases(audio)
+    assert [f"{found[name]}.txt" for name in audio] == names
 
 
 def test_recordings_of_one_name(exported, spoken, tmp_path):
@@ -404,20 +404,20 @@ def test_what_is_done_is_not_done_again(exported, tmp_path):
 
 @pytest.mark.parametrize("what", ["the recording", "an option", "the model", "the result"])
 def test_what_was_done_otherwise_is_done_again(exported, tmp_path, what):
-    files, out = tmp_path / "a.flac", tmp_path / "out"
-    files.write_bytes(YES.read_bytes())
-    run(exported, files, "-o", out)
+    audio, out = tmp_path / "a.flac", tmp_path / "out"
+    audio.write_bytes(YES.read_bytes())
+    run(exported, audio, "-o", out)
     before = stamps(out)
     options = []
     if what == "the recording":
-        files.write_bytes(SEVEN.read_bytes())
+        audio.write_bytes(SEVEN.read_bytes())
     elif what == "an option":
         options = ["--whole-seconds", 30]
     elif what == "the model":
         exported = "commands"
     else:
         (out / "a.txt").unlink()
-    result = run(exported, files, "-o", out, *options)
+    result = run(exported, audio, "-o", out, *options)
     assert (result.exit_code, result.stderr) == (0, "")
     assert not stamps(out).items() & before.items()
 
@@ -431,26 +431,26 @@ def test_what_was_corrected_by_hand_is_kept(exported, tmp_path):
 
 @pytest.mark.parametrize("what", ["the recording", "an option", "the model"])
 def test_what_was_corrected_by_hand_is_not_done_again(exported, spoken, tmp_path, what):
-    files, out, options = tmp_path / "a.flac", tmp_path / "out", []
-    files.write_bytes(YES.read_bytes())
-    run(exported, files, SEVEN, "-o", out)
+    audio, out, options = tmp_path / "a.flac", tmp_path / "out", []
+    audio.write_bytes(YES.read_bytes())
+    run(exported, audio, SEVEN, "-o", out)
     (out / "a.txt").write_text("YES, I DID\n")
     if what == "the recording":
-        files.touch()
+        audio.touch()
     elif what == "an option":
         options = ["--beam", 2]
     else:
         exported = "commands"
     for _ in range(2):
-        result = run(exported, files, SEVEN, "-o", out, *options)
+        result = run(exported, audio, SEVEN, "-o", out, *options)
         assert result.exit_code == 1
         assert (
-            f"{files}: {out}/a.txt: was changed after voxport wrote it: give another folder, or "
+            f"{audio}: {out}/a.txt: was changed after voxport wrote it: give another folder, or "
             "--overwrite\n"
         ) in result.stderr
         assert (out / "a.txt").read_text() == "YES, I DID\n"
     assert (out / "seven.txt").is_file()
-    assert run(exported, files, "-o", out, *options, "--overwrite").exit_code == 0
+    assert run(exported, audio, "-o", out, *options, "--overwrite").exit_code == 0
     assert (out / "a.txt").read_text() != "YES, I DID\n"
 
 
@@ -526,9 +526,9 @@ def test_a_torn_record_is_mended(exported, tmp_path, torn):
 
 
 def test_killed_in_a_batch_and_run_again(exported, spoken, tmp_path):
-    files, out = tmp_path / "audio", tmp_path / "out"
-    files.mkdir()
-    names = [files / f"{number:02}.flac" for number in range(50)]
+    audio, out = tmp_path / "audio", tmp_path / "out"
+    audio.mkdir()
+    names = [audio / f"{number:02}.flac" for number in range(50)]
     for name in names:
         name.write_bytes(YES.read_bytes())
     arguments = command(exported, *names, "-o", out, "--batch-seconds", 1)

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 import voxport
 from support import data
-from voxport import memory
 from voxport.cli import app
 from voxport.errors import ArtifactUnavailableError, InferenceError, InputError
 from voxport.features import FeatureExtractor
+from voxport.inference import attention_memory
 from voxport.loading import open_artifact
 from voxport.package.integrity import file_entry
 from voxport.package.manifest import read_manifest
@@ -104,7 +104,7 @@ def test_commands_that_need_a_head(headless, command):
 
 
 def test_what_is_too_long_for_the_memory_is_refused_with_what_would_fit(with_features, monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 1_000_000)
+    monkeypatch.setattr(attention_memory, "available", lambda: 1_000_000)
     whole = voxport.load_features(with_features, provider="cpu", artifact="onnx")
     inputs = [SAMPLE, np.zeros(20 * 16_000, np.float32)]
     assert len(whole.features(inputs)) == 2  # attention in blocks needs little more for more

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from support import fakes
-from voxport import memory
+from voxport.inference import attention_memory
 
 RATE, STRIDE = 16_000, 320
 COMMANDS = fakes.model(sample_rate=RATE, frame_stride=STRIDE, parameters=2_600_000)
@@ -29,40 +29,40 @@ BASE = dataclasses.replace(COMMANDS, parameters=94_000_000)
     ],
 )
 def test_shortage(monkeypatch, model, gigabytes, seconds, refused):
-    monkeypatch.setattr(memory, "available", lambda: gigabytes * 10**9)
-    assert bool(memory.shortage(1, seconds * RATE, model)) == refused
+    monkeypatch.setattr(attention_memory, "available", lambda: gigabytes * 10**9)
+    assert bool(attention_memory.shortage(1, seconds * RATE, model)) == refused
 
 
 @pytest.mark.parametrize(("seconds", "fits"), [(60, True), (120, True), (250, False)])
 def test_what_is_sure_to_fit_is_less_than_what_is_not_refused(monkeypatch, seconds, fits):
-    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
-    assert memory.suffices(seconds * RATE, BASE) == fits
-    assert memory.shortage(1, seconds * RATE, BASE) is None
-    monkeypatch.setattr(memory, "available", lambda: None)
-    assert memory.suffices(10**12, BASE)
+    monkeypatch.setattr(attention_memory, "available", lambda: 16 * 10**9)
+    assert attention_memory.suffices(seconds * RATE, BASE) == fits
+    assert attention_memory.shortage(1, seconds * RATE, BASE) is None
+    monkeypatch.setattr(attention_memory, "available", lambda: None)
+    assert attention_memory.suffices(10**12, BASE)
 
 
 def test_the_message_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
-    assert memory.shortage(1, 600 * RATE, BASE) == (
+    monkeypatch.setattr(attention_memory, "available", lambda: 16 * 10**9)
+    assert attention_memory.shortage(1, 600 * RATE, BASE) == (
         "10 min 0 s needs more than 28.8 GB to run at once, 16.0 GB are free; 3 min 40 s would fit"
     )
-    assert memory.shortage(1, 220 * RATE, BASE) is None
+    assert attention_memory.shortage(1, 220 * RATE, BASE) is None
 
 
 def test_where_nothing_is_known(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: None)
-    assert memory.shortage(1, 10**12, BASE) is None
+    monkeypatch.setattr(attention_memory, "available", lambda: None)
+    assert attention_memory.shortage(1, 10**12, BASE) is None
 
 
 def test_advice_where_memory_ran_out():
-    assert "more memory" in memory.advice(MemoryError())
-    assert "more memory" in memory.advice(RuntimeError("Failed to allocate 8 bytes"))
-    assert memory.advice(RuntimeError("the shapes do not fit")) == ""
+    assert "more memory" in attention_memory.advice(MemoryError())
+    assert "more memory" in attention_memory.advice(RuntimeError("Failed to allocate 8 bytes"))
+    assert attention_memory.advice(RuntimeError("the shapes do not fit")) == ""
 
 
 def test_available_here():
-    free = memory.available()
+    free = attention_memory.available()
     assert free is None or 10**7 < free < 10**14
 
 
@@ -77,9 +77,9 @@ def test_available_here():
     ],
 )
 def test_what_the_system_says(monkeypatch, files, free):
-    monkeypatch.setattr(memory, "_text", lambda path: files.get(path, ""))
-    monkeypatch.setattr(memory, "_process_limit", lambda: None)
-    assert memory.available() == free
+    monkeypatch.setattr(attention_memory, "_text", lambda path: files.get(path, ""))
+    monkeypatch.setattr(attention_memory, "_process_limit", lambda: None)
+    assert attention_memory.available() == free
 
 
 def test_the_limit_of_a_shell():

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from voxport.windows import Geometry, quietest, seam, stitch, windows
+from voxport.inference.windows import Geometry, quietest, seam, stitch, windows
 
 GEOMETRY = Geometry(stride=10, field=25, frames=400)  # context: 50 frames
 BLANK = 0

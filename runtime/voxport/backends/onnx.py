@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory, optional_import
+from voxport import optional_import
 from voxport.backends import providers
 from voxport.backends.contract import (
     FEATURE_LENGTHS,
@@ -32,6 +32,7 @@ from voxport.backends.contract import (
 from voxport.backends.onnx_protobuf import without_output
 from voxport.backends.onnx_provider_options import DEFAULT, Settings, told
 from voxport.errors import InferenceError, ProviderUnavailableError
+from voxport.inference import attention_memory
 from voxport.machine import cache_folder
 from voxport.machine.threads import here as threads_here
 
@@ -104,7 +105,7 @@ class OnnxBackend:
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise InferenceError(
                 f"onnxruntime failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
-                f"{self.provider}: {_one_line(error)}{memory.advice(error)}",
+                f"{self.provider}: {_one_line(error)}{attention_memory.advice(error)}",
                 self._path.name,
             ) from error
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory, optional_import
+from voxport import optional_import
 from voxport.backends import providers
 from voxport.backends.contract import (
     FEATURE_LENGTHS,
@@ -28,6 +28,7 @@ from voxport.backends.contract import (
 )
 from voxport.backends.openvino_rewrite import rearrange
 from voxport.errors import InferenceError, ProviderUnavailableError
+from voxport.inference import attention_memory
 
 # Kernels that OpenVINO keeps, each compiled for one shape. Its own 5 000 are half a megabyte for
 # every new length of recording, up to gigabytes; without any, a new length takes half as long
@@ -95,7 +96,7 @@ class OpenVinoBackend:
         except Exception as error:
             raise InferenceError(
                 f"openvino failed on {waveform.shape[0]} x {waveform.shape[1]} samples: "
-                f"{_last_line(error)}{memory.advice(error)}",
+                f"{_last_line(error)}{attention_memory.advice(error)}",
                 self._path.name,
             ) from error
 

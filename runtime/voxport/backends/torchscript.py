@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory, optional_import
+from voxport import optional_import
 from voxport.backends import providers
 from voxport.backends.contract import OUTPUTS, FeatureOutput, GraphOutput
 from voxport.errors import InferenceError, ProviderUnavailableError
+from voxport.inference import attention_memory
 from voxport.machine import cuda
 
 
@@ -78,7 +79,7 @@ class TorchScriptBackend:
         except RuntimeError as error:
             raise InferenceError(
                 f"torch failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
-                f"{self._device}: {_last_line(error)}{memory.advice(error)}",
+                f"{self._device}: {_last_line(error)}{attention_memory.advice(error)}",
                 self._path.name,
             ) from error
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
-from voxport.batches import BATCH_SECONDS
 from voxport.cli.follow import FORMATS as STREAMED
 from voxport.cli.follow import follow
 from voxport.cli.options import (
@@ -24,6 +23,7 @@ from voxport.cli.options import (
 from voxport.cli.output import FolderOutput, Output, Plan, StandardOutput
 from voxport.cli.progress import Progress
 from voxport.errors import OutputError
+from voxport.inference.batches import BATCH_SECONDS
 from voxport.transcript.formats import FORMATS
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from voxport.errors import (
 )
 from voxport.package.manifest import FILE_NAME
 
-SHIPPED = Path(__file__).parent / "packages"
+SHIPPED = Path(__file__).parents[1] / "packages"
 
 
 def shipped() -> list[str]:

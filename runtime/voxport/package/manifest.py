@@ -1,8 +1,8 @@
 """``manifest.json``: what a package is, how to run it and what was measured on it.
 
 The exporter builds these dataclasses and writes ``Manifest.to_json()``; every host reads them
-back with ``read_manifest``. ``manifest.schema.json`` beside this file publishes the same format
-for other languages. Knows the format and its own integrity; opens no other file of the package.
+back with ``read_manifest``. ``manifest.schema.json`` in ``voxport`` publishes the same format
+for other languages. Knows the format and its own hash; opens no other file of the package.
 """
 
 import hashlib

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import memory
 from voxport.audio.recording import Clip
 from voxport.backends import providers
 from voxport.backends.contract import EMISSION, Backend, FeatureOutput, GraphOutput
-from voxport.batches import rounded
 from voxport.errors import InferenceError
+from voxport.inference import attention_memory
+from voxport.inference.batches import rounded
 from voxport.package.manifest import ONNX, Artifact, ModelInfo
 
 
@@ -50,7 +50,7 @@ class Engine:
 
     def suffices(self, samples: int) -> bool:
         """Whether as many samples are sure to run at once, as far as that is known."""
-        return not self._shares_memory or memory.suffices(samples, self._model)
+        return not self._shares_memory or attention_memory.suffices(samples, self._model)
 
     def extract(self, clips: Sequence[Clip], layers: Sequence[int]) -> FeatureOutput:
         """The outputs of these transformer layers, a row a clip."""
@@ -60,7 +60,9 @@ class Engine:
         """Waveforms (B, S) and lengths (B,)."""
         lengths = np.array([len(clip.waveform) for clip in clips], np.int64)
         samples = self.padded(int(lengths.max()))
-        if self._shares_memory and (shortage := memory.shortage(len(clips), samples, self._model)):
+        if self._shares_memory and (
+            shortage := attention_memory.shortage(len(clips), samples, self._model)
+        ):
             raise InferenceError(shortage, clips[int(lengths.argmax())].name)
         waveform = np.zeros((len(clips), samples), np.float32)
         for row, clip in enumerate(clips):

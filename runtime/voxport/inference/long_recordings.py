@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.audio.recording import Clip, Recording
-from voxport.engine import Engine
+from voxport.inference.engine import Engine
+from voxport.inference.windows import Geometry, Window, stitch, windows
 from voxport.package.manifest import ModelInfo
-from voxport.windows import Geometry, Window, stitch, windows
 
 # Up to here a recording runs at once, as a model's own forward would have it: its normalisation and
 # its attention see all of it. Two minutes need 0.7 GB beside the weights in a base model, and 2.1
