@@ -21,7 +21,7 @@ import torchaudio.functional
 import typer
 
 from benchmarks import machine
-from voxport.alignment import Engine, forced_align, frames_needed, log_softmax
+from voxport.alignment.forced_alignment import Engine, forced_align, frames_needed, log_softmax
 
 Case: TypeAlias = "tuple[np.ndarray[Any, Any], list[int]]"  # log-probabilities (T, C) and labels
 

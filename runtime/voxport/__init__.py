@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voxport.aligner import AlignedTranscript
+    from voxport.alignment.text_aligner import AlignedTranscript
     from voxport.decoding import BeamSearch
     from voxport.errors import (
         AlignmentError,

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias, cast
 
 from numpy.typing import NDArray
 
-from voxport.aligner import log_probabilities, path_of
-from voxport.alignment import forced_align
+from voxport.alignment.forced_alignment import forced_align
+from voxport.alignment.text_aligner import log_probabilities, path_of
 from voxport.beam import search
 from voxport.errors import InputError
 from voxport.fusion import HOT_WEIGHT, Fusion

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.alignment.spelling import Speller
 from voxport.errors import InputError
 from voxport.language_model import END, LanguageModel
 from voxport.package.manifest import ModelInfo
-from voxport.spelling import Speller
 
 HOT_WEIGHT = 5.0  # nats for a whole hot word
 

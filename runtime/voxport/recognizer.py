@@ -13,8 +13,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import aligner, greedy
-from voxport.aligner import AlignedTranscript
+from voxport import greedy
+from voxport.alignment import text_aligner
+from voxport.alignment.text_aligner import AlignedTranscript
 from voxport.audio.recording import AudioInput, Clip, Recording, name_of, open_recording, several
 from voxport.backends.contract import DECODED, Backend
 from voxport.decoding import BeamSearch
@@ -167,18 +168,18 @@ class Recognizer:
         What the labels cannot spell is in the answer's `unspelled`; ``*`` as a word stands for
         anything that the text leaves out.
         """
-        texts = aligner.texts_of(text)
+        texts = text_aligner.texts_of(text)
         if not isinstance(x, (list, tuple)):
             if not isinstance(text, str):
                 raise InputError(_PAIRS)
             emission, seconds = self._heard(x, name_of(x, "the input"), sample_rate)
-            return aligner.align([emission], texts, [seconds], self._model)[0]
+            return text_aligner.align([emission], texts, [seconds], self._model)[0]
         if len(x) != len(texts) or isinstance(text, str):
             raise InputError(_PAIRS)
         names = [name_of(item, f"inputs[{i}]") for i, item in enumerate(x)]
         heard = [self._heard(*pair, sample_rate) for pair in zip(x, names, strict=True)]
         emissions, durations = [item[0] for item in heard], [item[1] for item in heard]
-        return aligner.align(emissions, texts, durations, self._model, names)
+        return text_aligner.align(emissions, texts, durations, self._model, names)
 
     def features(
         self,

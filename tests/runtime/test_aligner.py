@@ -5,11 +5,11 @@ import pytest
 
 import voxport
 from support import data, fakes
-from voxport import trellis
+from voxport.alignment import trellis
+from voxport.alignment.spelling import Unspelled
 from voxport.audio import files
 from voxport.errors import AlignmentError, InputError
 from voxport.recognizer import Recognizer
-from voxport.spelling import Unspelled
 
 
 @pytest.fixture

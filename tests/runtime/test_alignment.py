@@ -9,8 +9,8 @@ import pytest
 
 import voxport
 from support import data
-from voxport import alignment, compiled_trellis, trellis
-from voxport.alignment import forced_align, frames_needed, log_softmax, with_star
+from voxport.alignment import forced_alignment, trellis, trellis_numba
+from voxport.alignment.forced_alignment import forced_align, frames_needed, log_softmax, with_star
 from voxport.errors import AlignmentError, InputError, MissingDependencyError
 
 LABELS = 12
@@ -98,7 +98,7 @@ def test_double_precision(cases, engine):
 def test_what_is_long_is_not_compiled(cases, expected, monkeypatch):
     """Half of them too long for a byte a state and frame: each still gets its own answer."""
     pytest.importorskip("numba")
-    monkeypatch.setattr(alignment, "_CELLS", 5_000)
+    monkeypatch.setattr(forced_alignment, "_CELLS", 5_000)
     sizes = [len(log_probs) * (2 * frames_needed(target) + 1) for log_probs, target in cases]
     assert 50 < sum(size <= 5_000 for size in sizes) < 150
     found = forced_align(*zip(*cases, strict=True), engine="numba")
@@ -117,15 +117,15 @@ def test_where_nothing_may_be_written(cases, expected, monkeypatch):
         return compile_(**options)
 
     monkeypatch.setattr(numba, "njit", njit)
-    compiled_trellis._compiled.cache_clear()
+    trellis_numba._compiled.cache_clear()
     [found] = forced_align(*zip(cases[0], strict=True), engine="numba")
-    compiled_trellis._compiled.cache_clear()
+    trellis_numba._compiled.cache_clear()
     assert_equal(found, expected[0])
 
 
 def test_an_engine_that_is_not_installed(cases, monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    compiled_trellis._compiled.cache_clear()
+    trellis_numba._compiled.cache_clear()
     with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[align\]"'):
         forced_align(*zip(*cases[:1], strict=True), engine="numba")
     with pytest.raises(InputError, match="numpy or numba, got 'cython'"):
@@ -252,6 +252,6 @@ def test_memory_is_bounded():
 
 def test_rows_of_like_size_go_together():
     sizes = [(100, 21), (10, 3), (90, 31), (12, 5), (5000, 7001)]
-    assert list(alignment._groups(sizes, range(5))) == [[1, 3, 2, 0], [4]]
-    assert list(alignment._groups(sizes, [0, 4])) == [[0], [4]]
-    assert not list(alignment._groups(sizes, []))
+    assert list(forced_alignment._groups(sizes, range(5))) == [[1, 3, 2, 0], [4]]
+    assert list(forced_alignment._groups(sizes, [0, 4])) == [[0], [4]]
+    assert not list(forced_alignment._groups(sizes, []))

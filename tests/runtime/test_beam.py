@@ -9,7 +9,7 @@ import pytest
 
 import voxport
 from support import data, fakes
-from voxport.alignment import log_softmax
+from voxport.alignment.forced_alignment import log_softmax
 from voxport.beam import likelihoods, search
 from voxport.decoding import BeamSearch
 from voxport.errors import AlignmentError, InputError

@@ -1,8 +1,8 @@
 import pytest
 
 from support import fakes
+from voxport.alignment.spelling import Speller, Unspelled
 from voxport.errors import AlignmentError
-from voxport.spelling import Speller, Unspelled
 
 UPPER = ("-", "|", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "'")
 LOWER = tuple("-aienoutsrmkldghybpwcvjzf'qx")  # as MMS_FA: no delimiter

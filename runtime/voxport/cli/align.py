@@ -10,7 +10,7 @@ from voxport.cli.options import Artifact, Package, Precision, Provider, Threads,
 from voxport.transcript.formats import ALIGNED
 
 if TYPE_CHECKING:
-    from voxport.aligner import AlignedTranscript
+    from voxport.alignment.text_aligner import AlignedTranscript
 
 
 def align(

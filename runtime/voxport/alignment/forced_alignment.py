@@ -16,9 +16,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import compiled_trellis
+from voxport.alignment import trellis_numba
+from voxport.alignment.trellis import Trellis
 from voxport.errors import AlignmentError, InputError
-from voxport.trellis import Trellis
 
 # What is aligned at once. More rows share the cost of a call of numpy; more states would not stay
 # in the processor's cache, and rows that differ in length are padded.
@@ -111,7 +111,7 @@ def forced_align(
     rows = range(len(sizes))
     if engine == "numba":
         short = [i for i in rows if sizes[i][0] * sizes[i][1] <= _CELLS]
-        paths = (compiled_trellis.path(emissions[i], spelled[i], blank) for i in short)
+        paths = (trellis_numba.path(emissions[i], spelled[i], blank) for i in short)
         found = {i: Alignment(*path, blank) for i, path in zip(short, paths, strict=True)}
     for group in _groups(sizes, [i for i in rows if i not in found]):
         trellis = Trellis([emissions[i] for i in group], [spelled[i] for i in group], blank)

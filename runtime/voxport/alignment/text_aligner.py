@@ -10,10 +10,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from voxport.alignment import Alignment, forced_align, log_softmax, with_star
+from voxport.alignment.forced_alignment import Alignment, forced_align, log_softmax, with_star
+from voxport.alignment.spelling import STAR, Speller, Spelling, Unspelled
 from voxport.errors import AlignmentError, InputError
 from voxport.package.manifest import ModelInfo
-from voxport.spelling import STAR, Speller, Spelling, Unspelled
 from voxport.transcript.transcript import Path, Transcript, timed, word
 
 
