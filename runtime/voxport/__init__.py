@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voxport.alignment.text_aligner import AlignedTranscript
-    from voxport.decoding import BeamSearch
+    from voxport.decoding.beam_search import BeamSearch
     from voxport.errors import (
         AlignmentError,
         ArtifactUnavailableError,

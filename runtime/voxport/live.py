@@ -14,8 +14,8 @@ from itertools import pairwise, takewhile
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import greedy
 from voxport.audio.resample import Resampler
+from voxport.decoding import greedy
 from voxport.inference.windows import edits
 from voxport.recognizer import Recognizer
 from voxport.transcript.transcript import Path, Transcript, Word, transcript

@@ -12,7 +12,7 @@ from typing import Any
 
 from voxport.backends import providers
 from voxport.backends.contract import Backend
-from voxport.decoding import BeamSearch
+from voxport.decoding.beam_search import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.features import FeatureExtractor
 from voxport.inference.batches import BATCH_SECONDS

@@ -13,12 +13,12 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import greedy
 from voxport.alignment import text_aligner
 from voxport.alignment.text_aligner import AlignedTranscript
 from voxport.audio.recording import AudioInput, Clip, Recording, name_of, open_recording, several
 from voxport.backends.contract import DECODED, Backend
-from voxport.decoding import BeamSearch
+from voxport.decoding import greedy
+from voxport.decoding.beam_search import BeamSearch
 from voxport.errors import InferenceError, InputError, VoxportError
 from voxport.features import FeatureExtractor
 from voxport.inference.batches import BATCH_SECONDS, batches

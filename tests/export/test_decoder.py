@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from voxport import greedy
+from voxport.decoding import greedy
 from voxport_export.graph.decoder import GreedyDecoder
 from voxport_export.onnx_transcript import append_transcript
 from voxport_export.quiet import quiet_onnx_exporter, quiet_torchscript

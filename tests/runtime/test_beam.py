@@ -10,11 +10,11 @@ import pytest
 import voxport
 from support import data, fakes
 from voxport.alignment.forced_alignment import log_softmax
-from voxport.beam import likelihoods, search
-from voxport.decoding import BeamSearch
+from voxport.decoding.beam_search import BeamSearch
+from voxport.decoding.fusion import Fusion
+from voxport.decoding.language_model import ArpaModel, read_language_model
+from voxport.decoding.prefix_search import likelihoods, search
 from voxport.errors import AlignmentError, InputError
-from voxport.fusion import Fusion
-from voxport.language_model import ArpaModel, read_language_model
 
 LETTERS = ("-", "|", *"ABCDEGHINOSTW")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from voxport import greedy
+from voxport.decoding import greedy
 
 
 @pytest.mark.parametrize("sizes", [[1] * 60, [7, 0, 13, 40], [60], [59, 1]])

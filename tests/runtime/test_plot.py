@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from support import data, fakes
 from voxport.cli import app
-from voxport.greedy import decode
+from voxport.decoding.greedy import decode
 from voxport.transcript.transcript import transcript
 
 pytest.importorskip("matplotlib")

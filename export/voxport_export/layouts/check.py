@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import greedy
 from voxport.audio.files import read_audio
 from voxport.backends.onnx import start
 from voxport.backends.providers import CPU
 from voxport.comparison import TOLERANCE
+from voxport.decoding import greedy
 from voxport.loading import open_artifact
 from voxport.package.manifest import Artifact
 from voxport_export.errors import ParityError

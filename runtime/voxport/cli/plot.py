@@ -112,7 +112,7 @@ def _heard(
     recognizer: "Recognizer", excerpt: "Excerpt"
 ) -> "tuple[NDArray[np.float32], Transcript]":
     """The emission, and what it says."""
-    from voxport import greedy
+    from voxport.decoding import greedy
     from voxport.transcript import transcript
 
     model = recognizer.manifest.model

@@ -28,7 +28,7 @@ from voxport.transcript.formats import FORMATS
 
 if TYPE_CHECKING:
     from voxport.audio.pcm_stream import PcmFormat
-    from voxport.decoding import BeamSearch
+    from voxport.decoding.beam_search import BeamSearch
     from voxport.recognizer import Outcome, Recognizer
 
 _ONE_RECORDING = ("srt", "vtt", "tsv")
@@ -268,7 +268,7 @@ def _decoder(
         raise typer.BadParameter(f"{options}: only with --lm FILE, the language model to weigh")
     if not (beam or language_model or hot_words):
         return None
-    from voxport.decoding import BeamSearch
+    from voxport.decoding.beam_search import BeamSearch
 
     search = BeamSearch(beam or 50, language_model, hot_words=tuple(hot_words))
     return replace(search, **given)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.alignment.spelling import Speller
+from voxport.decoding.language_model import END, LanguageModel
 from voxport.errors import InputError
-from voxport.language_model import END, LanguageModel
 from voxport.package.manifest import ModelInfo
 
 HOT_WEIGHT = 5.0  # nats for a whole hot word

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from voxport.alignment.forced_alignment import forced_align
 from voxport.alignment.text_aligner import log_probabilities, path_of
-from voxport.beam import search
+from voxport.decoding.fusion import HOT_WEIGHT, Fusion
+from voxport.decoding.language_model import read_language_model
+from voxport.decoding.prefix_search import search
 from voxport.errors import InputError
-from voxport.fusion import HOT_WEIGHT, Fusion
-from voxport.language_model import read_language_model
 from voxport.package.manifest import ModelInfo
 from voxport.transcript.transcript import Path
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.decoding.fusion import Context, Fusion
 from voxport.errors import InputError
-from voxport.fusion import Context, Fusion
 
 _THRESHOLD = 15.0  # nats below the best at which a prefix is given up
 _RESCORED = 8  # texts whose paths are all summed at the end
