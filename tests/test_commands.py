@@ -10,7 +10,7 @@ from support.data import ROOT, SAMPLES
 from voxport.audio.files import read_audio
 from voxport.package.find import SHIPPED
 from voxport.package.manifest import read_manifest
-from voxport.verify import verify
+from voxport.verification.verify import verify
 
 ROWS = [json.loads(line) for line in (SAMPLES / "manifest.jsonl").read_text().splitlines()]
 RATE = 16_000

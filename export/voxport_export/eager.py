@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torchaudio.models import Wav2Vec2Model
 
-from voxport.comparison import Answer, Expected, ExpectedFeatures
 from voxport.package.manifest import Manifest
-from voxport.references import Recording
+from voxport.verification.comparison import Answer, Expected, ExpectedFeatures
+from voxport.verification.references import Recording
 from voxport_export.errors import SourceError
 from voxport_export.source import Source
 from voxport_export.sources.resolve import resolve

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from voxport.backends.contract import DECODED, Backend
-from voxport.comparison import Check, Expected, compare
 from voxport.package.gates import Gate
 from voxport.transcript.edit_distance import error_rate
+from voxport.verification.comparison import Check, Expected, compare
 from voxport_export.errors import ExportError, GateError
 from voxport_export.parity import measurement
 

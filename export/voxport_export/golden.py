@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from voxport.audio.files import Audio, read_audio
 from voxport.audio.resample import resample
-from voxport.comparison import Expected, ExpectedFeatures
 from voxport.package.entries import FileEntry
 from voxport.package.feature_info import GoldenFeatures
 from voxport.package.integrity import file_entry
 from voxport.package.manifest import GoldenClip
-from voxport.references import Recording
+from voxport.verification.comparison import Expected, ExpectedFeatures
+from voxport.verification.references import Recording
 
 _FULL_SCALE = 32768  # 16-bit samples are multiples of 1 / 32768
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-from voxport.comparison import Expected
 from voxport.doctor import works
 from voxport.loading import open_artifact
 from voxport.package.gates import Gate
 from voxport.package.manifest import ONNX, Artifact
+from voxport.verification.comparison import Expected
 from voxport_export import gate
 from voxport_export.artifacts import build_recognizer, file_name, write_artifact
 from voxport_export.precisions import LOWER, Run

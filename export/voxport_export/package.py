@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voxport.backends.contract import Backend
-from voxport.comparison import Expected, ExpectedFeatures
 from voxport.loading import open_artifact
 from voxport.package.feature_info import FeatureInfo, FeatureParity
 from voxport.package.gates import Gate
@@ -24,7 +23,8 @@ from voxport.package.manifest import (
     ModelInfo,
     Parity,
 )
-from voxport.references import Recording
+from voxport.verification.comparison import Expected, ExpectedFeatures
+from voxport.verification.references import Recording
 from voxport_export.artifacts import build_graph, file_name, write_artifact
 from voxport_export.card import write_card
 from voxport_export.eager import ask, ask_features

@@ -13,7 +13,11 @@ import numpy as np
 import torchaudio
 
 from voxport.backends.contract import Backend
-from voxport.comparison import (
+from voxport.package.feature_info import FeatureParity
+from voxport.package.manifest import Parity
+from voxport.package.measurement import Measurement
+from voxport.transcript.edit_distance import error_rate
+from voxport.verification.comparison import (
     Answer,
     Check,
     Expected,
@@ -21,10 +25,6 @@ from voxport.comparison import (
     compare,
     compare_features,
 )
-from voxport.package.feature_info import FeatureParity
-from voxport.package.manifest import Parity
-from voxport.package.measurement import Measurement
-from voxport.transcript.edit_distance import error_rate
 from voxport_export.errors import ParityError
 
 REFERENCE = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"

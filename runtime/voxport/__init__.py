@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         VerificationError,
         VoxportError,
     )
-    from voxport.features import FeatureExtractor
+    from voxport.feature_extractor import FeatureExtractor
     from voxport.loading import load, load_features
     from voxport.recognizer import Outcome, Recognizer
     from voxport.transcript.transcript import Token, Transcript, Word

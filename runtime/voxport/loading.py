@@ -14,7 +14,7 @@ from voxport.backends import providers
 from voxport.backends.contract import Backend
 from voxport.decoding.beam_search import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
-from voxport.features import FeatureExtractor
+from voxport.feature_extractor import FeatureExtractor
 from voxport.inference.batches import BATCH_SECONDS
 from voxport.inference.long_recordings import WHOLE_SECONDS, WINDOW_SECONDS
 from voxport.machine import cache_folder

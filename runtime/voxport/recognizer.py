@@ -20,7 +20,7 @@ from voxport.backends.contract import DECODED, Backend
 from voxport.decoding import greedy
 from voxport.decoding.beam_search import BeamSearch
 from voxport.errors import InferenceError, InputError, VoxportError
-from voxport.features import FeatureExtractor
+from voxport.feature_extractor import FeatureExtractor
 from voxport.inference.batches import BATCH_SECONDS, batches
 from voxport.inference.engine import Engine
 from voxport.inference.long_recordings import (

@@ -15,7 +15,7 @@ import torchaudio
 import voxport
 from support import data, seeded
 from voxport.audio.files import read_audio
-from voxport.verify import verify
+from voxport.verification.verify import verify
 from voxport_export.package import Options, export_package
 from voxport_export.sources import bundle
 

@@ -15,7 +15,7 @@ import voxport
 from export.test_bundles import clips, read
 from support import seeded
 from voxport.package.manifest import read_manifest
-from voxport.verify import verify
+from voxport.verification.verify import verify
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.package import Options, export_package
 from voxport_export.source import EagerReference

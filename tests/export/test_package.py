@@ -19,7 +19,7 @@ from support import data
 from voxport.cli import app
 from voxport.loading import open_artifact
 from voxport.package.manifest import read_manifest
-from voxport.verify import verify
+from voxport.verification.verify import verify
 from voxport_export import eager
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.package import Options, export_package

@@ -18,7 +18,7 @@ from voxport.backends.contract import OUTPUTS
 from voxport.cli import app
 from voxport.loading import open_artifact
 from voxport.package.manifest import read_manifest
-from voxport.verify import _golden_clip, verify
+from voxport.verification.verify import _golden_clip, verify
 from voxport_export.artifacts import build_recognizer
 from voxport_export.errors import ExportError, GateError
 from voxport_export.gate import Limits, measure, speed
@@ -298,7 +298,8 @@ def test_verify_finds_more_than_the_recorded_loss(lower, monkeypatch):
     manifest = read_manifest(lower)
     gates = [dataclasses.replace(gate, max_emission_difference=1e-7) for gate in manifest.gates]
     monkeypatch.setattr(
-        "voxport.verify.read_manifest", lambda _: dataclasses.replace(manifest, gates=tuple(gates))
+        "voxport.verification.verify.read_manifest",
+        lambda _: dataclasses.replace(manifest, gates=tuple(gates)),
     )
     report = verify(lower)
     assert {c.artifact for c in report.checks if not c.ok} == {"model.int8.onnx", "model.fp16.onnx"}

@@ -16,7 +16,7 @@ from voxport.backends import onnx, providers
 from voxport.backends.onnx_protobuf import without_output
 from voxport.backends.onnx_provider_options import Settings, told
 from voxport.package import find
-from voxport.verify import verify
+from voxport.verification.verify import verify
 
 pytestmark = [
     pytest.mark.cuda,

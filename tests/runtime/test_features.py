@@ -11,12 +11,12 @@ import voxport
 from support import data
 from voxport.cli import app
 from voxport.errors import ArtifactUnavailableError, InferenceError, InputError
-from voxport.features import FeatureExtractor
+from voxport.feature_extractor import FeatureExtractor
 from voxport.inference import attention_memory
 from voxport.loading import open_artifact
 from voxport.package.integrity import file_entry
 from voxport.package.manifest import read_manifest
-from voxport.verify import verify
+from voxport.verification.verify import verify
 
 SAMPLE = data.SAMPLES / "yes.flac"
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from support import data, fakes
 from voxport.audio.recording import read_clip
 from voxport.cli import app
-from voxport.live import LATEST, STEP, Live
 from voxport.recognizer import Recognizer
+from voxport.streaming import LATEST, STEP, Live
 
 RATE = 16_000
 SPOKEN = ("one-two-three.flac", "no-down-off-on.flac", "left-right.flac")

@@ -12,7 +12,7 @@ from voxport.backends.contract import DECODED, EMISSION, OUTPUTS
 from voxport.errors import InferenceError, MissingDependencyError
 from voxport.loading import open_artifact
 from voxport.package.manifest import read_manifest
-from voxport.verify import verify
+from voxport.verification.verify import verify
 
 SAMPLES = [data.SAMPLES / name for name in ("yes.flac", "seven.wav", "stop.flac")]
 

@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from support import data
-from voxport import references
 from voxport.cli import app
 from voxport.errors import MissingDependencyError, VerificationError
 from voxport.package.manifest import read_manifest
-from voxport.verify import verify
+from voxport.verification import references
+from voxport.verification.verify import verify
 
 FILES = ["model.onnx", "model.ts", "golden-0.wav", "golden-1.npy", "README.md"]
 
@@ -82,7 +82,7 @@ def test_without_rights(exported, monkeypatch, what):
 
     manifest = read_manifest(exported)
     monkeypatch.setattr("voxport.package.find.find", lambda _: exported)
-    monkeypatch.setattr("voxport.verify.read_manifest", lambda _: manifest)
+    monkeypatch.setattr("voxport.verification.verify.read_manifest", lambda _: manifest)
     monkeypatch.setattr(what, refuse)
     result = run(exported)
     assert result.exit_code == 1

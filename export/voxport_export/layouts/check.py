@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from voxport.audio.files import read_audio
 from voxport.backends.onnx import start
 from voxport.backends.providers import CPU
-from voxport.comparison import TOLERANCE
 from voxport.decoding import greedy
 from voxport.loading import open_artifact
 from voxport.package.manifest import Artifact
+from voxport.verification.comparison import TOLERANCE
 from voxport_export.errors import ParityError
 from voxport_export.layouts.layout import Adapted, Agreement, Package
 

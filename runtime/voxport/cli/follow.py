@@ -16,8 +16,8 @@ from voxport.transcript.formats import clock
 
 if TYPE_CHECKING:
     from voxport.audio.pcm_stream import PcmFormat
-    from voxport.live import Event
     from voxport.recognizer import Recognizer
+    from voxport.streaming import Event
 
 FORMATS = ("txt", "json")
 _IDLE = 1.0  # seconds without a byte after which all that was heard is final
@@ -27,7 +27,7 @@ _BLOCK = 1 << 16  # bytes
 def follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmFormat | None") -> None:
     """Print what is said in a stream, until it ends."""
     from voxport.audio.pcm_stream import PcmStream
-    from voxport.live import Live
+    from voxport.streaming import Live
 
     show = _show_json if form == "json" else _show_text
     decoder = PcmStream("-", raw)

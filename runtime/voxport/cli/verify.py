@@ -1,4 +1,4 @@
-"""``voxport verify``: the report of ``voxport.verify`` as a table."""
+"""``voxport verify``: the report of ``voxport.verification.verify`` as a table."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,8 +8,8 @@ import typer
 from voxport.cli.options import Package, Provider, recordings
 
 if TYPE_CHECKING:
-    from voxport.comparison import Check
-    from voxport.verify import Report
+    from voxport.verification.comparison import Check
+    from voxport.verification.verify import Report
 
 
 def verify(
@@ -50,7 +50,7 @@ def verify(
     if audio and against is None:
         raise typer.BadParameter("--audio needs --against, which knows the right answer for it")
     from voxport.package import find
-    from voxport.verify import verify as run
+    from voxport.verification.verify import verify as run
 
     report = run(find.find(package), against, recordings(audio or []), provider)
     _print(report)

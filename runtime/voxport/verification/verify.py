@@ -16,15 +16,6 @@ from voxport.audio.files import read_audio
 from voxport.audio.recording import read_clip
 from voxport.backends.contract import Backend
 from voxport.backends.providers import never_torch
-from voxport.comparison import (
-    Answer,
-    Check,
-    Expected,
-    ExpectedFeatures,
-    compare,
-    compare_features,
-    compare_texts,
-)
 from voxport.errors import MissingDependencyError, PackageError, VerificationError, accessing
 from voxport.loading import open_artifact
 from voxport.package import integrity
@@ -37,7 +28,16 @@ from voxport.package.manifest import (
     Manifest,
     read_manifest,
 )
-from voxport.references import Recording, reference
+from voxport.verification.comparison import (
+    Answer,
+    Check,
+    Expected,
+    ExpectedFeatures,
+    compare,
+    compare_features,
+    compare_texts,
+)
+from voxport.verification.references import Recording, reference
 
 
 @dataclass(frozen=True)
