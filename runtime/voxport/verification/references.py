@@ -1,7 +1,7 @@
 """What a package can be compared with: answers of the model that it was made from.
 
 A reference is a function that some distribution offers in the entry point group
-``voxport.verification.references``; the exporter offers ``eager``, which runs the model in torchaudio. The
+``voxport.references``; the exporter offers ``eager``, which runs the model in torchaudio. The
 runtime knows only this contract: it asks, compares (``comparison``) and prints.
 """
 
@@ -17,7 +17,7 @@ from voxport.errors import MissingDependencyError, VerificationError
 from voxport.package.manifest import Manifest
 from voxport.verification.comparison import Answer
 
-GROUP = "voxport.verification.references"
+GROUP = "voxport.references"
 
 
 @dataclass(frozen=True)
