@@ -15,7 +15,7 @@ from voxport_export.graph import FeatureGraph, FeatureRecognizerGraph, Graph, Re
 from voxport_export.graph.backbone import Backbone
 from voxport_export.onnx_graph import export_onnx
 from voxport_export.precisions.fp32 import to_fp32
-from voxport_export.source import Source
+from voxport_export.sources.source import Source
 from voxport_export.torchscript import export_torchscript
 
 # Each kind of artifact: how its file ends and what writes it

@@ -18,8 +18,8 @@ from voxport.package.manifest import Manifest
 from voxport.verification.comparison import Answer, Expected, ExpectedFeatures
 from voxport.verification.references import Recording
 from voxport_export.errors import SourceError
-from voxport_export.source import Source
 from voxport_export.sources.resolve import resolve
+from voxport_export.sources.source import Source
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from voxport.verification.comparison import Expected
 from voxport_export import gate
 from voxport_export.artifacts import build_recognizer, file_name, write_artifact
 from voxport_export.precisions import LOWER, Run
-from voxport_export.source import Source
+from voxport_export.sources.source import Source
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ from voxport_export.graph import Graph
 from voxport_export.graph.backbone import Backbone
 from voxport_export.lower import Lower
 from voxport_export.parity import measure, measure_features
-from voxport_export.source import Source
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
+from voxport_export.sources.source import Source
 from voxport_export.staging import check_destination, staged
 
 _CARD = "README.md"

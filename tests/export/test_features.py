@@ -18,8 +18,8 @@ from voxport.package.manifest import read_manifest
 from voxport.verification.verify import verify
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.package import Options, export_package
-from voxport_export.source import EagerReference
 from voxport_export.sources import bundle
+from voxport_export.sources.source import EagerReference
 
 BUNDLES = {**bundle.bundles(), **bundle.backbones()}
 FAMILIES = (

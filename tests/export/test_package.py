@@ -23,8 +23,8 @@ from voxport.verification.verify import verify
 from voxport_export import eager
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.package import Options, export_package
-from voxport_export.source import EagerReference
 from voxport_export.sources.resolve import resolve
+from voxport_export.sources.source import EagerReference
 
 SAMPLE = data.SAMPLES / "yes.flac"
 EDGES = [0, 1, 399, 400, 401, 5_000, 160_000]

@@ -16,10 +16,10 @@ from torch.nn import functional as F
 from torchaudio.models.wav2vec2 import components
 from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 
-from voxport_export.adapter import AdaptedLayer
 from voxport_export.graph.feed_forward import FeedForward
 from voxport_export.graph.linear import linear
 from voxport_export.graph.positions import Gate, RelativePositions
+from voxport_export.sources.mms_adapter import AdaptedLayer
 
 # Added to the score of a key that is padding. exp() of it is exactly 0 beside any real score,
 # and unlike -inf it leaves a row without valid keys finite.

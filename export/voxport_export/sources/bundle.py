@@ -11,7 +11,7 @@ from torchaudio.models import Wav2Vec2Model
 from torchaudio.pipelines import Wav2Vec2ASRBundle, Wav2Vec2Bundle, Wav2Vec2FABundle
 
 from voxport_export.errors import SourceError
-from voxport_export.source import TORCHAUDIO_EPS, Source
+from voxport_export.sources.source import TORCHAUDIO_EPS, Source
 
 PREFIX = "torchaudio:"
 DELIMITER = "|"

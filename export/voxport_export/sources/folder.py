@@ -29,7 +29,7 @@ from torchaudio.models import Wav2Vec2Model
 from voxport.errors import ManifestError
 from voxport.package.json_fields import Fields
 from voxport_export.errors import SourceError
-from voxport_export.source import TORCHAUDIO_EPS, EagerReference, Source
+from voxport_export.sources.source import TORCHAUDIO_EPS, EagerReference, Source
 
 FORMAT = "voxport-weights"
 VERSION = 1

@@ -21,10 +21,10 @@ from torchaudio.models.wav2vec2 import components
 from torchaudio.models.wav2vec2.utils.import_huggingface import transform_wavlm_encoder_state
 
 from voxport.errors import MissingDependencyError
-from voxport_export.adapter import AdaptedLayer, Adapter
 from voxport_export.errors import SourceError
-from voxport_export.source import EagerReference, Source
 from voxport_export.sources.folder import PREFIX as FOLDER
+from voxport_export.sources.mms_adapter import AdaptedLayer, Adapter
+from voxport_export.sources.source import EagerReference, Source
 
 PREFIX = "huggingface:"
 MODEL_TYPES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}

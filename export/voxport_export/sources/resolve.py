@@ -8,8 +8,8 @@ from pathlib import Path
 from voxport.errors import UnknownModelError
 from voxport.package.manifest import FILE_NAME
 from voxport_export.errors import SourceError
-from voxport_export.source import Source
 from voxport_export.sources import bundle, folder, huggingface, shipped
+from voxport_export.sources.source import Source
 
 
 def resolve(model: str) -> Source:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from voxport_export.errors import SourceError
-from voxport_export.source import Source
 from voxport_export.sources.folder import load_folder
+from voxport_export.sources.source import Source
 
 PREFIX = "shipped:"
 
