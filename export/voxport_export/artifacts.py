@@ -9,9 +9,14 @@ from torch import Tensor
 
 from voxport.package.integrity import file_entry
 from voxport.package.manifest import FP32, ONNX, TORCHSCRIPT, Artifact
-from voxport_export import specs
 from voxport_export.errors import ExportError
-from voxport_export.graph import FeatureGraph, FeatureRecognizerGraph, Graph, RecognizerGraph
+from voxport_export.graph import (
+    FeatureGraph,
+    FeatureRecognizerGraph,
+    Graph,
+    RecognizerGraph,
+    contract,
+)
 from voxport_export.graph.backbone import Backbone
 from voxport_export.onnx_graph import export_onnx
 from voxport_export.precisions.fp32 import to_fp32
@@ -67,9 +72,9 @@ def write_artifact(
         sha256=entry.sha256,
         kind=kind,
         precision=precision,
-        inputs=specs.INPUTS,
-        optional_inputs=specs.OPTIONAL_INPUTS,
-        outputs=specs.outputs_of(graph, len(source.labels)),
+        inputs=contract.INPUTS,
+        optional_inputs=contract.OPTIONAL_INPUTS,
+        outputs=contract.outputs_of(graph, len(source.labels)),
         external_data=(file_entry(data),) if data.exists() else (),
         attention_in_blocks=bool(is_in_blocks),
     )

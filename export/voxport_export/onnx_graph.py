@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from voxport.package.manifest import TensorSpec
-from voxport_export import specs
 from voxport_export.attention import block_attention
-from voxport_export.graph import FeatureGraph, Graph, cuts
+from voxport_export.graph import FeatureGraph, Graph, block_operators, contract
 from voxport_export.joins import split_joins
 from voxport_export.onnx_resample import add_sample_rate
 from voxport_export.onnx_transcript import TRANSCRIPT, append_transcript
@@ -52,7 +51,7 @@ def export_onnx(
     Returns:
         Whether attention to long recordings runs in blocks.
     """
-    outputs = specs.outputs_of(graph, len(pieces))
+    outputs = contract.outputs_of(graph, len(pieces))
     names = [spec.name for spec in outputs if spec.name != TRANSCRIPT]
     batch = torch.export.Dim("batch")
     # Not "samples": those that the model hears are others where the rate is not its own.
@@ -66,7 +65,7 @@ def export_onnx(
             dynamic_shapes=shapes,
             input_names=list(shapes),
             output_names=names,
-            custom_translation_table=operators.TRANSLATION | cuts.TRANSLATION,
+            custom_translation_table=operators.TRANSLATION | block_operators.TRANSLATION,
             verbose=False,
         )
     if program is None:
@@ -105,6 +104,6 @@ def _strip_notes(model: ir.Model) -> None:
 
 
 def _name_dimensions(model: ir.Model, outputs: Sequence[TensorSpec]) -> None:
-    shapes = {spec.name: spec.shape for spec in (*specs.INPUTS, *outputs)}
+    shapes = {spec.name: spec.shape for spec in (*contract.INPUTS, *outputs)}
     for value in (*model.graph.inputs, *model.graph.outputs):
         value.shape = ir.Shape(shapes[str(value.name)])

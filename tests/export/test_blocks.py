@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from voxport.loading import open_artifact
 from voxport.package.manifest import ONNX, read_manifest
-from voxport_export.graph import cuts
+from voxport_export.graph import block_operators
 from voxport_export.graph.feed_forward import DividedFeedForward, FeedForward, bounds
 from voxport_export.quiet import quiet_onnx_exporter
 
@@ -22,9 +22,13 @@ LENGTHS = [FIELD, FIELD + 1, 204, 214, 215, 418, 1000]  # 1, 1, 50, 53, 53, 104 
 class Cutter(nn.Module):
     def forward(self, waveform):
         frames = (waveform.shape[1] - FIELD) // STRIDE + 1
-        blocks, rows = cuts.cut(waveform, frames, STRIDE, OVERLAP)
+        blocks, rows = block_operators.cut(waveform, frames, STRIDE, OVERLAP)
         sums = F.pad(blocks, (0, 1)).unsqueeze(-1)
-        return blocks, rows, cuts.join(sums, waveform.shape[0], waveform.shape[1] - FIELD + 1)
+        return (
+            blocks,
+            rows,
+            block_operators.join(sums, waveform.shape[0], waveform.shape[1] - FIELD + 1),
+        )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def cutter(tmp_path_factory):
             dynamo=True,
             opset_version=20,
             dynamic_shapes=shapes,
-            custom_translation_table=cuts.TRANSLATION,
+            custom_translation_table=block_operators.TRANSLATION,
             verbose=False,
         )
     options = onnxruntime.SessionOptions()
@@ -52,8 +56,8 @@ def cutter(tmp_path_factory):
 def test_the_file_cuts_as_torch_does(cutter, batch, samples):
     waveform = torch.arange(batch * samples, dtype=torch.float32).reshape(batch, samples)
     frames = (samples - FIELD) // STRIDE + 1
-    blocks, rows = cuts.cut(waveform, frames, STRIDE, OVERLAP)
-    count = math.ceil(frames / cuts.FRAMES)
+    blocks, rows = block_operators.cut(waveform, frames, STRIDE, OVERLAP)
+    count = math.ceil(frames / block_operators.FRAMES)
     assert blocks.shape == (batch * count, math.ceil(frames / count) * STRIDE + OVERLAP)
     assert rows.tolist() == [row for row in range(batch) for _ in range(count)]
     found = cutter.run(None, {"waveform": waveform.numpy()})

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from voxport_export.graph import cuts
+from voxport_export.graph import block_operators
 from voxport_export.graph.spectral import SpectralConv, SpectralPositions
 from voxport_export.quiet import quiet_onnx_exporter
 
@@ -57,7 +57,7 @@ def conv_and_session(request, tmp_path_factory):
             dynamo=True,
             opset_version=20,
             dynamic_shapes={"x": {0: torch.export.Dim("batch"), 1: torch.export.Dim("frames")}},
-            custom_translation_table=cuts.TRANSLATION,
+            custom_translation_table=block_operators.TRANSLATION,
             verbose=False,
         )
     return conv, onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

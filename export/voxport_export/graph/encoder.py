@@ -18,7 +18,7 @@ from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 
 from voxport_export.graph.feed_forward import FeedForward
 from voxport_export.graph.linear import linear
-from voxport_export.graph.positions import Gate, RelativePositions
+from voxport_export.graph.relative_positions import Gate, RelativePositions
 from voxport_export.sources.mms_adapter import AdaptedLayer
 
 # Added to the score of a key that is padding. exp() of it is exactly 0 beside any real score,

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from voxport_export.graph.blocks import Blocks
+from voxport_export.graph.time_blocks import Blocks
 
 
 def windows(x: Tensor, kernel: int, stride: int) -> Tensor:

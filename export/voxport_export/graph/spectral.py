@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from voxport_export.graph import cuts
+from voxport_export.graph import block_operators
 
 _HOP = 64  # frames that a segment, twice as long, gives
 
@@ -70,7 +70,7 @@ class SpectralConv(nn.Module):
         products = rows.flatten(2, 4) @ self.weights  # [F, groups, 2 * B * n, 2 * out]
         products = products.unflatten(3, (2, -1)).unflatten(2, (2, -1))
         spectra = products.permute(3, 2, 4, 0, 1, 5).flatten(4, 5).flatten(1, 3)  # [B * n, 4F, D]
-        y = cuts.join(self.backwards @ spectra, batch, frames)
+        y = block_operators.join(self.backwards @ spectra, batch, frames)
         return y if self.bias is None else y + self.bias
 
     def _under(self, spectra: Tensor) -> Tensor:

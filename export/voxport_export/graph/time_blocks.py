@@ -21,7 +21,7 @@ from torch import Tensor
 from torch._higher_order_ops.scan import scan
 from torch.nn import functional as F
 
-from voxport_export.graph import cuts
+from voxport_export.graph import block_operators
 from voxport_export.graph.ramp import ramp
 
 
@@ -47,16 +47,18 @@ class Blocks:
         ended = F.pad(waveform, (0, 1))
         if self.at_once:
             block = local(_first(ended, self.samples_for(frames)), batch)
-            return cuts.join(block, waveform.shape[0], frames)  # torch lost count of its frames
+            return block_operators.join(
+                block, waveform.shape[0], frames
+            )  # torch lost count of its frames
         spare = self.samples_for(1) - self.stride
-        pieces, origins = cuts.cut(ended, frames, self.stride, spare)
+        pieces, origins = block_operators.cut(ended, frames, self.stride, spare)
 
         def step(nothing: Tensor, block: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             piece, origin = block
             return nothing.clone(), local(piece.unsqueeze(0), origin.unsqueeze(0)).squeeze(0)
 
         _, outputs = scan(step, torch.zeros(1), (pieces, origins))  # [batch * count, frames, C]
-        return cuts.join(outputs, waveform.shape[0], frames)
+        return block_operators.join(outputs, waveform.shape[0], frames)
 
     def whole(self, waveform: Tensor, frames: int) -> Tensor:
         """The waveform with as many samples as one block of all its frames takes in."""
