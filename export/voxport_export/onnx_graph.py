@@ -21,7 +21,7 @@ from voxport_export.graph import FeatureGraph, Graph, block_operators, contract
 from voxport_export.joins import split_joins
 from voxport_export.onnx_resample import add_sample_rate
 from voxport_export.onnx_transcript import TRANSCRIPT, append_transcript
-from voxport_export.precisions import operators
+from voxport_export.precisions import quantize_operators
 from voxport_export.quiet import quiet_onnx_exporter
 from voxport_export.scans import close_scans
 
@@ -65,7 +65,7 @@ def export_onnx(
             dynamic_shapes=shapes,
             input_names=list(shapes),
             output_names=names,
-            custom_translation_table=operators.TRANSLATION | block_operators.TRANSLATION,
+            custom_translation_table=quantize_operators.TRANSLATION | block_operators.TRANSLATION,
             verbose=False,
         )
     if program is None:

@@ -7,11 +7,11 @@ from torch.nn import functional as F
 
 from support.noise import LAYERS, make_model, make_row
 from voxport.backends.onnx import OnnxBackend
-from voxport_export.graph import paired
-from voxport_export.graph.paired import PairedConv, PairedExtractor
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.onnx_graph import export_onnx
+from voxport_export.precisions import fp32_paired_convolutions
 from voxport_export.precisions.fp32 import to_fp32
+from voxport_export.precisions.fp32_paired_convolutions import PairedConv, PairedExtractor
 
 
 def extractor_of(bias=False, mode="group_norm", layers=LAYERS):
@@ -58,12 +58,12 @@ def test_all_layers_equal_the_plain_ones(bias, frames):
 )
 def test_only_what_it_can_do_is_taken(options, fits, monkeypatch):
     assert not PairedExtractor.fits(extractor_of(**options))  # too narrow
-    monkeypatch.setattr(paired, "LEAST_CHANNELS", 24)
+    monkeypatch.setattr(fp32_paired_convolutions, "LEAST_CHANNELS", 24)
     assert PairedExtractor.fits(extractor_of(**options)) == fits
 
 
 def test_the_graph_it_is_made_of_stays_as_it_is(monkeypatch):
-    monkeypatch.setattr(paired, "LEAST_CHANNELS", 24)
+    monkeypatch.setattr(fp32_paired_convolutions, "LEAST_CHANNELS", 24)
     graph = RecognizerGraph(make_model(), blank=0)
     before = {name: type(module) for name, module in graph.named_modules()}
     fast = to_fp32(graph)
@@ -79,7 +79,7 @@ def backend(tmp_path_factory):
     graph = RecognizerGraph(make_model(), blank=0)
     example = torch.randn(2, 16_000), torch.tensor([16_000, 8_000])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paired, "LEAST_CHANNELS", 24)
+        patch.setattr(fp32_paired_convolutions, "LEAST_CHANNELS", 24)
         export_onnx(to_fp32(graph), example, list("-|ETAOINSHR"), 16_000, path)
     return OnnxBackend(path, "cpu")
 

@@ -23,9 +23,9 @@ from voxport_export.artifacts import build_recognizer
 from voxport_export.errors import ExportError, GateError
 from voxport_export.gate import Limits, measure, speed
 from voxport_export.package import Options, export_package
+from voxport_export.precisions.calibration import Range, best_range
 from voxport_export.precisions.fp16 import to_fp16
 from voxport_export.precisions.int8 import QuantizedConv, to_int8
-from voxport_export.precisions.ranges import Range, best_range
 from voxport_export.sources.resolve import resolve
 
 AUDIO = (data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from voxport_export.graph import block_operators
-from voxport_export.graph.spectral import SpectralConv, SpectralPositions
+from voxport_export.precisions.fp32_spectral_convolution import SpectralConv, SpectralPositions
 from voxport_export.quiet import quiet_onnx_exporter
 
 CHANNELS, GROUPS = 32, 4

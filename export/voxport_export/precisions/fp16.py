@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from voxport_export.graph.frontend import ConvBlock
 from voxport_export.graph.recognizer import RecognizerGraph
-from voxport_export.precisions.products import ProductConv
+from voxport_export.precisions.strided_product import ProductConv
 
 _M = TypeVar("_M", bound=nn.Module)
 

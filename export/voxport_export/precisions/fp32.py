@@ -13,8 +13,8 @@ from typing import TypeVar, cast
 from voxport_export.graph import Graph
 from voxport_export.graph.encoder import EncoderLayer
 from voxport_export.graph.feed_forward import DividedFeedForward
-from voxport_export.graph.paired import PairedExtractor
-from voxport_export.graph.spectral import SpectralPositions
+from voxport_export.precisions.fp32_paired_convolutions import PairedExtractor
+from voxport_export.precisions.fp32_spectral_convolution import SpectralPositions
 
 _G = TypeVar("_G", bound=Graph)
 

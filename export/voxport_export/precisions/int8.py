@@ -29,9 +29,9 @@ from torch.nn import functional as F
 from voxport_export.graph.encoder import PositionalConv
 from voxport_export.graph.frontend import StridedConv
 from voxport_export.graph.recognizer import RecognizerGraph
-from voxport_export.precisions.operators import dequantize, quantize
-from voxport_export.precisions.products import Rows
-from voxport_export.precisions.ranges import Range, observe
+from voxport_export.precisions.calibration import Range, observe
+from voxport_export.precisions.quantize_operators import dequantize, quantize
+from voxport_export.precisions.strided_product import Rows
 
 WEIGHT_LIMIT = 63  # 7 bits
 
