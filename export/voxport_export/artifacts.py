@@ -18,10 +18,10 @@ from voxport_export.graph import (
     contract,
 )
 from voxport_export.graph.backbone import Backbone
-from voxport_export.onnx_graph import export_onnx
 from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.sources.source import Source
-from voxport_export.torchscript import export_torchscript
+from voxport_export.to_onnx.export import export_onnx
+from voxport_export.to_torchscript import export_torchscript
 
 # Each kind of artifact: how its file ends and what writes it
 _FORMATS = {ONNX: ("onnx", export_onnx), TORCHSCRIPT: ("ts", export_torchscript)}

@@ -9,8 +9,8 @@ from torch import nn
 
 from voxport.decoding import greedy
 from voxport_export.graph.decoder import GreedyDecoder
-from voxport_export.onnx_transcript import append_transcript
 from voxport_export.quiet import quiet_onnx_exporter, quiet_torchscript
+from voxport_export.to_onnx.transcript import append_transcript
 
 LABELS = "-|ABL"
 BLANK = 0

@@ -9,8 +9,8 @@ from support.noise import LAYERS, make_model, make_row
 from voxport_export.artifacts import example
 from voxport_export.graph.frontend import geometry
 from voxport_export.graph.recognizer import RecognizerGraph
-from voxport_export.onnx_graph import export_onnx
 from voxport_export.precisions.fp32 import to_fp32
+from voxport_export.to_onnx.export import export_onnx
 
 EDGES = [0, 1, 399, 400, 401, 5_000, 160_000]
 

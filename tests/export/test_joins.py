@@ -9,7 +9,7 @@ ir = pytest.importorskip("onnx_ir")
 
 from onnx import TensorProto, helper  # noqa: E402
 
-from voxport_export.joins import MOST_INPUTS, split_joins  # noqa: E402
+from voxport_export.to_onnx.split_concats import MOST_INPUTS, split_joins  # noqa: E402
 
 
 def joins(graph):

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torchaudio.functional import resample
 
-from voxport_export.onnx_resample import add_sample_rate
 from voxport_export.quiet import quiet_torchscript
+from voxport_export.to_onnx.resample import add_sample_rate
 
 OWN = 16_000
 RATES = [8_000, 11_025, 22_050, 24_000, 32_000, 44_100, 48_000]

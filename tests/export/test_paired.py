@@ -8,10 +8,10 @@ from torch.nn import functional as F
 from support.noise import LAYERS, make_model, make_row
 from voxport.backends.onnx import OnnxBackend
 from voxport_export.graph.recognizer import RecognizerGraph
-from voxport_export.onnx_graph import export_onnx
 from voxport_export.precisions import fp32_paired_convolutions
 from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.precisions.fp32_paired_convolutions import PairedConv, PairedExtractor
+from voxport_export.to_onnx.export import export_onnx
 
 
 def extractor_of(bias=False, mode="group_norm", layers=LAYERS):

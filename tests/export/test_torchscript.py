@@ -10,7 +10,7 @@ from export.test_graph import EDGES
 from support.noise import make_model, make_row
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.quiet import quiet_torchscript
-from voxport_export.torchscript import export_torchscript
+from voxport_export.to_torchscript import export_torchscript
 
 PIECES = ["-", " ", *"ABCDEFGHI"]
 

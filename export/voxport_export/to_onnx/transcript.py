@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from voxport_export import tapes
-from voxport_export.tapes import ints, squeezed
+from voxport_export.to_onnx import tape
+from voxport_export.to_onnx.tape import ints, squeezed
 
 TRANSCRIPT = "transcript"  # the output's name
 
@@ -61,7 +61,7 @@ def _halve(empty: ir.Value) -> ir.Graph:
     joined = tape.op("StringConcat", [left, right])
     again = tape.op("Greater", [_width(tape, joined), ints(tape, [1])])
     again = squeezed(tape, again)
-    tapes.name(tape, "transcript_join")
+    tape.name(tape, "transcript_join")
     joined.type = ir.TensorType(ir.DataType.STRING)
     again.type = ir.TensorType(ir.DataType.BOOL)
     again.shape = ir.Shape([])

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from voxport.package.manifest import TensorSpec
-from voxport_export.attention import block_attention
 from voxport_export.graph import FeatureGraph, Graph, block_operators, contract
-from voxport_export.joins import split_joins
-from voxport_export.onnx_resample import add_sample_rate
-from voxport_export.onnx_transcript import TRANSCRIPT, append_transcript
 from voxport_export.precisions import quantize_operators
 from voxport_export.quiet import quiet_onnx_exporter
-from voxport_export.scans import close_scans
+from voxport_export.to_onnx.block_attention import block_attention
+from voxport_export.to_onnx.close_scans import close_scans
+from voxport_export.to_onnx.resample import add_sample_rate
+from voxport_export.to_onnx.split_concats import split_joins
+from voxport_export.to_onnx.transcript import TRANSCRIPT, append_transcript
 
 OPSET = 20  # the first with StringConcat and Gelu
 # A protobuf message holds less than 2 GiB; keep a margin for the graph itself.
