@@ -59,7 +59,7 @@ def test_the_package_was_made_from_the_weights_beside_it():
     """A new training run must be followed by a new export."""
     torch = pytest.importorskip("torch")
     source = pytest.importorskip("voxport_export.sources.shipped").load_shipped("commands")
-    eager = pytest.importorskip("voxport_export.eager")
+    eager = pytest.importorskip("voxport_export.parity.eager")
     manifest = read_manifest(SHIPPED / "commands")
     assert manifest.model.source == source.origin
     assert manifest.model.parameters == source.parameters

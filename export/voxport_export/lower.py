@@ -14,8 +14,8 @@ from voxport.loading import open_artifact
 from voxport.package.gates import Gate
 from voxport.package.manifest import ONNX, Artifact
 from voxport.verification.comparison import Expected
-from voxport_export import gate
 from voxport_export.artifacts import build_recognizer, file_name, write_artifact
+from voxport_export.parity import low_precision
 from voxport_export.precisions import LOWER, Run
 from voxport_export.sources.source import Source
 
@@ -27,7 +27,7 @@ class Lower:
     source: Source
     answers: Sequence[Expected]  # of float32, on the recordings to calibrate on and to judge by
     fp32: Artifact  # in the same folder
-    limits: gate.Limits
+    limits: low_precision.Limits
     step: Callable[[str], AbstractContextManager[object]]
 
     def export(self, precision: str, folder: Path) -> tuple[Artifact, Gate]:
@@ -47,7 +47,9 @@ class Lower:
             backend = open_artifact(folder, artifact, provider)
             fp32 = open_artifact(folder, self.fp32, provider) if provider == meant else None
             rate = self.source.sample_rate
-            return artifact, gate.measure(path, backend, fp32, self.answers, rate, self.limits)
+            return artifact, low_precision.measure(
+                path, backend, fp32, self.answers, rate, self.limits
+            )
 
     def _runs(self) -> list[Run]:
         waveforms = [torch.from_numpy(one.waveform) for one in self.answers]

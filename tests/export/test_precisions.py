@@ -21,8 +21,8 @@ from voxport.package.manifest import read_manifest
 from voxport.verification.verify import _golden_clip, verify
 from voxport_export.artifacts import build_recognizer
 from voxport_export.errors import ExportError, GateError
-from voxport_export.gate import Limits, measure, speed
 from voxport_export.package import Options, export_package
+from voxport_export.parity.low_precision import Limits, measure, speed
 from voxport_export.precisions.calibration import Range, best_range
 from voxport_export.precisions.fp16 import to_fp16
 from voxport_export.precisions.int8 import QuantizedConv, to_int8
@@ -246,7 +246,7 @@ def written(lower, monkeypatch):
 
 @pytest.mark.usefixtures("written")
 def test_a_refused_artifact_writes_no_package(narrow_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("voxport_export.gate.speed", lambda *_: 0.5)
+    monkeypatch.setattr("voxport_export.parity.low_precision.speed", lambda *_: 0.5)
     options = Options(formats=("onnx",), precisions=("int8",), audio=AUDIO, max_cer=1.0)
     with pytest.raises(GateError, match=r"model\.int8\.onnx: not faster"):
         export_package(str(narrow_model), tmp_path / "package", options)
@@ -255,7 +255,7 @@ def test_a_refused_artifact_writes_no_package(narrow_model, tmp_path, monkeypatc
 
 @pytest.mark.usefixtures("written")
 def test_one_lower_precision_alone_on_other_speech(narrow_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("voxport_export.gate.speed", lambda *_: 2.0)
+    monkeypatch.setattr("voxport_export.parity.low_precision.speed", lambda *_: 2.0)
     folder = tmp_path / "package"
     calibrate = (data.SAMPLES / "stop.flac",)
     options = Options(precisions=("int8",), audio=AUDIO, calibrate=calibrate, max_cer=1.0)

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from support import seeded
 from voxport.errors import UnknownModelError, VoxportError
-from voxport_export.eager import eager_emission, eager_features
 from voxport_export.errors import SourceError
 from voxport_export.graph.recognizer import RecognizerGraph
+from voxport_export.parity.eager import eager_emission, eager_features
 from voxport_export.sources import bundle, folder, huggingface, resolve
 
 CC_BY_NC = {f"VOXPOPULI_ASR_BASE_10K_{x}" for x in ("DE", "EN", "ES", "FR", "IT")} | {"MMS_FA"}

@@ -10,7 +10,7 @@ from support import data
 from voxport.audio.recording import read_clip
 
 torch = pytest.importorskip("torch")
-eager = pytest.importorskip("voxport_export.eager")
+eager = pytest.importorskip("voxport_export.parity.eager")
 shipped = pytest.importorskip("voxport_export.sources.shipped")
 
 RATE, FRAME = 16_000, 320 / 16_000  # Hz, seconds

@@ -19,7 +19,7 @@ from voxport.package.gates import Gate
 from voxport.transcript.edit_distance import error_rate
 from voxport.verification.comparison import Check, Expected, compare
 from voxport_export.errors import ExportError, GateError
-from voxport_export.parity import measurement
+from voxport_export.parity.exact import measurement
 
 _TIMED_SECONDS = 10  # of audio
 _LEAST_ROUNDS = 5
