@@ -67,7 +67,7 @@ def narrow_model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def exported(narrow_model, tmp_path_factory) -> Path:
     """The package of that model, with both artifacts. Read it, never write to it."""
-    package = pytest.importorskip("voxport_export.package")
+    package = pytest.importorskip("voxport_export.package.export")
     folder = tmp_path_factory.mktemp("package") / "narrow"
     audio = (data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav")
     package.export_package(str(narrow_model), folder, package.Options(audio=audio))
@@ -77,7 +77,7 @@ def exported(narrow_model, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def with_features(narrow_model, tmp_path_factory) -> Path:
     """The package of that model with the transformer's layers too. Read it only."""
-    package = pytest.importorskip("voxport_export.package")
+    package = pytest.importorskip("voxport_export.package.export")
     folder = tmp_path_factory.mktemp("package") / "with-features"
     audio = (data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav")
     package.export_package(str(narrow_model), folder, package.Options(features=True, audio=audio))
@@ -102,7 +102,7 @@ def headless_model(narrow_model, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def headless(headless_model, tmp_path_factory) -> Path:
     """The package of the model without a head, in the format quick to write. Read it only."""
-    package = pytest.importorskip("voxport_export.package")
+    package = pytest.importorskip("voxport_export.package.export")
     folder = tmp_path_factory.mktemp("package") / "headless"
     audio = (data.SAMPLES / "yes.flac",)
     options = package.Options(formats=("torchscript",), features=True, audio=audio)

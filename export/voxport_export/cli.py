@@ -147,7 +147,7 @@ def export(
     """
     try:
         from voxport_export.layouts.export import export_layout
-        from voxport_export.package import Options, export_package
+        from voxport_export.package.export import Options, export_package
     except ImportError as error:
         raise MissingDependencyError(
             f'voxport export needs {error.name}: pip install "voxport[export,cpu]"'

@@ -16,7 +16,7 @@ import voxport
 from support import data, seeded
 from voxport.audio.files import read_audio
 from voxport.verification.verify import verify
-from voxport_export.package import Options, export_package
+from voxport_export.package.export import Options, export_package
 from voxport_export.sources import bundle
 
 NAMES = sorted(bundle.bundles())

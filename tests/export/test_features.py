@@ -17,7 +17,7 @@ from support import seeded
 from voxport.package.manifest import read_manifest
 from voxport.verification.verify import verify
 from voxport_export.errors import ExportError, ParityError
-from voxport_export.package import Options, export_package
+from voxport_export.package.export import Options, export_package
 from voxport_export.sources import bundle
 from voxport_export.sources.source import EagerReference
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from support.noise import LAYERS, make_model, make_row
-from voxport_export.artifacts import example
 from voxport_export.graph.frontend import geometry
 from voxport_export.graph.recognizer import RecognizerGraph
+from voxport_export.package.artifact import example
 from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.to_onnx.export import export_onnx
 

@@ -27,10 +27,10 @@ from voxport_export.errors import ExportError, ParityError
 from voxport_export.layouts import NAMES, huggingface, sherpa
 from voxport_export.layouts.export import export_layout
 from voxport_export.layouts.layout import Package, spell
-from voxport_export.package import Options
+from voxport_export.package.export import Options
+from voxport_export.package.staging import check_destination
 from voxport_export.parity.eager import eager_emission
 from voxport_export.sources.resolve import resolve
-from voxport_export.staging import check_destination
 from voxport_export.to_onnx import rewire
 
 RATE = 16_000

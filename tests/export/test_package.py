@@ -21,7 +21,7 @@ from voxport.loading import open_artifact
 from voxport.package.manifest import read_manifest
 from voxport.verification.verify import verify
 from voxport_export.errors import ExportError, ParityError
-from voxport_export.package import Options, export_package
+from voxport_export.package.export import Options, export_package
 from voxport_export.parity import eager
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.source import EagerReference

@@ -19,9 +19,9 @@ from voxport.cli import app
 from voxport.loading import open_artifact
 from voxport.package.manifest import read_manifest
 from voxport.verification.verify import _golden_clip, verify
-from voxport_export.artifacts import build_recognizer
 from voxport_export.errors import ExportError, GateError
-from voxport_export.package import Options, export_package
+from voxport_export.package.artifact import build_recognizer
+from voxport_export.package.export import Options, export_package
 from voxport_export.parity.low_precision import Limits, measure, speed
 from voxport_export.precisions.calibration import Range, best_range
 from voxport_export.precisions.fp16 import to_fp16
@@ -240,8 +240,8 @@ def written(lower, monkeypatch):
         shutil.copy(lower / artifacts[kind, precision].path, folder)
         return artifacts[kind, precision]
 
-    monkeypatch.setattr("voxport_export.package.write_artifact", take)
-    monkeypatch.setattr("voxport_export.lower.write_artifact", take)
+    monkeypatch.setattr("voxport_export.package.export.write_artifact", take)
+    monkeypatch.setattr("voxport_export.package.low_precision.write_artifact", take)
 
 
 @pytest.mark.usefixtures("written")

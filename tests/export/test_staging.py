@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from voxport_export.errors import ExportError
-from voxport_export.staging import check_destination, staged
+from voxport_export.package.staging import check_destination, staged
 
 
 def test_written_whole(tmp_path):

@@ -110,7 +110,7 @@ def test_many_threads_share_a_session():
 
 
 def test_half_precision_changes_no_transcript(tmp_path):
-    package = pytest.importorskip("voxport_export.package")
+    package = pytest.importorskip("voxport_export.package.export")
     options = package.Options(
         formats=("onnx",), precisions=("fp32", "fp16"), audio=tuple(SAMPLES), force=True
     )

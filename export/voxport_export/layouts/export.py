@@ -11,14 +11,14 @@ from pathlib import Path
 from voxport.loading import choose_artifact
 from voxport.package import integrity
 from voxport.package.manifest import FILE_NAME, ONNX, Manifest, read_manifest
-from voxport_export.card import write_card
 from voxport_export.errors import ExportError
 from voxport_export.layouts import HUGGINGFACE, SHERPA_ONNX, TRITON, huggingface, sherpa, triton
 from voxport_export.layouts.check import compare
 from voxport_export.layouts.layout import Agreement, Layout, Package
-from voxport_export.layouts.record import write_record
-from voxport_export.package import Job, Options, Step, prepare
-from voxport_export.staging import check_destination, staged
+from voxport_export.package.card import write_card
+from voxport_export.package.export import Job, Options, Step, prepare
+from voxport_export.package.layout_record import write_record
+from voxport_export.package.staging import check_destination, staged
 
 _LAYOUTS: dict[str, Layout] = {SHERPA_ONNX: sherpa, HUGGINGFACE: huggingface, TRITON: triton}
 _SCRATCH = ".package"  # where the package is while its layout is made

@@ -25,12 +25,13 @@ from voxport.package.manifest import (
 )
 from voxport.verification.comparison import Expected, ExpectedFeatures
 from voxport.verification.references import Recording
-from voxport_export.artifacts import build_graph, file_name, write_artifact
-from voxport_export.card import write_card
 from voxport_export.errors import ExportError
 from voxport_export.graph import Graph
 from voxport_export.graph.backbone import Backbone
-from voxport_export.lower import Lower
+from voxport_export.package.artifact import build_graph, file_name, write_artifact
+from voxport_export.package.card import write_card
+from voxport_export.package.low_precision import Lower
+from voxport_export.package.staging import check_destination, staged
 from voxport_export.parity.eager import ask, ask_features
 from voxport_export.parity.exact import measure, measure_features
 from voxport_export.parity.golden import at_rate, read_files, write_golden, write_golden_features
@@ -38,7 +39,6 @@ from voxport_export.parity.low_precision import Limits
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
 from voxport_export.sources.source import Source
-from voxport_export.staging import check_destination, staged
 
 _CARD = "README.md"
 _TOOLS = ("voxport", "torch", "torchaudio", "onnx", "onnxscript")

@@ -14,7 +14,7 @@ from voxport.loading import open_artifact
 from voxport.package.gates import Gate
 from voxport.package.manifest import ONNX, Artifact
 from voxport.verification.comparison import Expected
-from voxport_export.artifacts import build_recognizer, file_name, write_artifact
+from voxport_export.package.artifact import build_recognizer, file_name, write_artifact
 from voxport_export.parity import low_precision
 from voxport_export.precisions import LOWER, Run
 from voxport_export.sources.source import Source

@@ -16,7 +16,7 @@ from pathlib import Path
 from voxport.errors import PackageError
 from voxport.package.manifest import FILE_NAME, read_manifest
 from voxport_export.errors import ExportError
-from voxport_export.layouts.record import written_by_voxport
+from voxport_export.package.layout_record import written_by_voxport
 
 
 def check_destination(output: Path) -> None:
