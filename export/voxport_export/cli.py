@@ -22,7 +22,7 @@ from voxport_export import layouts
 
 if TYPE_CHECKING:
     from voxport.package.manifest import Manifest
-    from voxport_export.layouts.layout import Agreement
+    from voxport_export.layouts.protocol import Agreement
 
 
 _PRECISIONS = (FP32, "int8", FP16)  # int8 is for CPUs, fp16 for CUDA

@@ -26,7 +26,7 @@ from voxport.package.manifest import FILE_NAME, FP32, read_manifest
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.layouts import NAMES, huggingface, sherpa
 from voxport_export.layouts.export import export_layout
-from voxport_export.layouts.layout import Package, spell
+from voxport_export.layouts.protocol import Package, spell
 from voxport_export.package.export import Options
 from voxport_export.package.staging import check_destination
 from voxport_export.parity.eager import eager_emission

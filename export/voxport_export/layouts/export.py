@@ -13,8 +13,8 @@ from voxport.package import integrity
 from voxport.package.manifest import FILE_NAME, ONNX, Manifest, read_manifest
 from voxport_export.errors import ExportError
 from voxport_export.layouts import HUGGINGFACE, SHERPA_ONNX, TRITON, huggingface, sherpa, triton
-from voxport_export.layouts.check import compare
-from voxport_export.layouts.layout import Agreement, Layout, Package
+from voxport_export.layouts.agreement import compare
+from voxport_export.layouts.protocol import Agreement, Layout, Package
 from voxport_export.package.card import write_card
 from voxport_export.package.export import Job, Options, Step, prepare
 from voxport_export.package.layout_record import write_record

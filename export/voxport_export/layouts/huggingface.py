@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx_ir.tape import Tape
 
 from voxport.package.manifest import FP32, ModelInfo
-from voxport_export.layouts.layout import Adapted, Package, spell
+from voxport_export.layouts.protocol import Adapted, Package, spell
 from voxport_export.to_onnx.rewire import Rewiring, constant, count, size
 
 _PADDING = -1e30  # what the feature extractor fills a batch with

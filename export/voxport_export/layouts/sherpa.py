@@ -22,7 +22,7 @@ from onnx_ir.tape import Tape
 
 from voxport.package.manifest import ModelInfo
 from voxport_export.errors import ExportError
-from voxport_export.layouts.layout import Adapted, Package, spell
+from voxport_export.layouts.protocol import Adapted, Package, spell
 from voxport_export.to_onnx.rewire import Rewiring, constant, size
 
 _RATE = 16_000  # Hz: the loader resamples to it

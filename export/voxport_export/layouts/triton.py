@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voxport.package.manifest import FP32, ModelInfo, TensorSpec
-from voxport_export.layouts.layout import Adapted, Package
+from voxport_export.layouts.protocol import Adapted, Package
 from voxport_export.to_onnx.rewire import link
 
 _TYPES = {"float32": "TYPE_FP32", "int64": "TYPE_INT64", "string": "TYPE_STRING"}

@@ -16,7 +16,7 @@ from voxport.package.entries import FileEntry
 from voxport.package.integrity import check, file_entry
 from voxport.package.json_fields import Fields
 from voxport.package.manifest import Manifest
-from voxport_export.layouts.layout import Agreement
+from voxport_export.layouts.protocol import Agreement
 
 FILE_NAME = "voxport.json"
 _FORMAT = "voxport-layout"

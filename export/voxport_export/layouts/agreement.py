@@ -21,7 +21,7 @@ from voxport.loading import open_artifact
 from voxport.package.manifest import Artifact
 from voxport.verification.comparison import TOLERANCE
 from voxport_export.errors import ParityError
-from voxport_export.layouts.layout import Adapted, Agreement, Package
+from voxport_export.layouts.protocol import Adapted, Agreement, Package
 
 _QUIETER = np.float32(0.01)  # 40 dB
 _OFFSET = np.float32(0.02)  # of full scale
