@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import peak
+from benchmarks import machine_peak
 from benchmarks.peers import Peer
 from benchmarks.speech import RATE
 from voxport.benchmark import clips
@@ -107,12 +107,14 @@ class Session:
     def _measure_peak(self) -> None:
         _say("peak")
         with ExitStack() as stack:
-            engines = [stack.enter_context(Process(c)) for c in peak.candidates(self._threads)]
+            engines = [
+                stack.enter_context(Process(c)) for c in machine_peak.candidates(self._threads)
+            ]
             for engine in engines:
                 engine.load()
             product = Workload("product", ((),), 1.0)
             for timing in take_turns(engines, product, _PEAK_RUNS, self._fail):
-                rate = peak.OPERATIONS / timing.best
+                rate = machine_peak.OPERATIONS / timing.best
                 self._results.add("peak", peer=timing.candidate, operations_per_second=rate)
 
     def _prepare(self, peer: Peer) -> bool:
