@@ -14,7 +14,7 @@ from voxport.package.manifest import read_manifest
 from voxport_export.graph.encoder import attend
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.quiet import quiet_onnx_exporter
-from voxport_export.to_onnx import block_attention
+from voxport_export.to_onnx import block_attention as block_attention_module
 from voxport_export.to_onnx.block_attention import SHORT, block_attention
 from voxport_export.to_onnx.export import export_onnx
 
@@ -80,8 +80,8 @@ def test_the_manifest_tells(exported):
 @pytest.mark.parametrize("samples", [16_000, 40_000])
 @torch.no_grad()
 def test_a_model_in_blocks_equals_torchaudio(samples, tmp_path, monkeypatch):
-    monkeypatch.setattr(block_attention, "SHORT", 60)
-    monkeypatch.setattr(block_attention, "_BLOCK", 50)
+    monkeypatch.setattr(block_attention_module, "SHORT", 60)
+    monkeypatch.setattr(block_attention_module, "_BLOCK", 50)
     model = make_model()
     example = torch.randn(2, 16_000), torch.tensor([16_000, 8_000])
     path = tmp_path / "model.onnx"

@@ -18,8 +18,7 @@ import onnx_ir as ir
 from onnx_ir.tape import Tape
 
 from voxport.backends.contract import ATTENTION
-from voxport_export.to_onnx import tape
-from voxport_export.to_onnx.tape import ints, squeezed
+from voxport_export.to_onnx.tape import ints, number_outputs, squeezed
 
 SHORT = 1024  # frames that attend all at once, at the most: 20 s
 _BLOCK = 512  # queries, at the most
@@ -74,7 +73,7 @@ class _Attention:
         branches = {"then_branch": self._at_once(name), "else_branch": self._in_blocks(name)}
         result = tape.op("If", [is_short], branches)
         tape.nodes[-1].name = name
-        tape.name(tape, name)
+        number_outputs(tape, name)
         result.type, result.shape = old.type, old.shape
         graph.insert_before(before, tape.nodes)
         ir.convenience.replace_all_uses_with(old, result, replace_graph_outputs=True)
@@ -144,7 +143,7 @@ def _body(
     tape: Tape, name: str, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]
 ) -> ir.Graph:
     """A branch, or the body of a loop; the last output is of floats, one before it of truth."""
-    tape.name(tape, name)
+    number_outputs(tape, name)
     for output in outputs:
         output.type = _BOOL if output is not outputs[-1] else _FLOAT
     return ir.Graph(inputs, outputs, nodes=tape.nodes, name=name)

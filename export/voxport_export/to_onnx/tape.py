@@ -17,7 +17,7 @@ def squeezed(tape: Tape, one: ir.Value) -> ir.Value:
     return tape.op("Squeeze", [one, ints(tape, [0])])
 
 
-def name(tape: Tape, prefix: str) -> None:
+def number_outputs(tape: Tape, prefix: str) -> None:
     """Number what the tape gives: the body of a loop or a branch shares the names around it."""
     for index, node in enumerate(tape.nodes):
         node.outputs[0].name = f"{prefix}_{index}"

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from voxport_export.to_onnx import tape
-from voxport_export.to_onnx.tape import ints, squeezed
+from voxport_export.to_onnx.tape import ints, number_outputs, squeezed
 
 TRANSCRIPT = "transcript"  # the output's name
 
@@ -61,7 +60,7 @@ def _halve(empty: ir.Value) -> ir.Graph:
     joined = tape.op("StringConcat", [left, right])
     again = tape.op("Greater", [_width(tape, joined), ints(tape, [1])])
     again = squeezed(tape, again)
-    tape.name(tape, "transcript_join")
+    number_outputs(tape, "transcript_join")
     joined.type = ir.TensorType(ir.DataType.STRING)
     again.type = ir.TensorType(ir.DataType.BOOL)
     again.shape = ir.Shape([])
