@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support import data
 from voxport.backends.onnx_provider_options import Settings, told
 from voxport.backends.providers import CPU, CUDA, TENSORRT
 
@@ -25,7 +26,7 @@ for samples in range(4000, 64000, 1500):
     feed = {"waveform": numpy.zeros((1, samples), "float32"), "lengths": numpy.array([samples])}
     session.run(["emission"], feed)
 """
-MODEL = Path(__file__).parents[2] / "runtime" / "voxport" / "packages" / "commands" / "model.onnx"
+MODEL = data.ROOT / "runtime/voxport/packages/commands/model.onnx"
 
 
 def test_cuda():
