@@ -12,8 +12,8 @@ import torch
 import torchaudio
 
 import voxport
-from export.test_bundles import clips, read
-from support import seeded
+from support import data, seeded
+from support.resampled import read_for_torchaudio
 from voxport.package.manifest import read_manifest
 from voxport.verification.verify import verify
 from voxport_export.errors import ExportError, ParityError
@@ -52,7 +52,7 @@ def eager(name):
 def check(name, package, recordings):
     """Each artifact's layers, of recordings in one list, against each row alone in torchaudio."""
     model = eager(name)
-    waveforms = [read(path) for path in recordings]
+    waveforms = [read_for_torchaudio(path) for path in recordings]
     expected = [torch.cat(model.extract_features(w[None])[0]).numpy() for w in waveforms]
     del model
     gc.collect()
@@ -74,7 +74,7 @@ def narrow(name, tmp_path, monkeypatch):
     copy = seeded.narrow(BUNDLES[name])
     monkeypatch.setattr(torchaudio.pipelines, name, copy)
     seeded.put_weights(copy, tmp_path)
-    recordings = clips()
+    recordings = data.clips()
     options = Options(features=True, audio=tuple(recordings))
     manifest = export_package(name, tmp_path / "package", options)
     assert manifest.model.licence == bundle.licence_of(copy)
@@ -98,7 +98,7 @@ def real_size(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     seeded.put_weights(BUNDLES[name], tmp_path)
     gc.collect()
-    recordings = clips()[1:4]
+    recordings = data.clips()[1:4]
     options = Options(features=True, audio=tuple(recordings))
     export_package(name, tmp_path / "package", options)
     gc.collect()
@@ -143,7 +143,7 @@ def test_a_layer_that_differs_writes_no_package(headless_model, tmp_path, monkey
         return [layers[0], layers[1] * 1.01], lengths
 
     monkeypatch.setattr(EagerReference, "extract_features", differ)
-    options = Options(formats=("torchscript",), features=True, audio=tuple(clips()[:1]))
+    options = Options(formats=("torchscript",), features=True, audio=tuple(data.clips()[:1]))
     with pytest.raises(ParityError, match=r"model\.ts does not answer as eager .*layer 2 differs"):
         export_package(str(headless_model), tmp_path / "package", options)
     assert list(tmp_path.iterdir()) == []

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from export.test_graph import EDGES
 
+from support.graphs import EDGES
 from support.noise import make_model, make_row
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.quiet import quiet_torchscript

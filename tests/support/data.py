@@ -24,3 +24,8 @@ def real_speech() -> list[Path]:
         "commands/_silence_/1024.flac",
     )
     return [sorted(DATA.glob(name))[0] for name in names]
+
+
+def clips() -> list[Path]:
+    """Real speech where there is some, else the samples that ship."""
+    return real_speech() if DATA.is_dir() else sorted(SAMPLES.glob("*.flac"))

@@ -3,8 +3,8 @@
 import pytest
 import torch
 import torchaudio
-from export.test_graph import EDGES, FAMILIES
 
+from support.graphs import EDGES, FAMILIES
 from support.noise import LAYERS, make_model, make_row
 from voxport_export.graph.backbone import Backbone
 from voxport_export.graph.features import FeatureGraph

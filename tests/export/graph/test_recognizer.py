@@ -5,22 +5,13 @@ import onnxruntime
 import pytest
 import torch
 
+from support.graphs import EDGES, FAMILIES
 from support.noise import LAYERS, make_model, make_row
 from voxport_export.graph.frontend import geometry
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.package.artifact import example
 from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.to_onnx.export import export_onnx
-
-EDGES = [0, 1, 399, 400, 401, 5_000, 160_000]
-
-FAMILIES = {
-    "base": {"mode": "group_norm", "first": False, "bias": False},
-    "large-lv60k": {"mode": "layer_norm", "first": True, "bias": True},
-    "bias under group norm": {"mode": "group_norm", "first": True, "bias": True},
-    "odd positional kernel": {"kernel": 31},
-    "other strides": {"layers": [(16, 8, 4), (16, 5, 3), (16, 1, 1), (16, 4, 2)]},
-}
 
 
 @pytest.mark.parametrize("form", [lambda graph: graph, to_fp32], ids=["as it is", "for ONNX"])

@@ -16,6 +16,7 @@ import torch
 from typer.testing import CliRunner
 
 from support import data
+from support.graphs import EDGES
 from voxport.cli import app
 from voxport.loading import open_artifact
 from voxport.package.manifest import read_manifest
@@ -27,7 +28,6 @@ from voxport_export.sources.resolve import resolve
 from voxport_export.sources.source import EagerReference
 
 SAMPLE = data.SAMPLES / "yes.flac"
-EDGES = [0, 1, 399, 400, 401, 5_000, 160_000]
 PADDINGS = {"nan": np.nan, "silence": 0.0, "noise": None}
 
 

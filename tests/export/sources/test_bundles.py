@@ -14,7 +14,7 @@ import torchaudio
 
 import voxport
 from support import data, seeded
-from voxport.audio.files import read_audio
+from support.resampled import read_for_torchaudio
 from voxport.verification.verify import verify
 from voxport_export.package.export import Options, export_package
 from voxport_export.sources import bundle
@@ -37,18 +37,6 @@ OTHERS = sorted(
 )
 
 
-def clips():
-    return data.real_speech() if data.DATA.is_dir() else sorted(data.SAMPLES.glob("*.flac"))
-
-
-def read(path):
-    """A recording as torchaudio would prepare it for the model."""
-    audio = read_audio(path, str(path))
-    return torchaudio.functional.resample(
-        torch.from_numpy(audio.waveform), audio.sample_rate, 16_000
-    )
-
-
 def eager(name):
     """The bundle as its users load it; MMS_FA without its star, as greedy decoding wants it."""
     found = getattr(torchaudio.pipelines, name)
@@ -66,7 +54,7 @@ def decode(emission, labels):
 def check(name, package, recordings):
     """Compare each artifact, loaded by the runtime, with eager torchaudio."""
     model, labels = eager(name)
-    waveforms = [read(path) for path in recordings]
+    waveforms = [read_for_torchaudio(path) for path in recordings]
     expected = [model(waveform[None])[0][0] for waveform in waveforms]
     del model
     gc.collect()
@@ -91,7 +79,7 @@ def test_narrow(name, tmp_path, monkeypatch):
     narrow = seeded.narrow(bundle.bundles()[name])
     monkeypatch.setattr(torchaudio.pipelines, name, narrow)
     seeded.put_weights(narrow, tmp_path, seed=NAMES.index(name))
-    recordings = clips()
+    recordings = data.clips()
     manifest = export_package(name, tmp_path / "package", Options(audio=tuple(recordings)))
     assert manifest.model.licence == bundle.licence_of(narrow)
     assert {a.kind for a in manifest.artifacts} == {"onnx", "torchscript"}
@@ -103,7 +91,7 @@ def real_size(name, tmp_path, monkeypatch):
     found = bundle.bundles()[name]
     seeded.put_weights(found, tmp_path)
     gc.collect()
-    recordings = clips()[1:4]
+    recordings = data.clips()[1:4]
     manifest = export_package(name, tmp_path / "package", Options(audio=tuple(recordings)))
     gc.collect()
     onnx = manifest.artifacts[0]
