@@ -1,7 +1,7 @@
 """What onnxruntime is told of a provider, as plain values that are checked where it is not.
 
 Each is there for a reason that stands beside it. No session of CUDA or TensorRT has run with them
-yet: docs/gpu.md says what is known from where. Knows no session and no device.
+yet: docs/guides/gpu.md says what is known from where. Knows no session and no device.
 """
 
 from dataclasses import dataclass
