@@ -50,7 +50,7 @@ def srt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
     """SubRip: numbered cues."""
     return "\n".join(
         f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{_text(cue)}\n"
-        for number, cue in enumerate(cues(transcript.words), 1)
+        for number, cue in enumerate(_cues(transcript), 1)
     )
 
 
@@ -58,7 +58,7 @@ def vtt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
     """WebVTT."""
     parts = [
         f"{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{_escaped(_text(cue))}\n"
-        for cue in cues(transcript.words)
+        for cue in _cues(transcript)
     ]
     return "\n".join(["WEBVTT\n", *parts])
 
@@ -66,8 +66,8 @@ def vtt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
 def tsv(file: str, transcript: Transcript) -> str:  # noqa: ARG001
     """A table of cues: start and end in milliseconds, text."""
     rows = [
-        f"{_milliseconds(cue.start)}\t{_milliseconds(cue.end)}\t{' '.join(cue.lines)}\n"
-        for cue in cues(transcript.words)
+        f"{_milliseconds(cue.start)}\t{_milliseconds(cue.end)}\t{cue.text}\n"
+        for cue in _cues(transcript)
     ]
     return "".join(["start\tend\ttext\n", *rows])
 
@@ -95,6 +95,10 @@ def clock(seconds: float, point: str) -> str:
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours:02}:{minute:02}:{second:02}{point}{milliseconds:03}"
+
+
+def _cues(transcript: Transcript) -> list[Cue]:
+    return cues(transcript.words, transcript.text, transcript.tokens)
 
 
 def _text(cue: Cue) -> str:

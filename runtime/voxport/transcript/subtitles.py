@@ -1,68 +1,139 @@
-"""Words grouped into cues that can be read as subtitles.
+"""Words grouped into subtitle cues of readable length.
 
-The limits are those that broadcasters' style guides agree on. Knows words and their times, not the
-format that they end in.
+The limits follow broadcasters' style guides. Scripts without spaces between words (Chinese,
+Japanese, Thai) break at characters. Knows words, tokens and their times, not the output format.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from voxport.transcript.transcript import Word
+from voxport.transcript.script_units import split_units
+from voxport.transcript.transcript import Token, Word
 
-LINE = 42  # characters
+LINE = 42  # columns: a wide character (Chinese, Japanese) fills two
 LINES = 2
 LONGEST = 7.0  # seconds that one cue may stand
 SHORTEST = 1.0  # seconds that it stands at least, if the next one leaves it the time
-SPEED = 20.0  # characters that are read in a second
+SPEED = 20.0  # columns that are read in a second
 PAUSE = 1.0  # seconds of silence that end a cue
 
 
 @dataclass(frozen=True)
 class Cue:
-    """Some words and when they are shown."""
+    """Some words and the time they are shown."""
 
     start: float  # seconds
     end: float  # seconds
     lines: tuple[str, ...]
+    text: str  # the same on one line
 
 
-def cues(words: Sequence[Word]) -> list[Cue]:
-    """The words in order; a cue ends where the next word would exceed a limit or after a pause.
+@dataclass(frozen=True)
+class _Piece:
+    """A word, or a part of one at which a line may break."""
 
-    CTC hears the end of a word early, and people read slower than some speak: a cue stays until it
-    can be read, or the next one comes.
+    text: str
+    start: float  # seconds
+    end: float  # seconds
+    gap: str  # what stands before it: a space, or nothing
+
+
+def cues(words: Sequence[Word], text: str = "", tokens: Sequence[Token] = ()) -> list[Cue]:
+    """Group words in order; a cue ends after a pause or where a word would exceed a limit.
+
+    CTC ends a word early, and people read slower than some speak: a cue stays until it can be read,
+    or the next one comes.
+
+    Args:
+        words: of a transcript, in order.
+        text: of that transcript, to see which words no space parts; by default all are parted.
+        tokens: of that transcript, for the times within a word; without them a word's characters
+            share its time evenly.
     """
-    groups: list[list[Word]] = []
-    for word in words:
-        if not groups or not _fits(groups[-1], word):
+    groups: list[list[_Piece]] = []
+    for piece in _pieces(words, text, tokens):
+        if not groups or not _fits(groups[-1], piece):
             groups.append([])
-        groups[-1].append(word)
+        groups[-1].append(piece)
     following = [*(group[0].start for group in groups[1:]), math.inf]
     return [_cue(group, until) for group, until in zip(groups, following, strict=False)]
 
 
-def _cue(group: list[Word], until: float) -> Cue:
+def _pieces(words: Sequence[Word], text: str, tokens: Sequence[Token]) -> Iterator[_Piece]:
+    starts = [token.start for token in tokens]
+    for word, gap in zip(words, _gaps(words, text), strict=True):
+        parts = split_units(word.text)
+        if len(parts) < 2 and word.end - word.start > LONGEST:  # a model without a delimiter
+            parts = list(word.text)
+        if len(parts) < 2:
+            yield _Piece(word.text, word.start, word.end, gap)
+            continue
+        own = tokens[bisect_left(starts, word.start) : bisect_left(starts, word.end)]
+        times = _times(word, [token for token in own if token.text.strip()])
+        place = 0
+        for part in parts:
+            first, last = times[place], times[place + len(part) - 1]
+            yield _Piece(part, first[0], last[1], "" if place else gap)
+            place += len(part)
+
+
+def _times(word: Word, tokens: Sequence[Token]) -> list[tuple[float, float]]:
+    """Return start and end of each character of a word, in seconds."""
+    if "".join(token.text for token in tokens) == word.text:
+        return [(token.start, token.end) for token in tokens for _ in token.text]
+    share = (word.end - word.start) / len(word.text)
+    edges = [word.start + share * place for place in range(len(word.text))] + [word.end]
+    return list(pairwise(edges))
+
+
+def _gaps(words: Sequence[Word], text: str) -> Iterator[str]:
+    """Yield what parts each word from the one before it in the text."""
+    place = 0
+    for word in words:
+        found = text.find(word.text, place)
+        if found < 0:
+            yield " "
+        else:
+            yield "" if 0 < place == found else " "
+            place = found + len(word.text)
+
+
+def _cue(group: list[_Piece], until: float) -> Cue:
     start, lines = group[0].start, tuple(_lines(group))
-    to_read = max(SHORTEST, sum(map(len, lines)) / SPEED)
+    to_read = max(SHORTEST, sum(map(_columns, lines)) / SPEED)
     end = max(group[-1].end, start + min(to_read, LONGEST))
-    return Cue(start, min(end, until), lines)
+    return Cue(start, min(end, until), lines, _joined(group))
 
 
-def _fits(group: list[Word], word: Word) -> bool:
+def _fits(group: list[_Piece], piece: _Piece) -> bool:
     return (
-        word.start - group[-1].end < PAUSE
-        and word.end - group[0].start <= LONGEST
-        and len(_lines([*group, word])) <= LINES
+        piece.start - group[-1].end < PAUSE
+        and piece.end - group[0].start <= LONGEST
+        and len(_lines([*group, piece])) <= LINES
     )
 
 
-def _lines(words: list[Word]) -> list[str]:
-    """Words filled into lines; one that is longer than a line has its own."""
+def _lines(pieces: Sequence[_Piece]) -> list[str]:
+    """Fill lines with words; a word longer than a line has its own."""
     lines: list[str] = []
-    for word in words:
-        if lines and len(lines[-1]) + 1 + len(word.text) <= LINE:
-            lines[-1] += f" {word.text}"
+    for piece in pieces:
+        longer = f"{lines[-1]}{piece.gap}{piece.text}" if lines else ""
+        if lines and _columns(longer) <= LINE:
+            lines[-1] = longer
         else:
-            lines.append(word.text)
+            lines.append(piece.text)
     return lines
+
+
+def _joined(pieces: Sequence[_Piece]) -> str:
+    first = replace(pieces[0], gap="")
+    return "".join(f"{piece.gap}{piece.text}" for piece in (first, *pieces[1:]))
+
+
+def _columns(text: str) -> int:
+    """Return the width of a text, in which a wide character counts twice."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
