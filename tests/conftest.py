@@ -43,7 +43,7 @@ _CONFIG = {
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """What needs a GPU is skipped where there is none, and says why."""
-    if item.get_closest_marker("cuda") and (reason := cuda.problem()):
+    if item.get_closest_marker("cuda") and (reason := cuda.unavailable_reason()):
         pytest.skip(reason)
 
 

@@ -59,7 +59,7 @@ def examine() -> Report:
     """Try everything."""
     return Report(
         versions=_versions(),
-        gpu=cuda.problem() or "an NVIDIA GPU is usable",
+        gpu=cuda.unavailable_reason() or "an NVIDIA GPU is usable",
         providers=tuple(_providers()),
         models=tuple(find.shipped()),
     )

@@ -17,7 +17,7 @@ from voxport.errors import ArtifactUnavailableError, InputError, MissingDependen
 from voxport.feature_extractor import FeatureExtractor
 from voxport.inference.batches import BATCH_SECONDS
 from voxport.inference.long_recordings import WHOLE_SECONDS, WINDOW_SECONDS
-from voxport.machine import cache_folder
+from voxport.machine.cache_folder import cache_folder
 from voxport.machine.threads import MOST_THREADS
 from voxport.package import find, integrity
 from voxport.package.manifest import (
@@ -200,5 +200,5 @@ def open_artifact(
         threads,
         pieces=model.pieces if model else None,
         half=artifact.precision == FP16,
-        engines=cache_folder.folder("tensorrt", artifact.sha256) if is_tensorrt else None,
+        engines=cache_folder("tensorrt", artifact.sha256) if is_tensorrt else None,
     )

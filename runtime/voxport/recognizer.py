@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from voxport.alignment import text_aligner
 from voxport.alignment.text_aligner import AlignedTranscript
-from voxport.audio.recording import AudioInput, Clip, Recording, name_of, open_recording, several
+from voxport.audio.recording import (
+    AudioInput,
+    Clip,
+    Recording,
+    name_of,
+    open_recording,
+    require_sequence,
+)
 from voxport.backends.contract import DECODED, Backend
 from voxport.decoding import greedy
 from voxport.decoding.beam_search import BeamSearch
@@ -128,7 +135,7 @@ class Recognizer:
         An input that fails is an outcome with an error and stops no other. `progress` is called
         while a long recording is under way.
         """
-        return self._each(several(inputs), sample_rate, progress)
+        return self._each(require_sequence(inputs), sample_rate, progress)
 
     def _each(
         self, inputs: Iterable[AudioInput], sample_rate: int | None, progress: Progress | None

@@ -18,7 +18,7 @@ def test_the_cpu_works_and_every_refusal_has_a_reason():
 
 
 def test_no_gpu(monkeypatch):
-    monkeypatch.setattr(cuda, "problem", lambda: "there is no NVIDIA driver")
+    monkeypatch.setattr(cuda, "unavailable_reason", lambda: "there is no NVIDIA driver")
     found = {provider.name: provider for provider in doctor.examine().providers}
     assert not found["cuda"].works
     assert "no NVIDIA driver" in found["cuda"].reason
@@ -26,7 +26,7 @@ def test_no_gpu(monkeypatch):
 
 
 def test_tensorrt_has_a_reason_of_its_own(monkeypatch):
-    monkeypatch.setattr(cuda, "problem", lambda: "there is no NVIDIA driver")
+    monkeypatch.setattr(cuda, "unavailable_reason", lambda: "there is no NVIDIA driver")
     found = {provider.name: provider.reason for provider in doctor.examine().providers}
     assert 'pip install "tensorrt<11"' in found["tensorrt"]
     assert "tensorrt" not in found["cuda"].lower()

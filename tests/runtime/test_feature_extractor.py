@@ -12,8 +12,8 @@ from support import data
 from voxport.cli import app
 from voxport.errors import ArtifactUnavailableError, InferenceError, InputError
 from voxport.feature_extractor import FeatureExtractor
-from voxport.inference import attention_memory
 from voxport.loading import open_artifact
+from voxport.machine import memory
 from voxport.package.integrity import file_entry
 from voxport.package.manifest import read_manifest
 from voxport.verification.verify import verify
@@ -104,7 +104,7 @@ def test_commands_that_need_a_head(headless, command):
 
 
 def test_what_is_too_long_for_the_memory_is_refused_with_what_would_fit(with_features, monkeypatch):
-    monkeypatch.setattr(attention_memory, "available", lambda: 1_000_000)
+    monkeypatch.setattr(memory, "available", lambda: 1_000_000)
     whole = voxport.load_features(with_features, provider="cpu", artifact="onnx")
     inputs = [SAMPLE, np.zeros(20 * 16_000, np.float32)]
     assert len(whole.features(inputs)) == 2  # attention in blocks needs little more for more

@@ -11,7 +11,7 @@ import voxport
 from support import data, fakes
 from voxport.backends.contract import EMISSION
 from voxport.errors import AudioError, AudioNotFoundError, InferenceError, InputError
-from voxport.inference import attention_memory
+from voxport.machine import memory
 from voxport.recognizer import Recognizer
 
 WORDS = ["A", "ABC", "", "A|B", "CAB|ABC|CAB", "B"]
@@ -144,7 +144,7 @@ def test_an_error_without_a_name_gets_one(recognizer):
 def test_what_cannot_fit_is_refused_before_it_is_run(backend, monkeypatch):
     backend.provider = "CPUExecutionProvider"
     recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, window_seconds=60)
-    monkeypatch.setattr(attention_memory, "available", lambda: 10**6)
+    monkeypatch.setattr(memory, "available", lambda: 10**6)
     short, long = fakes.say("A"), np.zeros(60_000, np.float32)
     outcomes = list(recognizer.transcribe_each([short, long]))
     assert outcomes[0].transcript.text == "A"
@@ -267,7 +267,7 @@ def test_what_is_too_long_for_the_memory_runs_in_windows(backend, monkeypatch):
     waveform = said(60)
     recognizer.transcribe(waveform)
     assert backend.batches == [[len(waveform)]]
-    monkeypatch.setattr(attention_memory, "available", lambda: 5 * 10**8)
+    monkeypatch.setattr(memory, "available", lambda: 5 * 10**8)
     recognizer.transcribe(waveform)
     assert max(map(max, backend.batches[1:])) <= 8 * fakes.RATE
 

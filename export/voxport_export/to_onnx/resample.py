@@ -19,7 +19,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 from onnxscript import opset20, script, values
 
-from voxport.audio.recording import LEAST_RATE, MOST_RATE
+from voxport.audio.limits import MAX_RATE_HZ, MIN_RATE_HZ
 from voxport.audio.resample import LOWPASS_FILTER_WIDTH, ROLLOFF
 from voxport.backends.contract import SAMPLE_RATE
 
@@ -97,7 +97,7 @@ def _resample(waveform, lengths, sample_rate, own: int, divisors: list[int]):
     A rate that no recording has leaves every row empty: a graph cannot refuse it.
     """
     samples = op.Squeeze(op.Shape(waveform, start=1))
-    rate = op.Clip(sample_rate, LEAST_RATE, MOST_RATE)
+    rate = op.Clip(sample_rate, MIN_RATE_HZ, MAX_RATE_HZ)
     lengths = op.Where(sample_rate == rate, op.Clip(lengths, 0, samples), 0)
     inside = op.Range(0, samples, 1) < op.Unsqueeze(lengths, [1])
     common = _largest(rate, divisors)

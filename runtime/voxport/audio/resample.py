@@ -1,7 +1,7 @@
 """Sample-rate conversion, equal to ``torchaudio.functional.resample``'s defaults within 1e-5.
 
-Models were trained on what torchaudio's resampler gives, so the runtime gives the same without
-torch: a windowed sinc (Hann window, 6 zero crossings, cut-off at 0.99 of the lower Nyquist rate).
+Models were trained with torchaudio's resampler, so the runtime does the same without torch: a
+windowed sinc (Hann window, 6 zero crossings, cut-off at 0.99 of the lower Nyquist rate).
 Knows samples and rates, nothing of files or models.
 """
 
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 LOWPASS_FILTER_WIDTH = 6  # zero crossings of the sinc on either side
 ROLLOFF = 0.99
 
-# 32 phases of the output share a kernel and a matrix product. Torchaudio has one kernel for all
-# phases, mostly zeros, that grows with orig * new: 2.8 GB for 44 101 Hz to 16 000 Hz.
+# 32 phases of the output share a kernel and a matrix product. Torchaudio's one kernel for all
+# phases is mostly zeros and grows with orig * new: 2.8 GB for 44 101 Hz to 16 000 Hz.
 _PHASES = 32
 _WINDOW_FLOATS = 1 << 20  # 4 MiB of windows at a time, so that hours of audio need no more
 
 
 def resample(waveform: NDArray[np.float32], orig: int, new: int) -> NDArray[np.float32]:
-    """`waveform` (S,) at `orig` Hz as the nearly S * new / orig samples that it has at `new` Hz."""
+    """Convert `waveform` (S,) from `orig` to `new` Hz: nearly S * new / orig samples."""
     if orig == new or not len(waveform):
         return waveform
     resampler = Resampler(orig, new)
@@ -30,10 +30,10 @@ def resample(waveform: NDArray[np.float32], orig: int, new: int) -> NDArray[np.f
 
 
 class Resampler:
-    """The same for a waveform that comes in blocks: no block's edge shows in the result.
+    """Sample-rate conversion block by block: no block's edge shows in the result.
 
-    The kernel repeats after `orig` samples of the input, which are `new` of the output (both
-    divided by what they have in common): this is a step, and what comes out is whole steps.
+    The kernel repeats after `orig` samples of the input, or `new` of the output (both divided by
+    their greatest common divisor): this is a step, and the output comes in whole steps.
     """
 
     def __init__(self, orig: int, new: int) -> None:
@@ -47,7 +47,7 @@ class Resampler:
         self._taken = self._given = 0  # samples, in and out
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What can be known after one block more."""
+        """Return the samples that are complete after one block more."""
         if self._orig == self._new:
             return block
         self._taken += len(block)
@@ -55,7 +55,7 @@ class Resampler:
         return self._steps(max(0, (len(self._pending) - self._span) // self._orig + 1))
 
     def finish(self) -> NDArray[np.float32]:
-        """The rest, once the last block was pushed."""
+        """Return the rest, once the last block was pushed."""
         if self._orig == self._new:
             return np.zeros(0, np.float32)
         missing = max(0, _length(self._taken, self._orig, self._new) - self._given)
@@ -78,7 +78,7 @@ class Resampler:
 
 @dataclass(frozen=True)
 class _Group:
-    """Phases of the output that are computed together."""
+    """Phases of the output, computed together."""
 
     first: int  # phase
     start: int  # of its samples within a step's span
@@ -88,12 +88,12 @@ class _Group:
 def _groups(orig: int, new: int, width: int, base: float) -> Iterator[_Group]:
     for first in range(0, new, _PHASES):
         last = min(first + _PHASES, new)
-        start = first * orig // new  # where this group's first filter has its centre
+        start = first * orig // new  # centre of the first filter
         yield _Group(first, start, _kernel(first, last, start, orig, new, width, base))
 
 
 def _length(samples: int, orig: int, new: int) -> int:
-    """The samples of the result: torchaudio takes the ceiling of a float32."""
+    """Return the samples of the result: torchaudio takes the ceiling of a float32."""
     ceiling = math.ceil(float(np.float32(new * samples / orig)))
     return min(ceiling, (samples // orig + 1) * new)
 
@@ -101,7 +101,7 @@ def _length(samples: int, orig: int, new: int) -> int:
 def _kernel(
     first: int, last: int, start: int, orig: int, new: int, width: int, base: float
 ) -> NDArray[np.float32]:
-    """The filters of output phases first..last-1 as (taps, phases).
+    """Return the filters of output phases first..last-1 as (taps, phases).
 
     In float32 throughout, as torchaudio computes them: its rounding is larger than 1e-5 for rates
     with a small common divisor, and the aim is to equal it.
@@ -119,7 +119,7 @@ def _kernel(
 def _windows(
     padded: NDArray[np.float32], steps: int, stride: int, taps: int
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Rows of `taps` samples, one a stride, in blocks of bounded size."""
+    """Yield rows of `taps` samples, one a stride, in blocks of bounded size."""
     views = np.lib.stride_tricks.sliding_window_view(padded, taps)[::stride]
     block = max(1, _WINDOW_FLOATS // taps)
     for row in range(0, steps, block):

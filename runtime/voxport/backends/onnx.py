@@ -33,8 +33,8 @@ from voxport.backends.onnx_protobuf import without_output
 from voxport.backends.onnx_provider_options import DEFAULT, Settings, told
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.inference import attention_memory
-from voxport.machine import cache_folder
-from voxport.machine.threads import here as threads_here
+from voxport.machine.cache_folder import ensure_folder
+from voxport.machine.threads import default_thread_count
 
 _WARNING, _FATAL = 2, 4  # onnxruntime's severities
 _DATA = "session.model_external_initializers_file_folder_path"
@@ -163,7 +163,7 @@ def start(model: str | bytes, provider: str, settings: Settings = DEFAULT) -> An
         raise ProviderUnavailableError(reason)
     this = f"onnxruntime {runtime.__version__}"
     if provider == providers.TENSORRT and settings.engines is not None:
-        settings = replace(settings, engines=cache_folder.made(settings.engines))
+        settings = replace(settings, engines=ensure_folder(settings.engines))
     problem = "it did not start"  # a provider whose libraries are missing is dropped silently
     try:
         session = _session(runtime, model, provider, settings)
@@ -187,7 +187,7 @@ def _session(runtime: Any, model: str | bytes, provider: str, settings: Settings
     options.log_severity_level = _FATAL  # errors come as exceptions, and are said once
     # onnxruntime pins the threads of its own choice, so that two processes share one core while
     # another is idle, and prints an error for each that it may not pin: it is given a number.
-    options.intra_op_num_threads = settings.threads or threads_here()
+    options.intra_op_num_threads = settings.threads or default_thread_count()
     # A plan of memory for every new pair of shapes is kept for ever, and saves no time.
     options.enable_mem_pattern = False
     if settings.data is not None:

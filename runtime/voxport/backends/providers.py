@@ -61,12 +61,12 @@ def choose(requested: str, available: Sequence[str]) -> str:
     name = full_name(requested)
     if name != "auto":
         return name
-    return CUDA if CUDA in available and cuda.problem() is None else CPU
+    return CUDA if CUDA in available and cuda.unavailable_reason() is None else CPU
 
 
 def why_not(name: str, available: Sequence[str]) -> str | None:
     """Why the provider cannot run here and what to do, as far as can be known without trying."""
-    if name in _ON_CUDA and (reason := cuda.problem()):
+    if name in _ON_CUDA and (reason := cuda.unavailable_reason()):
         return f"{reason}; {_ON_CUDA[name]}"
     if name not in available:
         return f"this onnxruntime was built without {name}: {install(name)}"

@@ -98,7 +98,9 @@ def _device(torch: Any, provider: str) -> str:
         return "cuda"
     if name != providers.CUDA:
         return "cpu"
-    reason = cuda.problem() or f"torch {torch.__version__} is built without CUDA for this GPU"
+    reason = (
+        cuda.unavailable_reason() or f"torch {torch.__version__} is built without CUDA for this GPU"
+    )
     raise ProviderUnavailableError(
         f"{reason}; CUDA needs an NVIDIA GPU, its driver and a torch that is built for both; "
         "provider cpu runs here",

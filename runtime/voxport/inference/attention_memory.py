@@ -8,8 +8,8 @@ Knows an estimate from below and what the system says is free; what might fit is
 """
 
 import math
-from pathlib import Path
 
+from voxport.machine import memory
 from voxport.package.manifest import ModelInfo
 
 # onnxruntime holds one float32 matrix of heads * frames**2 at its peak on the CPU (measured, all
@@ -28,7 +28,7 @@ _SAFETY = 4
 
 def shortage(rows: int, samples: int, model: ModelInfo) -> str | None:
     """Why a batch of `rows` of `samples` cannot run in the memory that is free here, or None."""
-    free = available()
+    free = memory.available()
     needed = _needed(rows, samples, model)
     if free is None or needed <= free:
         return None
@@ -42,7 +42,7 @@ def shortage(rows: int, samples: int, model: ModelInfo) -> str | None:
 
 def suffices(samples: int, model: ModelInfo) -> bool:
     """Whether `samples` are sure to fit, or nothing is known."""
-    free = available()
+    free = memory.available()
     return free is None or _SAFETY * _needed(1, samples, model) <= free
 
 
@@ -61,47 +61,6 @@ def _needed(rows: int, samples: int, model: ModelInfo) -> float:
 def _per_pair(model: ModelInfo) -> int:
     """Bytes for two frames that attend to each other."""
     return _MATRICES * _FLOAT * (8 if model.parameters >= _LARGE else 2)
-
-
-def available() -> int | None:
-    """Bytes that this process can still have at the most; None where the system does not tell."""
-    found = [_free(), _group_limit(), _process_limit()]
-    return min((size for size in found if size is not None), default=None)
-
-
-def _free() -> int | None:
-    """What the whole machine has left, memory that is swapped out included."""
-    fields: dict[str, int] = {}
-    for line in _text("/proc/meminfo").splitlines():
-        name, _, value = line.partition(":")
-        fields[name] = int(value.split()[0]) * 1024 if value.split() else 0
-    if "MemAvailable" not in fields:
-        return None
-    return fields["MemAvailable"] + fields.get("SwapFree", 0)
-
-
-def _group_limit() -> int | None:
-    """The limit of a container, without regard to what is used of it."""
-    paths = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-    limits = [int(text) for path in paths if (text := _text(path).strip()).isdigit()]
-    return min(limits, default=None)
-
-
-def _process_limit() -> int | None:
-    """What ``ulimit -v`` leaves to this process as a whole."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return None if limit == resource.RLIM_INFINITY else limit
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="ascii")
-    except (OSError, ValueError):
-        return ""
 
 
 def _duration(seconds: float) -> str:

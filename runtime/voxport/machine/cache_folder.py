@@ -1,17 +1,17 @@
-"""Where what can be made again is kept between runs. Knows folders, not what lies in them."""
+"""Folders for what can be computed again, kept between runs. Knows nothing of their content."""
 
 import os
 import sys
 from pathlib import Path
 
 
-def folder(kind: str, identity: str) -> Path:
-    """Where things of that kind belong that are made of one file; `identity` is its hash."""
+def cache_folder(kind: str, identity: str) -> Path:
+    """Return the folder of one file's results of a kind; `identity` is the file's hash."""
     return _root() / "voxport" / kind / identity
 
 
-def made(path: Path) -> Path | None:
-    """The folder once it is there; None where it cannot be, and things are made at every start."""
+def ensure_folder(path: Path) -> Path | None:
+    """Create a folder and return it; None where that fails, and nothing is kept."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -20,7 +20,7 @@ def made(path: Path) -> Path | None:
 
 
 def _root() -> Path:
-    """The user's folder for caches."""
+    """Return the user's folder for caches."""
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
         return Path(local)
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111

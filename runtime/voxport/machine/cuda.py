@@ -1,7 +1,7 @@
-"""Whether an NVIDIA GPU can be used on this machine, asked of the driver itself.
+"""Usability of an NVIDIA GPU on this machine, asked of the driver itself.
 
-Needs neither onnxruntime nor torch, and creates no context: `cuInit` and a count, so that a process
-which ends up on the CPU holds no GPU memory.
+Needs neither onnxruntime nor torch, and creates no context: ``cuInit`` and a count, so that a
+process on the CPU holds no GPU memory.
 """
 
 import ctypes
@@ -11,8 +11,8 @@ _LIBRARIES = ("libcuda.so.1", "nvcuda.dll")
 
 
 @lru_cache(maxsize=1)
-def problem() -> str | None:
-    """Why no GPU can be used, or None."""
+def unavailable_reason() -> str | None:
+    """Return the reason why no GPU can be used, or None where one can."""
     driver = _driver()
     if driver is None:
         return "there is no NVIDIA driver on this machine (libcuda.so.1 is not found)"
@@ -31,6 +31,7 @@ def problem() -> str | None:
 
 
 def _driver() -> ctypes.CDLL | None:
+    """Load the driver's library; None where there is none."""
     for name in _LIBRARIES:
         try:
             return ctypes.CDLL(name)

@@ -1,3 +1,5 @@
+"""Audio input of every kind as one stream, and what is refused."""
+
 import io
 from pathlib import Path
 
@@ -12,8 +14,8 @@ RATE = 16000
 RAMP = np.linspace(-1, 1, 5, dtype=np.float32)
 
 
-def read(x, sample_rate=None, rate=RATE):
-    return read_clip(x, name_of(x, "the input"), sample_rate, rate)
+def read(audio, sample_rate=None, rate=RATE):
+    return read_clip(audio, name_of(audio, "the input"), sample_rate, rate)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ def read(x, sample_rate=None, rate=RATE):
     ],
     ids=lambda array: f"{array.dtype}{list(array.shape)}",
 )
-def test_arrays(array):
+def test_arrays_of_every_type_become_float32(array):
     before = array.copy()
     clip = read(array)
     assert clip.waveform.dtype == np.float32
@@ -51,18 +53,20 @@ def test_arrays(array):
         (np.float32(1), r"shape \[\]"),
         (np.array([0.0, np.nan]), "NaN"),
         (np.array([0.0, -np.inf]), "infinite"),
+        (np.array([0.0, 1e300]), "infinite"),
+        (np.array([0, 3.4e38], np.float32), r"more than 1e\+10"),
         (np.array([1, 2]), "got int64"),
         (np.array([True]), "got bool"),
         (np.array(["a"]), "got <U1"),
         (np.array([1j]), "got complex128"),
     ],
 )
-def test_bad_arrays(array, message):
+def test_bad_arrays_are_refused(array, message):
     with pytest.raises(AudioError, match=f"^the input: .*{message}"):
         read(array)
 
 
-def test_rate_of_an_array():
+def test_the_rate_of_an_array_is_the_models_unless_given():
     waveform = np.zeros(8000, np.float32)
     assert len(read(waveform).waveform) == 8000  # the model's, if it is not given
     clip = read(waveform, 8000)
@@ -72,25 +76,25 @@ def test_rate_of_an_array():
 
 
 @pytest.mark.parametrize("rate", [0, -16000, 10, 10**7, 8000.5, "8000 Hz", float("nan")])
-def test_bad_rates(rate):
+def test_bad_rates_are_refused(rate):
     with pytest.raises(InputError, match=r"sample.rate"):
         read(RAMP, rate)
 
 
-@pytest.mark.parametrize("x", [3, None, [1.0, 2.0], object()])
-def test_other_things(x):
+@pytest.mark.parametrize("audio", [3, None, [1.0, 2.0], object()])
+def test_other_types_are_refused(audio):
     with pytest.raises(InputError, match=r"expected a path, a numpy array.*np\.array\("):
-        read(x)
+        read(audio)
 
 
-def test_files_that_cannot_be_read():
+def test_a_closed_file_is_refused():
     closed = io.BytesIO(b"abc")
     closed.close()
     with pytest.raises(AudioFileError, match="cannot be read: I/O operation on closed file"):
         read(closed)
 
 
-def test_one_file_given_in_every_way(tmp_path):
+def test_a_file_reads_the_same_in_every_way(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, RAMP, 8000, subtype="FLOAT")
     with path.open("rb") as file:
@@ -102,22 +106,29 @@ def test_one_file_given_in_every_way(tmp_path):
     assert clips[0].name == clips[4].name == str(path)
 
 
-def test_an_array_of_torch():
+def test_a_tensor_reads_as_its_array():
     torch = pytest.importorskip("torch")
     assert (read(torch.from_numpy(RAMP)).waveform == RAMP).all()
 
 
-def test_a_file_opened_as_text(tmp_path):
+def test_a_file_opened_as_text_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("hello")
     with (tmp_path / "a.txt").open() as file, pytest.raises(InputError, match="binary mode"):
         read(file)
 
 
-def test_no_samples_are_no_error_in_an_array():
+def test_an_empty_array_is_no_error():
     clip = read(np.zeros(0, np.float32), 8000)
     assert (len(clip.waveform), clip.seconds) == (0, 0.0)
 
 
-def test_the_name_is_the_path_as_given():
+def test_messages_name_the_path_as_given():
     with pytest.raises(AudioError, match=r"^no/such\.wav: "):
         read(Path("no/such.wav"))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "HTTPS", "s3"])
+def test_an_address_is_refused_with_a_command_that_downloads_it(scheme):
+    address = f"{scheme}://example.org/speech.mp3"
+    with pytest.raises(InputError, match=f"^{address}: is an address.*download it first"):
+        read(address)

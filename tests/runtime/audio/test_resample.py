@@ -1,3 +1,5 @@
+"""Resampling against torchaudio, whole and as a stream."""
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def test_equals_torchaudio_for_other_models(orig, new):
     assert np.abs(found - expected).max() <= TOLERANCE
 
 
-def test_rates_without_a_common_divisor_stay_small():
+def test_rates_without_a_common_divisor_need_little_memory():
     """Torchaudio's kernel for these would hold 44 101 * 16 000 numbers."""
     waveform = np.sin(2 * np.pi * 440 * np.arange(44101) / 44101).astype(np.float32)
     found = resample(waveform, 44101, 16000)
@@ -45,7 +47,7 @@ def test_rates_without_a_common_divisor_stay_small():
     assert np.abs(found - expected)[100:-100].max() < 1e-3
 
 
-def test_blocks_make_no_seams(monkeypatch):
+def test_blocks_leave_no_seams(monkeypatch):
     whole = resample(noise(50_000), 44100, 16000)
     monkeypatch.setattr("voxport.audio.resample._WINDOW_FLOATS", 5000)
     assert np.abs(resample(noise(50_000), 44100, 16000) - whole).max() < 1e-6
@@ -53,7 +55,7 @@ def test_blocks_make_no_seams(monkeypatch):
 
 @pytest.mark.parametrize("block", [1, 100, 4410, 65_536])
 @pytest.mark.parametrize(("orig", "new"), [(44100, 16000), (8000, 16000), (12345, 16000)])
-def test_a_stream_is_the_same_as_the_whole(orig, new, block):
+def test_a_stream_equals_the_whole(orig, new, block):
     waveform = noise(70_001 if block > 100 else 3 * block + 5_001)
     resampler = Resampler(orig, new)
     blocks = [waveform[start : start + block] for start in range(0, len(waveform), block)]
@@ -63,21 +65,21 @@ def test_a_stream_is_the_same_as_the_whole(orig, new, block):
     assert np.abs(found - whole).max() < 1e-6
 
 
-def test_a_stream_gives_what_it_can_at_once():
+def test_a_stream_returns_complete_samples_at_once():
     resampler = Resampler(48000, 16000)
     assert len(resampler.push(noise(48000))) > 15_900
 
 
-def test_same_rate_is_the_same_array():
+def test_the_same_rate_returns_the_same_array():
     waveform = noise(10)
     assert resample(waveform, 16000, 16000) is waveform
 
 
-def test_nothing_stays_nothing():
+def test_an_empty_waveform_stays_empty():
     assert resample(noise(0), 8000, 16000).shape == (0,)
 
 
-def test_the_input_is_left_alone():
+def test_the_input_is_not_changed():
     waveform = noise(1000)
     before = waveform.copy()
     resample(waveform, 8000, 16000)

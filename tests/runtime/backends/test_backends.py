@@ -23,7 +23,7 @@ from voxport.machine import cuda
 from voxport.package.manifest import read_manifest
 
 BACKENDS = [(OnnxBackend, "model.onnx"), (TorchScriptBackend, "model.ts")]
-no_gpu = pytest.mark.skipif(cuda.problem() is None, reason="there is a GPU here")
+no_gpu = pytest.mark.skipif(cuda.unavailable_reason() is None, reason="there is a GPU here")
 
 
 @pytest.fixture(params=BACKENDS, ids=["onnx", "torchscript"])
@@ -101,7 +101,7 @@ def test_unknown_provider(exported, kind, path):
 
 def test_a_provider_that_onnxruntime_quietly_drops(exported, monkeypatch):
     """A GPU is there and its libraries are not: onnxruntime goes on with the CPU; we do not."""
-    monkeypatch.setattr(cuda, "problem", lambda: None)
+    monkeypatch.setattr(cuda, "unavailable_reason", lambda: None)
     runtime = onnx_backend.onnxruntime()
     monkeypatch.setattr(runtime, "get_available_providers", lambda: [providers.CUDA, providers.CPU])
     opened = runtime.InferenceSession(
@@ -125,7 +125,7 @@ def test_a_provider_that_onnxruntime_quietly_drops(exported, monkeypatch):
 )
 def test_a_gpu_build_without_a_gpu_prints_nothing(exported, capfd, monkeypatch):
     """Its own messages about libraries would land between the transcripts."""
-    monkeypatch.setattr(cuda, "problem", lambda: None)
+    monkeypatch.setattr(cuda, "unavailable_reason", lambda: None)
     with pytest.raises(ProviderUnavailableError, match="could not start it"):
         onnx_backend.start(str(exported / "model.onnx"), providers.CUDA)
     assert capfd.readouterr() == ("", "")

@@ -15,7 +15,7 @@ NO_DRIVER = "there is no NVIDIA driver"
 @pytest.fixture
 def gpu(monkeypatch):
     def set_problem(problem):
-        monkeypatch.setattr(cuda, "problem", lambda: problem)
+        monkeypatch.setattr(cuda, "unavailable_reason", lambda: problem)
 
     return set_problem
 
@@ -107,9 +107,9 @@ class Driver:
 )
 def test_what_the_driver_says(monkeypatch, driver, problem):
     monkeypatch.setattr(cuda, "_driver", lambda: driver)
-    cuda.problem.cache_clear()
+    cuda.unavailable_reason.cache_clear()
     try:
-        found = cuda.problem()
+        found = cuda.unavailable_reason()
     finally:
-        cuda.problem.cache_clear()
+        cuda.unavailable_reason.cache_clear()
     assert found is None if problem is None else problem in found

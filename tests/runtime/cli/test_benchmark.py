@@ -60,7 +60,7 @@ def test_what_cannot_be_measured(exported):
     assert run(exported, "--threads", 257).exit_code == 2
 
 
-@pytest.mark.skipif(cuda.problem() is None, reason="there is a GPU here")
+@pytest.mark.skipif(cuda.unavailable_reason() is None, reason="there is a GPU here")
 def test_a_provider_that_is_not_there_stops_no_other(exported):
     options = ("--artifact", "onnx", "--runs", 1)
     both = run(exported, *options, "-p", "cuda", "-p", "cpu")

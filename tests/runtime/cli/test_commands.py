@@ -215,7 +215,7 @@ def test_inspect_nothing(tmp_path):
 
 
 def test_doctor(monkeypatch):
-    monkeypatch.setattr(cuda, "problem", lambda: "there is no NVIDIA driver")
+    monkeypatch.setattr(cuda, "unavailable_reason", lambda: "there is no NVIDIA driver")
     result = run("doctor")
     assert result.exit_code == 0
     assert "  cpu              works\n" in result.stdout

@@ -205,7 +205,7 @@ def test_refused(exported, args, code, message, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(cuda.problem() is None, reason="there is a GPU here")
+@pytest.mark.skipif(cuda.unavailable_reason() is None, reason="there is a GPU here")
 @pytest.mark.parametrize("artifact", ["onnx", "torchscript"])
 def test_cuda_where_there_is_none(exported, artifact):
     result = run(exported, YES, "--provider", "cuda", "--artifact", artifact)

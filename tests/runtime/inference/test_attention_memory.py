@@ -1,14 +1,12 @@
 """The estimate of what a recording needs: refuses what cannot fit, and nothing that does."""
 
 import dataclasses
-import resource
-import subprocess
-import sys
 
 import pytest
 
 from support import fakes
 from voxport.inference import attention_memory
+from voxport.machine import memory
 
 RATE, STRIDE = 16_000, 320
 COMMANDS = fakes.model(sample_rate=RATE, frame_stride=STRIDE, parameters=2_600_000)
@@ -29,21 +27,21 @@ BASE = dataclasses.replace(COMMANDS, parameters=94_000_000)
     ],
 )
 def test_shortage(monkeypatch, model, gigabytes, seconds, refused):
-    monkeypatch.setattr(attention_memory, "available", lambda: gigabytes * 10**9)
+    monkeypatch.setattr(memory, "available", lambda: gigabytes * 10**9)
     assert bool(attention_memory.shortage(1, seconds * RATE, model)) == refused
 
 
 @pytest.mark.parametrize(("seconds", "fits"), [(60, True), (120, True), (250, False)])
 def test_what_is_sure_to_fit_is_less_than_what_is_not_refused(monkeypatch, seconds, fits):
-    monkeypatch.setattr(attention_memory, "available", lambda: 16 * 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     assert attention_memory.suffices(seconds * RATE, BASE) == fits
     assert attention_memory.shortage(1, seconds * RATE, BASE) is None
-    monkeypatch.setattr(attention_memory, "available", lambda: None)
+    monkeypatch.setattr(memory, "available", lambda: None)
     assert attention_memory.suffices(10**12, BASE)
 
 
 def test_the_message_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(attention_memory, "available", lambda: 16 * 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     assert attention_memory.shortage(1, 600 * RATE, BASE) == (
         "10 min 0 s needs more than 28.8 GB to run at once, 16.0 GB are free; 3 min 40 s would fit"
     )
@@ -51,7 +49,7 @@ def test_the_message_says_what_to_do(monkeypatch):
 
 
 def test_where_nothing_is_known(monkeypatch):
-    monkeypatch.setattr(attention_memory, "available", lambda: None)
+    monkeypatch.setattr(memory, "available", lambda: None)
     assert attention_memory.shortage(1, 10**12, BASE) is None
 
 
@@ -59,36 +57,3 @@ def test_advice_where_memory_ran_out():
     assert "more memory" in attention_memory.advice(MemoryError())
     assert "more memory" in attention_memory.advice(RuntimeError("Failed to allocate 8 bytes"))
     assert attention_memory.advice(RuntimeError("the shapes do not fit")) == ""
-
-
-def test_available_here():
-    free = attention_memory.available()
-    assert free is None or 10**7 < free < 10**14
-
-
-@pytest.mark.parametrize(
-    ("files", "free"),
-    [
-        ({"/proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 5 kB\nSwapFree: 1 kB\n"}, 6144),
-        ({"/proc/meminfo": "MemTotal: 9 kB\n"}, None),
-        ({"/sys/fs/cgroup/memory.max": "max\n"}, None),
-        ({"/sys/fs/cgroup/memory.max": "4096\n", "/proc/meminfo": "MemAvailable: 5 kB"}, 4096),
-        ({}, None),
-    ],
-)
-def test_what_the_system_says(monkeypatch, files, free):
-    monkeypatch.setattr(attention_memory, "_text", lambda path: files.get(path, ""))
-    monkeypatch.setattr(attention_memory, "_process_limit", lambda: None)
-    assert attention_memory.available() == free
-
-
-def test_the_limit_of_a_shell():
-    code = "from voxport import memory; print(memory.available())"
-    limit = 4 * 10**9
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        check=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
-    )
-    assert int(done.stdout) <= limit

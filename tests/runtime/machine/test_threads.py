@@ -45,17 +45,17 @@ NESTED = {"/proc/self/cgroup": "1:name=x:/\n0::/pod/container\n"}
         ),
     ],
 )
-def test_what_linux_tells(monkeypatch, files, allowed, expected):
+def test_default_thread_count_by_linuxs_files(monkeypatch, system, files, allowed, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(allowed), raising=False)
-    monkeypatch.setattr(threads, "_text", lambda path: files.get(path, ""))
-    assert threads.here() == expected
+    system(files)
+    assert threads.default_thread_count() == expected
 
 
-def test_where_nothing_is_told(monkeypatch):
+def test_a_system_without_affinity_leaves_the_choice_to_onnxruntime(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert threads.here() == 0
+    assert threads.default_thread_count() == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinity")
-def test_here():
-    assert 1 <= threads.here() <= len(os.sched_getaffinity(0))
+def test_default_thread_count_of_this_machine():
+    assert 1 <= threads.default_thread_count() <= len(os.sched_getaffinity(0))
