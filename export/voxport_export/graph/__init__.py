@@ -1,7 +1,11 @@
-"""The graph that ships: torchaudio's model rebuilt so that a row never sees its neighbours.
+"""The exported graph: torchaudio's model rebuilt so that no row depends on the rest of its batch.
 
-Plain ``nn.Module``s over tensors, written once and traced twice (TorchScript and ONNX). Nothing
-here knows of files, packages or where weights come from.
+Plain ``nn.Module``s over tensors, written once and traced twice (ONNX and TorchScript). Nothing
+here reads files or packages.
+
+Shapes in docstrings: B rows of a batch, S samples, T frames, C channels of a convolution, D width
+of the transformer, H heads, L labels. ``lengths`` (B,) counts samples; ``valid`` is a boolean mask
+of a row's own samples or frames, always a prefix.
 """
 
 from __future__ import annotations
@@ -11,5 +15,5 @@ from typing import TypeAlias
 from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph
 from voxport_export.graph.recognizer import RecognizerGraph
 
-# What an artifact can hold: transcripts, features or both.
+# An exportable graph: transcripts, features or both
 Graph: TypeAlias = RecognizerGraph | FeatureGraph | FeatureRecognizerGraph

@@ -1,4 +1,4 @@
-"""Waveform to hidden states: what a recogniser and a feature extractor have in common."""
+"""Waveform to hidden states: the part that a recognizer and a feature extractor share."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torchaudio.models import Wav2Vec2Model
 from torchaudio.models.wav2vec2 import components
 
 from voxport_export.graph.encoder import Encoder
-from voxport_export.graph.frontend import FeatureExtractor, NormalizeWaveform
-from voxport_export.graph.padding import at_least
-from voxport_export.graph.ramp import ramp
+from voxport_export.graph.feature_extractor import ConvExtractor
+from voxport_export.graph.normalize import NormalizeWaveform
+from voxport_export.graph.tracing import arange_like, pad_to_length
 
 
-class Hidden(NamedTuple):
-    """What the backbone makes of a batch; frames past a row's length hold no meaning."""
+class HiddenStates(NamedTuple):
+    """The backbone's output; frames past a row's length have no meaning."""
 
-    layers: list[Tensor]  # of every transformer layer: float32 [batch, frames, D]
-    output: Tensor  # of the encoder as a whole: float32 [batch, frames, D]
-    valid: Tensor  # bool [batch, frames]
-    frames: Tensor  # int64: those frames that lie within the samples given
+    layers: list[Tensor]  # of every transformer layer: float32 (B, T, D)
+    output: Tensor  # of the encoder as a whole: float32 (B, T, D)
+    valid: Tensor  # bool (B, T)
+    frames: Tensor  # int64 (n,): indices of the frames without the appended ones
 
 
 class Backbone(nn.Module):
@@ -36,7 +36,7 @@ class Backbone(nn.Module):
     def __init__(self, model: Wav2Vec2Model, normalize_eps: float | None = None):
         super().__init__()
         self.normalize = None if normalize_eps is None else NormalizeWaveform(normalize_eps)
-        self.extractor = FeatureExtractor.of(
+        self.extractor = ConvExtractor.from_torchaudio(
             cast("nn.ModuleList", model.feature_extractor.conv_layers)
         )
         self.encoder = Encoder(cast("components.Encoder", model.encoder))
@@ -45,23 +45,28 @@ class Backbone(nn.Module):
         self.layers = len(self.encoder.layers)
         self.width = self.encoder.layer_norm.normalized_shape[0]  # channels of each layer
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> Hidden:
-        """Map waveform float32 [batch, samples] of lengths int64 [batch].
+    def forward(self, waveform: Tensor, lengths: Tensor) -> HiddenStates:
+        """Map a batch of waveforms to hidden states.
 
-        Samples at or past a row's length are ignored, whatever they hold. What is shorter than two
-        frames is padded to them: no layer takes less than one, and OpenVINO 2026.4, once it has
-        seen one alone, is wrong about what is longer. No valid frame reaches into what is appended,
-        and ``frames`` leaves out its frames.
+        Samples at or past a row's length are ignored, whatever their value. A batch shorter than
+        two frames is padded to two: no layer takes less than one, and OpenVINO 2026.4, once it has
+        seen one alone, is wrong about longer ones. No valid frame reaches into the appended zeros,
+        and ``frames`` leaves out the frames that they add.
+
+        Args:
+            waveform: float32 (B, S).
+            lengths: int64 (B,); more than S means S.
         """
-        frames = ramp(self.extractor.frames_of(ramp(waveform)))
-        samples = ramp(F.pad(waveform, (0, 1)))[-1:]  # as a tensor, for a tracer
+        frames = arange_like(self.extractor.last_samples(arange_like(waveform)))
+        samples = arange_like(F.pad(waveform, (0, 1)))[-1:]  # S as a tensor, for a tracer
         lengths = lengths.minimum(samples)
-        waveform = at_least(waveform, self.receptive_field + self.frame_stride)
-        heard = ramp(waveform) < lengths.unsqueeze(1)
+        waveform = pad_to_length(waveform, self.receptive_field + self.frame_stride)
+        heard = arange_like(waveform) < lengths.unsqueeze(1)
         waveform = waveform.where(heard, waveform.new_zeros(()))
         if self.normalize is not None:
             waveform = self.normalize(waveform, heard)
         features = self.extractor(waveform, heard)
-        valid = ramp(features[..., 0]) < self.extractor.count(lengths).unsqueeze(1)
+        counts = self.extractor.count_frames(lengths)
+        valid = arange_like(features[..., 0]) < counts.unsqueeze(1)
         layers, output = self.encoder(features, valid)
-        return Hidden(layers, output, valid, frames)
+        return HiddenStates(layers, output, valid, frames)

@@ -1,6 +1,6 @@
-"""Every transformer layer's output: the graph of a model without a head, and beside a recogniser.
+"""The output of every transformer layer, alone or beside a transcript.
 
-Layer n is what torchaudio's ``extract_features`` gives at index n - 1.
+Layer n is index n - 1 of torchaudio's ``extract_features``.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from voxport_export.graph.backbone import Backbone, Hidden
-from voxport_export.graph.recognizer import Outputs, RecognizerGraph
+from voxport_export.graph.backbone import Backbone, HiddenStates
+from voxport_export.graph.recognizer import RecognizerGraph, RecognizerOutputs
 
 
 class Features(NamedTuple):
-    """What ``extract_features`` returns, as torchaudio's method of that name does."""
+    """The outputs of all layers, as torchaudio's ``extract_features`` returns them."""
 
-    layers: list[Tensor]  # float32 [batch, frames, D], zero past the row's length
-    lengths: Tensor  # int64 [batch], frames
+    layers: list[Tensor]  # float32 (B, T, D), zero past the row's length
+    lengths: Tensor  # int64 (B,), frames
 
 
 class FeatureGraph(nn.Module):
-    """A backbone whose layers are the answer."""
+    """The graph of a model without a head: its layers' outputs."""
 
     def __init__(self, backbone: Backbone):
         super().__init__()
@@ -29,12 +29,12 @@ class FeatureGraph(nn.Module):
         self.eval().requires_grad_(requires_grad=False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> Features:
-        """Map waveform float32 [batch, samples] of lengths int64 [batch]."""
-        return _features(self.backbone(waveform, lengths))
+        """Map waveform float32 (B, S) and lengths int64 (B,) to features."""
+        return _trim_layers(self.backbone(waveform, lengths))
 
 
 class FeatureRecognizerGraph(nn.Module):
-    """A recogniser that gives its backbone's layers too; they have the same weights."""
+    """A recognizer that returns its backbone's layers too, over the same weights."""
 
     def __init__(self, recognizer: RecognizerGraph):
         super().__init__()
@@ -44,17 +44,17 @@ class FeatureRecognizerGraph(nn.Module):
 
     @property
     def backbone(self) -> Backbone:
-        """What both answers are read from."""
+        """The backbone of both."""
         return self.recognizer.backbone
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Outputs, Features]:
-        """Map waveform float32 [batch, samples] of lengths int64 [batch], in one run."""
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[RecognizerOutputs, Features]:
+        """Map waveform float32 (B, S) and lengths int64 (B,) to both, in one run."""
         hidden = self.backbone(waveform, lengths)
-        return self.recognizer.decode(hidden), _features(hidden)
+        return self.recognizer.decode(hidden), _trim_layers(hidden)
 
 
-def _features(hidden: Hidden) -> Features:
-    """Cut the appended frames off each layer and zero what lies past a row's length."""
+def _trim_layers(hidden: HiddenStates) -> Features:
+    """Cut the appended frames off each layer and zero it past each row's length."""
     outside = ~hidden.valid.unsqueeze(-1)
     return Features(
         [x.masked_fill(outside, 0.0).index_select(1, hidden.frames) for x in hidden.layers],

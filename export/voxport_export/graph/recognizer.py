@@ -1,4 +1,4 @@
-"""The whole graph: waveform and lengths in; emission, greedy path and their lengths out."""
+"""The whole graph: waveform and lengths to emission and greedy path, with their lengths."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ import torch
 from torch import Tensor, nn
 from torchaudio.models import Wav2Vec2Model
 
-from voxport_export.graph.backbone import Backbone, Hidden
+from voxport_export.graph.backbone import Backbone, HiddenStates
 from voxport_export.graph.decoder import GreedyDecoder
 
 
-class Outputs(NamedTuple):
-    """What the graph returns, in the contract's order; the transcript is added by each format."""
+class RecognizerOutputs(NamedTuple):
+    """The graph's outputs in the contract's order; each format adds the transcript itself.
 
-    emission: Tensor  # float32 [batch, frames, labels], zero past the row's length
-    emission_lengths: Tensor  # int64 [batch]
-    tokens: Tensor  # int64 [batch, tokens], padded with -1
-    token_lengths: Tensor  # int64 [batch]
-    token_starts: Tensor  # int64 [batch, tokens]
-    token_ends: Tensor  # int64 [batch, tokens], exclusive
-    token_scores: Tensor  # float32 [batch, tokens]
+    N is the number of tokens of the row with the most.
+    """
+
+    emission: Tensor  # float32 (B, T, L), zero past the row's length
+    emission_lengths: Tensor  # int64 (B,)
+    tokens: Tensor  # int64 (B, N), padded with -1
+    token_lengths: Tensor  # int64 (B,)
+    token_starts: Tensor  # int64 (B, N)
+    token_ends: Tensor  # int64 (B, N), exclusive
+    token_scores: Tensor  # float32 (B, N)
 
 
 class RecognizerGraph(nn.Module):
@@ -32,7 +35,10 @@ class RecognizerGraph(nn.Module):
         blank: index of the blank label.
         normalize_eps: normalise each waveform with this epsilon under the root of the variance;
             None leaves it as it is.
-        log_probs: the emission is log-softmaxed (MMS_FA), not logits.
+        log_probs: True returns the emission log-softmaxed (MMS_FA), False as logits.
+
+    Raises:
+        ValueError: the model has no CTC head.
     """
 
     def __init__(
@@ -52,15 +58,17 @@ class RecognizerGraph(nn.Module):
         self.log_probs = log_probs
         self.eval().requires_grad_(requires_grad=False)
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> Outputs:
-        """Recognise waveform float32 [batch, samples] of lengths int64 [batch]."""
+    def forward(self, waveform: Tensor, lengths: Tensor) -> RecognizerOutputs:
+        """Recognize waveform float32 (B, S) of lengths int64 (B,)."""
         return self.decode(self.backbone(waveform, lengths))
 
-    def decode(self, hidden: Hidden) -> Outputs:
+    def decode(self, hidden: HiddenStates) -> RecognizerOutputs:
         """Map hidden states to the emission and its greedy path."""
         emission = self.head(hidden.output)
         if self.log_probs:
             emission = torch.log_softmax(emission, dim=-1)
         emission = emission.where(hidden.valid.unsqueeze(-1), emission.new_zeros(()))
         path = self.decoder(emission, hidden.valid)
-        return Outputs(emission.index_select(1, hidden.frames), hidden.valid.sum(dim=1), *path)
+        return RecognizerOutputs(
+            emission.index_select(1, hidden.frames), hidden.valid.sum(dim=1), *path
+        )

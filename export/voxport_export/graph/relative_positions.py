@@ -1,8 +1,8 @@
-"""WavLM's gated relative positions: a score for how far a key is, weighed by each query.
+"""WavLM's gated relative positions: a score for each distance to a key, weighed by each query.
 
 torchaudio computes the bucket of every pair of frames with a logarithm, which two runtimes may
-round to two buckets. Beyond ``max_distance`` all is one bucket, so the buckets of the distances
-up to it are looked up once, here, by torchaudio itself; the graph only counts.
+round to two buckets. Beyond ``max_distance`` there is a single bucket, so torchaudio itself looks
+up the buckets of all distances up to it, once, here; the graph only counts.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 
-from voxport_export.graph.ramp import ramp
+from voxport_export.graph.tracing import arange_like
 
 
 class RelativePositions(nn.Module):
-    """The score of each distance, for each head; all layers share it."""
+    """The score of each distance for each head; all layers share it."""
 
     def __init__(self, attention: WavLMSelfAttention):
         super().__init__()
@@ -27,11 +27,11 @@ class RelativePositions(nn.Module):
         distances = torch.arange(-self.reach, self.reach + 1)  # of the key from the query
         buckets = attention._relative_positions_bucket(distances)
         embedding = cast("nn.Embedding", attention.rel_attn_embed)
-        self.table = nn.Parameter(embedding.weight.detach()[buckets])  # [2 * reach + 1, heads]
+        self.table = nn.Parameter(embedding.weight.detach()[buckets])  # (2 * reach + 1, H)
 
     @classmethod
-    def of(cls, layers: Iterable[nn.Module]) -> RelativePositions | None:
-        """Find the one layer that has them; only WavLM does."""
+    def from_layers(cls, layers: Iterable[nn.Module]) -> RelativePositions | None:
+        """Take the embedding of the one layer that has it; None for models other than WavLM."""
         attentions = (getattr(layer, "attention", None) for layer in layers)
         for attention in attentions:
             if isinstance(attention, WavLMSelfAttention) and attention.rel_attn_embed is not None:
@@ -39,17 +39,17 @@ class RelativePositions(nn.Module):
         return None
 
     def forward(self, valid: Tensor) -> Tensor:
-        """Map valid [batch, frames], of which only the frames count, to [heads, frames, frames]."""
-        frame = ramp(valid)
+        """Return the scores (H, T, T) for a mask (B, T), of which only T matters."""
+        frame = arange_like(valid)
         distance = frame.unsqueeze(0) - frame.unsqueeze(1)
         index = distance.clamp(-self.reach, self.reach) + self.reach
         return F.embedding(index, self.table).permute(2, 0, 1)
 
 
-class Gate(nn.Module):
-    """How much each query heeds the positions.
+class PositionGate(nn.Module):
+    """The weight that each query gives to the positions.
 
-    torchaudio adds up 4 outputs of a linear layer for each of two gates: their weights are added
+    torchaudio adds up 4 outputs of a linear layer for each of two gates; their weights are added
     up beforehand.
     """
 
@@ -58,11 +58,11 @@ class Gate(nn.Module):
         linear = attention.gru_rel_pos_linear
         self.weight = nn.Parameter(linear.weight.detach().unflatten(0, (2, 4)).sum(dim=1))
         self.bias = nn.Parameter(linear.bias.detach().unflatten(0, (2, 4)).sum(dim=1))
-        self.const = nn.Parameter(attention.gru_rel_pos_const.detach())  # [1, heads, 1, 1]
+        self.const = nn.Parameter(attention.gru_rel_pos_const.detach())  # (1, H, 1, 1)
         self.heads = attention.num_heads
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x [batch, frames, D] to [batch, heads, frames, 1]."""
+        """Map x (B, T, D) to (B, H, T, 1)."""
         queries = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         a, b = torch.sigmoid(F.linear(queries, self.weight, self.bias)).split(1, dim=-1)
         return a * (b * self.const - 1.0) + 2.0

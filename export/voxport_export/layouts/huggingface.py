@@ -21,7 +21,8 @@ from onnx_ir.tape import Tape
 
 from voxport.package.manifest import FP32, ModelInfo
 from voxport_export.layouts.protocol import Adapted, Package, spell
-from voxport_export.to_onnx.rewire import Rewiring, constant, count, size
+from voxport_export.to_onnx.rewire import Rewiring
+from voxport_export.to_onnx.tape import arange, axis_size, constant
 
 _PADDING = -1e30  # what the feature extractor fills a batch with
 _BLANK = "<pad>"
@@ -99,32 +100,32 @@ def cards(package: Package, folder: Path) -> list[Path]:  # noqa: ARG001
 
 def _rewire(source: Path, path: Path, model: ModelInfo) -> None:
     graph = Rewiring(source)
-    waveform = graph.take("input_values", ("batch_size", "sequence_length"))
-    graph.feed({"waveform": waveform, "lengths": _lengths(graph.tape, waveform)})
+    waveform = graph.add_input("input_values", ("batch_size", "sequence_length"))
+    graph.replace_inputs({"waveform": waveform, "lengths": _lengths(graph.tape, waveform)})
     emission, frames = graph.output("emission"), graph.output("emission_lengths")
     logits = _blank_after(graph.tape, emission, frames, model)
-    graph.give("logits", logits, ("batch_size", "frames", len(model.labels)))
+    graph.set_output("logits", logits, ("batch_size", "frames", len(model.labels)))
     graph.save(path, f"{path.name}_data")
 
 
 def _lengths(tape: Tape, waveform: ir.Value) -> ir.Value:
     """The samples of each row up to the last that is not padding: int64 [batch]."""
     sample = tape.op("Greater", [waveform, constant(tape, _PADDING / 2, np.float32)])
-    number = tape.op("Add", [count(tape, size(tape, waveform, 1)), constant(tape, 1, np.int64)])
-    number = tape.op("Where", [sample, number, constant(tape, 0, np.int64)])  # [batch, samples]
+    number = tape.op("Add", [arange(tape, axis_size(tape, waveform, 1)), constant(tape, 1)])
+    number = tape.op("Where", [sample, number, constant(tape, 0)])  # [batch, samples]
     # A column of 0 in front: a batch without samples has a largest number too.
-    pads = constant(tape, [0, 1, 0, 0], np.int64)
+    pads = constant(tape, [0, 1, 0, 0])
     number = tape.op("Pad", [number, pads])
-    return tape.op("ReduceMax", [number, constant(tape, [1], np.int64)], {"keepdims": 0})
+    return tape.op("ReduceMax", [number, constant(tape, [1])], {"keepdims": 0})
 
 
 def _blank_after(tape: Tape, emission: ir.Value, frames: ir.Value, model: ModelInfo) -> ir.Value:
     """The emission [batch, frames, labels] with certain blanks past each row's frames."""
-    last = constant(tape, [1], np.int64)
+    last = constant(tape, [1])
     inside = tape.op(
-        "Less", [count(tape, size(tape, emission, 1)), tape.op("Unsqueeze", [frames, last])]
+        "Less", [arange(tape, axis_size(tape, emission, 1)), tape.op("Unsqueeze", [frames, last])]
     )
-    inside = tape.op("Unsqueeze", [inside, constant(tape, [2], np.int64)])
+    inside = tape.op("Unsqueeze", [inside, constant(tape, [2])])
     blank = np.full(len(model.labels), _NEVER)
     blank[model.blank] = 0
     return tape.op("Where", [inside, emission, constant(tape, blank.tolist(), np.float32)])

@@ -23,7 +23,8 @@ from onnx_ir.tape import Tape
 from voxport.package.manifest import ModelInfo
 from voxport_export.errors import ExportError
 from voxport_export.layouts.protocol import Adapted, Package, spell
-from voxport_export.to_onnx.rewire import Rewiring, constant, size
+from voxport_export.to_onnx.rewire import Rewiring
+from voxport_export.to_onnx.tape import axis_size, constant
 
 _RATE = 16_000  # Hz: the loader resamples to it
 _EPS = 1e-5  # what it adds to the variance
@@ -81,10 +82,10 @@ def cards(package: Package, folder: Path) -> list[Path]:  # noqa: ARG001
 
 def _rewire(source: Path, path: Path, model: ModelInfo) -> None:
     graph = Rewiring(source)
-    x = graph.take("x", ("N", "samples"))
-    lengths = graph.tape.op("Expand", [size(graph.tape, x, 1), size(graph.tape, x, 0)])
-    graph.feed({"waveform": _as_recorded(graph.tape, x), "lengths": lengths})
-    graph.give("logits", graph.output("emission"), ("N", "frames", len(model.labels)))
+    x = graph.add_input("x", ("N", "samples"))
+    lengths = graph.tape.op("Expand", [axis_size(graph.tape, x, 1), axis_size(graph.tape, x, 0)])
+    graph.replace_inputs({"waveform": _as_recorded(graph.tape, x), "lengths": lengths})
+    graph.set_output("logits", graph.output("emission"), ("N", "frames", len(model.labels)))
     graph.model.metadata_props.update(
         {
             "model_type": "omnilingual-asr",
@@ -101,8 +102,8 @@ def _rewire(source: Path, path: Path, model: ModelInfo) -> None:
 def _as_recorded(tape: Tape, x: ir.Value) -> ir.Value:
     """Undo the loader's normalisation of x [N, samples], but for the mean, which is gone."""
     wide = tape.op("Cast", [x], {"to": ir.DataType.DOUBLE})
-    samples = tape.op("Max", [size(tape, x, 1), constant(tape, [1], np.int64)])
-    energy = tape.op("ReduceSumSquare", [wide, constant(tape, [1], np.int64)], {"keepdims": 1})
+    samples = tape.op("Max", [axis_size(tape, x, 1), constant(tape, [1])])
+    energy = tape.op("ReduceSumSquare", [wide, constant(tape, [1])], {"keepdims": 1})
     variance = tape.op("Div", [energy, tape.op("Cast", [samples], {"to": ir.DataType.DOUBLE})])
     rest = tape.op("Sub", [constant(tape, 1.0, np.float64), variance])
     rest = tape.op("Max", [rest, constant(tape, _LEAST, np.float64)])

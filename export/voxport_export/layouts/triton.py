@@ -16,7 +16,7 @@ from pathlib import Path
 
 from voxport.package.manifest import FP32, ModelInfo, TensorSpec
 from voxport_export.layouts.protocol import Adapted, Package
-from voxport_export.to_onnx.rewire import link
+from voxport_export.to_onnx.rewire import link_or_copy
 
 _TYPES = {"float32": "TYPE_FP32", "int64": "TYPE_INT64", "string": "TYPE_STRING"}
 _MOST = 16  # recordings that run together; memory grows with it
@@ -28,7 +28,7 @@ def write(package: Package, folder: Path) -> list[Adapted]:
         name = _name(package.manifest.model, artifact.precision)
         version = folder / name / "1"
         version.mkdir(parents=True)
-        link(package.folder / artifact.path, version / "model.onnx")
+        link_or_copy(package.folder / artifact.path, version / "model.onnx")
         for entry in artifact.external_data:
             shutil.copyfile(package.folder / entry.path, version / entry.path)  # see rewire
         config = _config(name, artifact.inputs, artifact.outputs)

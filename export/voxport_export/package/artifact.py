@@ -74,7 +74,7 @@ def write_artifact(
         precision=precision,
         inputs=contract.INPUTS,
         optional_inputs=contract.OPTIONAL_INPUTS,
-        outputs=contract.outputs_of(graph, len(source.labels)),
+        outputs=contract.graph_outputs(graph, len(source.labels)),
         external_data=(file_entry(data),) if data.exists() else (),
         attention_in_blocks=bool(is_in_blocks),
     )

@@ -16,7 +16,7 @@ from voxport.package.manifest import ONNX, Artifact
 from voxport.verification.comparison import Expected
 from voxport_export.package.artifact import build_recognizer, file_name, write_artifact
 from voxport_export.parity import low_precision
-from voxport_export.precisions import LOWER, Run
+from voxport_export.precisions import LOW_PRECISIONS, GraphInputs
 from voxport_export.sources.source import Source
 
 
@@ -38,10 +38,10 @@ class Lower:
         """
         path = file_name(ONNX, precision)
         with self.step(f"Exporting {path}"):
-            graph = LOWER[precision].convert(build_recognizer(self.source), self._runs())
+            graph = LOW_PRECISIONS[precision].convert(build_recognizer(self.source), self._runs())
             artifact = write_artifact(graph, self.source, folder, ONNX, precision)
             del graph
-        meant = LOWER[precision].provider
+        meant = LOW_PRECISIONS[precision].provider
         provider = meant if works(meant) else "cpu"
         with self.step(f"Reloading {path} and comparing it with fp32 on {provider}"):
             backend = open_artifact(folder, artifact, provider)
@@ -51,6 +51,6 @@ class Lower:
                 path, backend, fp32, self.answers, rate, self.limits
             )
 
-    def _runs(self) -> list[Run]:
+    def _runs(self) -> list[GraphInputs]:
         waveforms = [torch.from_numpy(one.waveform) for one in self.answers]
         return [(waveform[None], torch.tensor([len(waveform)])) for waveform in waveforms]

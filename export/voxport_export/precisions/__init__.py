@@ -1,4 +1,4 @@
-"""Precisions below float32, one module each: what of the graph is kept in fewer bits, and how."""
+"""Precisions below float32, one module each: which parts of the graph are quantized, and how."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions import fp16, int8
 
-# The arguments of a call of the graph: waveform [1, samples] and lengths [1] of a recording
-Run = tuple[Tensor, Tensor]
+# Arguments of the graph for one recording: waveform (1, S) and lengths (1,)
+GraphInputs = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Precision:
-    """How to make a graph of fewer bits, and what it is for."""
+    """A conversion of the float32 graph, and the hardware that it is meant for."""
 
-    provider: str  # where it is meant to be faster than float32: what `--provider` takes
-    convert: Callable[[RecognizerGraph, Sequence[Run]], RecognizerGraph]  # in place
+    provider: str  # execution provider on which it should be faster than float32
+    convert: Callable[[RecognizerGraph, Sequence[GraphInputs]], RecognizerGraph]  # in place
 
 
-LOWER = {
+LOW_PRECISIONS = {
     "int8": Precision("cpu", int8.to_int8),
     "fp16": Precision("cuda", fp16.to_fp16),
 }

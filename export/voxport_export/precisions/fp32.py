@@ -1,7 +1,7 @@
-"""float32 in ONNX, for CPUs: the same function with fewer multiplications, and in better order.
+"""float32 in ONNX for CPUs: the same function in fewer multiplications and a better order.
 
-Not for TorchScript, whose convolutions would be taken apart for nothing, nor for fewer bits: sums
-and spectra of bytes need more bits than what they are made of.
+Not for TorchScript, whose convolutions would be taken apart for nothing, nor for lower precisions:
+sums and spectra of bytes need more bits than the bytes themselves.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from voxport_export.graph import Graph
 from voxport_export.graph.encoder import EncoderLayer
-from voxport_export.graph.feed_forward import DividedFeedForward
+from voxport_export.precisions.fp32_divided_feed_forward import DividedFeedForward
 from voxport_export.precisions.fp32_paired_convolutions import PairedExtractor
 from voxport_export.precisions.fp32_spectral_convolution import SpectralPositions
 
@@ -20,13 +20,13 @@ _G = TypeVar("_G", bound=Graph)
 
 
 def to_fp32(graph: _G) -> _G:
-    """A graph with the weights of ``graph``, which stays as it is, for a CPU."""
-    graph = _same_weights(graph)
+    """Return a graph for a CPU over the weights of ``graph``, which is not changed."""
+    graph = _copy_modules(graph)
     backbone = graph.backbone
-    if PairedExtractor.fits(backbone.extractor):
+    if PairedExtractor.supports(backbone.extractor):
         backbone.extractor = PairedExtractor(backbone.extractor)
     encoder = backbone.encoder
-    if SpectralPositions.fits(encoder.positions.conv):
+    if SpectralPositions.supports(encoder.positions.conv):
         encoder.add_module("positions", SpectralPositions(encoder.positions.conv))
     for layer in encoder.layers:
         whole = cast("EncoderLayer", layer).feed_forward
@@ -34,7 +34,7 @@ def to_fp32(graph: _G) -> _G:
     return graph.eval().requires_grad_(requires_grad=False)
 
 
-def _same_weights(graph: _G) -> _G:
-    """A copy of the modules, but not of what they hold."""
+def _copy_modules(graph: _G) -> _G:
+    """Copy the modules, but share their parameters and buffers."""
     held = chain(graph.parameters(), graph.buffers())
     return copy.deepcopy(graph, memo={id(one): one for one in held})

@@ -15,13 +15,20 @@ from torch import Tensor
 
 @torch.library.custom_op("voxport::quantize", mutates_args=())
 def quantize(x: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
-    """Map float32 to uint8 of the same shape."""
+    """Map float32 (...) to uint8 of the same shape."""
     return (torch.round(x / scale) + zero).clamp(0, 255).to(torch.uint8)
 
 
 @torch.library.custom_op("voxport::dequantize", mutates_args=())
 def dequantize(x: Tensor, scale: Tensor, zero: Tensor, axis: int) -> Tensor:
-    """Map integers to float32 of the same shape; a scale [n] is for each index of ``axis``."""
+    """Map integers (...) to float32 of the same shape.
+
+    Args:
+        x: quantized values.
+        scale: () for the whole tensor, or (n,) with one for each index of ``axis``.
+        zero: the zero point, of the shape of ``scale``.
+        axis: ignored for a single scale.
+    """
     shape = [1] * x.ndim
     if scale.ndim:
         shape[axis] = len(scale)

@@ -1,17 +1,17 @@
-"""Makes every Scan of an ONNX graph self-contained.
+"""Make every Scan of an ONNX graph self-contained.
 
-A body may use values of the graph around it, and torch's exporter lets it. OpenVINO counts such
-values as inputs of the Scan, and then refuses the file. So constants move into the body, and what
-is computed outside becomes a state that each step hands on unchanged.
+A body may use values of the graph around it, and torch's exporter makes such bodies. OpenVINO
+counts those values as inputs of the Scan and then refuses the file. Therefore constants move into
+the body, and values computed outside become states that each step passes on unchanged.
 
-The lengths of what goes through a Scan are left open: torch takes all blocks to be equally long.
+Lengths inside of a Scan are left open: torch believes that all blocks are equally long.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-_ON_IMAGES = ("Conv", "Add", "Gelu")
+_IMAGE_OPERATORS = ("Conv", "Add", "Gelu")
 
 
 def close_scans(model: ir.Model) -> None:
@@ -26,9 +26,9 @@ def close_scans(model: ir.Model) -> None:
 
 def _close(graph: ir.Graph, scan: ir.Node) -> None:
     body = scan.attributes["body"].as_graph()
-    _forget_lengths(body, scan)
+    _drop_lengths(body, scan)
     states: list[ir.Value] = []
-    for outer in _captured(body):
+    for outer in _captured_values(body):
         inner = ir.Value(name=f"{outer.name}_in_scan", type=outer.type, shape=outer.shape)
         for node in body:
             for index, value in enumerate(node.inputs):
@@ -38,7 +38,7 @@ def _close(graph: ir.Graph, scan: ir.Node) -> None:
             inner.const_value = outer.const_value
             body.register_initializer(inner)
         else:
-            _hand_on(body, inner, place=len(states))
+            _add_state(body, inner, position=len(states))
             states.append(outer)
     closed = ir.Node(
         scan.domain,
@@ -59,39 +59,39 @@ def _close(graph: ir.Graph, scan: ir.Node) -> None:
     graph.remove(scan, safe=True)
 
 
-def _forget_lengths(body: ir.Graph, scan: ir.Node) -> None:
-    """Leave open what torch believes to be the length of a block.
+def _drop_lengths(body: ir.Graph, scan: ir.Node) -> None:
+    """Leave the length of a block open in every shape.
 
-    Images one pixel high keep their channels, and lengths that are equal keep one name: onnxruntime
-    adds a tensor inside of a convolution where it can tell that their shapes are the same.
+    Images one pixel high keep their channels, and equal lengths keep one name: onnxruntime adds a
+    tensor inside of a convolution only if it can tell that their shapes are the same.
     """
     for node in body:
         for value in node.outputs:
-            value.shape = _named(value.shape) if node.op_type in _ON_IMAGES else None
+            value.shape = _image_shape(value.shape) if node.op_type in _IMAGE_OPERATORS else None
     for value in (*body.inputs, *body.outputs, *scan.inputs, *scan.outputs):
         if value is not None and value.const_value is None and value.shape is not None:
             value.shape = ir.Shape([None] * len(value.shape))
 
 
-def _named(shape: ir.Shape | None) -> ir.Shape | None:
-    """The shape of an image [1, channels, 1, length], its length a name; else none."""
+def _image_shape(shape: ir.Shape | None) -> ir.Shape | None:
+    """Return the shape of an image (1, C, 1, T) with a name for T; None for any other shape."""
     if shape is None or shape.rank() != 4 or (shape[0], shape[2]) != (1, 1):
         return None
     return ir.Shape([1, shape[1], 1, f"length_{shape[3]}"])
 
 
-def _captured(body: ir.Graph) -> list[ir.Value]:
-    """The values of the graph around a body that it uses, each once."""
+def _captured_values(body: ir.Graph) -> list[ir.Value]:
+    """Return the values of the surrounding graph that a body uses, each once."""
     own = {*body.inputs, *body.initializers.values(), *(o for node in body for o in node.outputs)}
     used = (value for node in body for value in node.inputs if value is not None)
     return [value for value in dict.fromkeys(used) if value not in own]
 
 
-def _hand_on(body: ir.Graph, value: ir.Value, place: int) -> None:
-    """Make ``value`` the state of the body at ``place``, unchanged from step to step."""
+def _add_state(body: ir.Graph, value: ir.Value, position: int) -> None:
+    """Make ``value`` the state of the body at ``position``, unchanged from step to step."""
     same = ir.Node("", "Identity", [value])
     same.outputs[0].name = f"{value.name}_after"
     same.outputs[0].type, same.outputs[0].shape = value.type, value.shape
     body.append(same)
-    body.inputs.insert(place, value)
-    body.outputs.insert(place, same.outputs[0])
+    body.inputs.insert(position, value)
+    body.outputs.insert(position, same.outputs[0])

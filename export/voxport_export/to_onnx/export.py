@@ -1,9 +1,9 @@
 """Export the graph to ONNX through ``torch.onnx.export(dynamo=True)`` and finish it.
 
-Finishing is naming the free dimensions, dropping the exporter's debugging notes (they hold
-source paths of the machine), appending the transcript and putting the resampling before all else.
-Works on ``onnx_ir``'s lazy model, so that weights over protobuf's 2 GB never pass through one
-message.
+Finishing names the free dimensions, drops the exporter's debugging notes (they hold source paths of
+the machine), closes scans, splits attention and large joins, appends the transcript and prepends
+the resampling. Works on ``onnx_ir``'s lazy model: weights over protobuf's 2 GB never pass through
+one message.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from voxport_export.quiet import quiet_onnx_exporter
 from voxport_export.to_onnx.block_attention import block_attention
 from voxport_export.to_onnx.close_scans import close_scans
 from voxport_export.to_onnx.resample import add_sample_rate
-from voxport_export.to_onnx.split_concats import split_joins
+from voxport_export.to_onnx.split_concats import split_concats
 from voxport_export.to_onnx.transcript import TRANSCRIPT, append_transcript
 
 OPSET = 20  # the first with StringConcat and Gelu
@@ -37,24 +37,24 @@ def export_onnx(
     sample_rate: int,
     path: Path,
 ) -> bool:
-    """Export ``graph`` to one ONNX file that takes any rate, and text where it decodes.
+    """Export ``graph`` to one ONNX file with resampling and, for a recognizer, the transcript.
 
     Weights of more than about 2 GB go to ``<name>.data`` beside it.
 
     Args:
         graph: in evaluation mode, on the CPU.
-        example: a waveform [batch, samples] and lengths [batch], batch at least 2.
-        pieces: what each label adds to a transcript.
+        example: waveform (B, S) and lengths (B,), B at least 2.
+        pieces: text of each label in a transcript.
         sample_rate: the model's own, Hz.
         path: the file to write.
 
     Returns:
-        Whether attention to long recordings runs in blocks.
+        True if attention over long recordings runs in blocks.
     """
-    outputs = contract.outputs_of(graph, len(pieces))
+    outputs = contract.graph_outputs(graph, len(pieces))
     names = [spec.name for spec in outputs if spec.name != TRANSCRIPT]
     batch = torch.export.Dim("batch")
-    # Not "samples": those that the model hears are others where the rate is not its own.
+    # Not "samples": after resampling the model's samples are not the input's.
     shapes = {"waveform": {0: batch, 1: torch.export.Dim("heard")}, "lengths": {0: batch}}
     with torch.no_grad(), quiet_onnx_exporter():
         program = torch.onnx.export(
@@ -75,17 +75,17 @@ def export_onnx(
     _name_dimensions(model, outputs)
     close_scans(model)
     is_in_blocks = block_attention(model)
-    split_joins(model)
+    split_concats(model)
     if not isinstance(graph, FeatureGraph):
         append_transcript(model, pieces)
     add_sample_rate(model, sample_rate)
-    large = _weights(model) > EXTERNAL_DATA_BYTES
-    ir.save(model, path, external_data=f"{path.name}.data" if large else None)
+    is_large = _weight_bytes(model) > EXTERNAL_DATA_BYTES
+    ir.save(model, path, external_data=f"{path.name}.data" if is_large else None)
     return is_in_blocks
 
 
-def _weights(model: ir.Model) -> int:
-    """Bytes of all initializers, those in the bodies of loops too."""
+def _weight_bytes(model: ir.Model) -> int:
+    """Return the bytes of all initializers, those in the bodies of loops included."""
     graphs = (model.graph, *model.graph.subgraphs())
     values = (value.const_value for graph in graphs for value in graph.initializers.values())
     return sum(value.nbytes for value in values if value is not None)

@@ -1,12 +1,12 @@
-"""Give an ONNX graph the optional input ``sample_rate``, and the resampling that it asks for.
+"""Add the optional input ``sample_rate`` to an ONNX graph, and resampling as torchaudio does it.
 
-An input with a default is, in ONNX, an input with an initializer of the same name. Another rate
-than the model's own takes the other branch of an ``If``, so that the model's own costs a copy of
-the waveform. Whatever the rates, that branch is one gather and one product with some thousand
-weights: torchaudio's has orig * new of them.
+In ONNX an input with a default is an input with an initializer of the same name. Only a rate other
+than the model's own enters the resampling branch of an ``If``: the own rate costs a copy of the
+waveform. For any pair of rates the branch is one gather and one product with some thousand weights;
+torchaudio's has orig * new of them.
 
-The operators are written with onnxscript and inlined: ``/`` of whole numbers is ONNX's ``Div``,
-which drops the remainder.
+The operators are written with onnxscript and inlined: ``/`` of integers is ONNX's ``Div``, without
+the remainder. Shapes: B rows of a batch, S samples.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from voxport.audio.limits import MAX_RATE_HZ, MIN_RATE_HZ
 from voxport.audio.resample import LOWPASS_FILTER_WIDTH, ROLLOFF
 from voxport.backends.contract import SAMPLE_RATE
 
-op: Any = opset20  # whose own types are those of eager evaluation
+op: Any = opset20  # typed for eager evaluation, not for scripts
 
-_ROW = 32  # samples of the result that share a window of the waveform
+_ROW = 32  # output samples that share a window of the waveform
 _ROWS = [-1, 1, _ROW]
 _DIVISORS_OF_ROW = [1, 2, 4, 8, 16, 32]
 _CROSSINGS = float(LOWPASS_FILTER_WIDTH)
@@ -36,13 +36,13 @@ _INLINED = values.Opset("voxport", 1)  # no operator of this domain is left in t
 
 @script(_INLINED, default_opset=op)
 def _largest(number, divisors):
-    """The largest of some numbers that divides another."""
+    """Return the largest of ``divisors`` that divides ``number``."""
     return op.ReduceMax(op.Where(number % divisors == 0, divisors, 1), keepdims=0)
 
 
 @script(_INLINED, default_opset=op)
 def _length(samples, orig, new):
-    """The samples of the result: torchaudio takes the ceiling of a float32."""
+    """Return the number of output samples; torchaudio takes the ceiling of a float32."""
     exact = op.Cast(new * samples, to=_DOUBLE) / op.Cast(orig, to=_DOUBLE)
     ceiling = op.Cast(op.Ceil(op.Cast(exact, to=_FLOAT)), to=_INT64)
     return op.Min(ceiling, (samples / orig + 1) * new)
@@ -50,10 +50,10 @@ def _length(samples, orig, new):
 
 @script(_INLINED, default_opset=op)
 def _filters(taps, results, orig, new, base):
-    """The weights of a step's samples, `taps`, in its `results`: nearly all are 0.
+    """Return the weight of each input sample ``taps`` in each output sample ``results``.
 
-    In float32 and in this order because torchaudio has it so: its rounding is larger than 1e-5
-    where rates have little in common.
+    Nearly all are 0. In float32 and in torchaudio's order of operations: its rounding is larger
+    than 1e-5 for rates with few common divisors.
     """
     taken = op.Cast(orig, to=_FLOAT)
     t = op.Cast(taps - results / new * orig, to=_FLOAT) / taken
@@ -67,10 +67,10 @@ def _filters(taps, results, orig, new, base):
 
 @script(_INLINED, default_opset=op)
 def _convert(waveform, orig, new):
-    """Map waveform [batch, samples] to as many samples as there are in whole steps.
+    """Resample waveform (B, S) in whole steps; the caller cuts what is too many.
 
-    The filters repeat after `orig` samples, which are `new` of the result. A step is so many of
-    these as make whole rows.
+    The filters repeat after ``orig`` input samples, or ``new`` output samples. A step is the
+    smallest multiple of these that fills whole rows of ``_ROW`` output samples.
     """
     repeats = _ROW / _largest(new, _DIVISORS_OF_ROW)
     base = ROLLOFF * op.Cast(op.Min(orig, new), to=_FLOAT)
@@ -92,9 +92,9 @@ def _convert(waveform, orig, new):
 
 @script(_INLINED, default_opset=op)
 def _resample(waveform, lengths, sample_rate, own: int, divisors: list[int]):
-    """Map waveform [batch, samples] and lengths [batch] to what they are at the rate `own`.
+    """Resample waveform (B, S) and lengths (B,) to the rate ``own``.
 
-    A rate that no recording has leaves every row empty: a graph cannot refuse it.
+    A rate outside of the supported range leaves every row empty: a graph cannot refuse it.
     """
     samples = op.Squeeze(op.Shape(waveform, start=1))
     rate = op.Clip(sample_rate, MIN_RATE_HZ, MAX_RATE_HZ)
@@ -110,7 +110,7 @@ def _resample(waveform, lengths, sample_rate, own: int, divisors: list[int]):
 
 @script(_INLINED, default_opset=op)
 def _at_rate(waveform, lengths, sample_rate, own: int, divisors: list[int]):
-    """The same at the cost of a copy where the rate is `own` already."""
+    """Resample only if the rate is not ``own``; otherwise copy the waveform."""
     if sample_rate == own:
         heard = op.Identity(waveform)
         heard_lengths = op.Identity(lengths)
@@ -120,11 +120,11 @@ def _at_rate(waveform, lengths, sample_rate, own: int, divisors: list[int]):
 
 
 def add_sample_rate(model: ir.Model, rate: int) -> None:
-    """Let a graph take waveforms of any rate.
+    """Add the input ``sample_rate`` to a graph and resample its waveform.
 
     Args:
         model: changed in place; its inputs are ``waveform`` and ``lengths``.
-        rate: the model's own in Hz, and the default.
+        rate: the model's own rate in Hz, and the default.
     """
     graph = model.graph
     given = list(graph.inputs)
@@ -132,7 +132,7 @@ def add_sample_rate(model: ir.Model, rate: int) -> None:
     own = ir.AttrInt64("own", rate)
     divisors = ir.AttrInt64s("divisors", [i for i in range(1, rate + 1) if rate % i == 0])
     domain, name, _ = _at_rate.function_ir.identifier()
-    inputs = [*given, _optional_input(graph, rate)]
+    inputs = [*given, _add_optional_input(graph, rate)]
     call = ir.Node(domain, name, inputs, [own, divisors], num_outputs=len(given))
     graph.insert_before(graph[0], call)
     for heard, value, places in zip(call.outputs, given, uses, strict=True):
@@ -146,7 +146,7 @@ def add_sample_rate(model: ir.Model, rate: int) -> None:
     _drop_casts(graph)
 
 
-def _optional_input(graph: ir.Graph, rate: int) -> ir.Value:
+def _add_optional_input(graph: ir.Graph, rate: int) -> ir.Value:
     value = ir.Value(
         name=SAMPLE_RATE,
         type=ir.TensorType(ir.DataType.INT64),
@@ -159,7 +159,7 @@ def _optional_input(graph: ir.Graph, rate: int) -> ir.Value:
 
 
 def _drop_casts(graph: ir.Graph) -> None:
-    """Drop the casts of literals to the type of what they meet; here they all have it."""
+    """Drop the casts that onnxscript adds to literals; all have the right type already."""
     for node in list(graph.all_nodes()):
         if node.op_type == "CastLike" and node.graph is not None:
             for use in tuple(node.outputs[0].uses()):

@@ -11,33 +11,33 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from voxport_export.to_onnx.tape import ints, number_outputs, squeezed
+from voxport_export.to_onnx.tape import as_scalar, axis_size, constant, name_outputs
 
 TRANSCRIPT = "transcript"  # the output's name
 
 
 def append_transcript(model: ir.Model, pieces: Sequence[str]) -> None:
-    """Add the output ``transcript`` (string [batch]) to a graph with the output ``tokens``.
+    """Add the output ``transcript`` (string (B,)) to a graph with the output ``tokens``.
 
     Args:
         model: changed in place.
-        pieces: what each label adds to a transcript; padding (-1) adds nothing.
+        pieces: text of each label in a transcript; padding (-1) adds nothing.
     """
     names = [value.name for value in model.graph.outputs]
     tokens, lengths = (model.graph.outputs[names.index(n)] for n in ("tokens", "token_lengths"))
     tape = Tape()
-    # Negative indices count from the end, so that -1, the padding, finds the empty string.
-    table = tape.op("Identity", [_strings(tape, [*pieces, ""])])
-    text = tape.op("Gather", [table, tokens])  # [batch, tokens]
-    nothing = tape.op("Mul", [lengths, ints(tape, 0)])
-    empty = tape.op("Gather", [table, tape.op("Sub", [nothing, ints(tape, 1)])])
-    empty = tape.op("Unsqueeze", [empty, ints(tape, [1])])  # [batch, 1] of ""
+    # Negative indices count from the end: -1, the padding, finds the empty string.
+    table = tape.op("Identity", [_string_constant(tape, [*pieces, ""])])
+    text = tape.op("Gather", [table, tokens])  # (B, tokens)
+    zeros = tape.op("Mul", [lengths, constant(tape, 0)])
+    empty = tape.op("Gather", [table, tape.op("Sub", [zeros, constant(tape, 1)])])
+    empty = tape.op("Unsqueeze", [empty, constant(tape, [1])])  # (B, 1) of ""
     # One empty column in front: a batch without any token still has text to join.
     text = tape.op("Concat", [empty, text], {"axis": 1})
-    more = tape.op("Greater", [_width(tape, text), ints(tape, [1])])
-    more = squeezed(tape, more)
-    joined = tape.op("Loop", [None, more, text], {"body": _halve(empty)})
-    transcript = tape.op("Squeeze", [joined, ints(tape, [1])])
+    more = tape.op("Greater", [axis_size(tape, text, 1), constant(tape, [1])])
+    more = as_scalar(tape, more)
+    joined = tape.op("Loop", [None, more, text], {"body": _join_pairs(empty)})
+    transcript = tape.op("Squeeze", [joined, constant(tape, [1])])
     transcript.name = TRANSCRIPT
     transcript.dtype = ir.DataType.STRING
     transcript.shape = ir.Shape(["batch"])
@@ -45,7 +45,7 @@ def append_transcript(model: ir.Model, pieces: Sequence[str]) -> None:
     model.graph.outputs.insert(1 + names.index("token_scores"), transcript)
 
 
-def _halve(empty: ir.Value) -> ir.Graph:
+def _join_pairs(empty: ir.Value) -> ir.Graph:
     """Build the loop's body: join columns 0 and 1, 2 and 3 …; an odd last one stays alone."""
     step = ir.Value(name="step", type=ir.TensorType(ir.DataType.INT64), shape=ir.Shape([]))
     go_on = ir.Value(name="go_on", type=ir.TensorType(ir.DataType.BOOL), shape=ir.Shape([]))
@@ -54,13 +54,13 @@ def _halve(empty: ir.Value) -> ir.Graph:
     )
     tape = Tape()
     padded = tape.op("Concat", [text, empty], {"axis": 1})
-    end, axis, two = ints(tape, [2**31 - 1]), ints(tape, [1]), ints(tape, [2])
-    left = tape.op("Slice", [text, ints(tape, [0]), end, axis, two])
-    right = tape.op("Slice", [padded, ints(tape, [1]), end, axis, two])
+    end, axis, two = constant(tape, [2**31 - 1]), constant(tape, [1]), constant(tape, [2])
+    left = tape.op("Slice", [text, constant(tape, [0]), end, axis, two])
+    right = tape.op("Slice", [padded, constant(tape, [1]), end, axis, two])
     joined = tape.op("StringConcat", [left, right])
-    again = tape.op("Greater", [_width(tape, joined), ints(tape, [1])])
-    again = squeezed(tape, again)
-    number_outputs(tape, "transcript_join")
+    again = tape.op("Greater", [axis_size(tape, joined, 1), constant(tape, [1])])
+    again = as_scalar(tape, again)
+    name_outputs(tape, "transcript_join")
     joined.type = ir.TensorType(ir.DataType.STRING)
     again.type = ir.TensorType(ir.DataType.BOOL)
     again.shape = ir.Shape([])
@@ -68,9 +68,5 @@ def _halve(empty: ir.Value) -> ir.Graph:
     return ir.Graph([step, go_on, text], [again, joined], nodes=tape.nodes, name="halve")
 
 
-def _width(tape: Tape, text: ir.Value) -> ir.Value:
-    return tape.op("Shape", [text], {"start": 1, "end": 2})
-
-
-def _strings(tape: Tape, value: list[str]) -> ir.Value:
+def _string_constant(tape: Tape, value: list[str]) -> ir.Value:
     return tape.op("Constant", [], {"value_strings": value})

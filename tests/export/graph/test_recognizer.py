@@ -7,7 +7,7 @@ import torch
 
 from support.graphs import EDGES, FAMILIES
 from support.noise import LAYERS, make_model, make_row
-from voxport_export.graph.frontend import geometry
+from voxport_export.graph.feature_extractor import stride_and_receptive_field
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.package.artifact import example
 from voxport_export.precisions.fp32 import to_fp32
@@ -128,7 +128,7 @@ def test_weights_are_not_changed():
 
 
 def test_geometry_of_the_standard_layers():
-    assert geometry([(k, s) for _, k, s in LAYERS]) == (320, 400)
+    assert stride_and_receptive_field([(k, s) for _, k, s in LAYERS]) == (320, 400)
 
 
 def test_a_model_without_a_head_is_refused():

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from voxport.loading import open_artifact
 from voxport.package.manifest import ONNX, read_manifest
 from voxport_export.graph import block_operators
-from voxport_export.graph.feed_forward import DividedFeedForward, FeedForward, bounds
+from voxport_export.graph.feed_forward import FeedForward
+from voxport_export.precisions.fp32_divided_feed_forward import DividedFeedForward, part_bounds
 from voxport_export.quiet import quiet_onnx_exporter
 
 STRIDE, FIELD, OVERLAP = 4, 6, 3
@@ -22,12 +23,12 @@ LENGTHS = [FIELD, FIELD + 1, 204, 214, 215, 418, 1000]  # 1, 1, 50, 53, 53, 104 
 class Cutter(nn.Module):
     def forward(self, waveform):
         frames = (waveform.shape[1] - FIELD) // STRIDE + 1
-        blocks, rows = block_operators.cut(waveform, frames, STRIDE, OVERLAP)
+        blocks, rows = block_operators.cut_blocks(waveform, frames, STRIDE, OVERLAP)
         sums = F.pad(blocks, (0, 1)).unsqueeze(-1)
         return (
             blocks,
             rows,
-            block_operators.join(sums, waveform.shape[0], waveform.shape[1] - FIELD + 1),
+            block_operators.join_blocks(sums, waveform.shape[0], waveform.shape[1] - FIELD + 1),
         )
 
 
@@ -56,8 +57,8 @@ def cutter(tmp_path_factory):
 def test_the_file_cuts_as_torch_does(cutter, batch, samples):
     waveform = torch.arange(batch * samples, dtype=torch.float32).reshape(batch, samples)
     frames = (samples - FIELD) // STRIDE + 1
-    blocks, rows = block_operators.cut(waveform, frames, STRIDE, OVERLAP)
-    count = math.ceil(frames / block_operators.FRAMES)
+    blocks, rows = block_operators.cut_blocks(waveform, frames, STRIDE, OVERLAP)
+    count = math.ceil(frames / block_operators.MAX_BLOCK_FRAMES)
     assert blocks.shape == (batch * count, math.ceil(frames / count) * STRIDE + OVERLAP)
     assert rows.tolist() == [row for row in range(batch) for _ in range(count)]
     found = cutter.run(None, {"waveform": waveform.numpy()})
@@ -86,7 +87,7 @@ def test_every_number_of_frames_equals_one_block(exported, frames):
 
 @pytest.mark.parametrize("channels", [1, 64, 576, 832, 833, 3072, 4096, 5120])
 def test_no_part_is_wide_or_a_page(channels):
-    edges = bounds(channels)
+    edges = part_bounds(channels)
     widths = np.diff(edges)
     assert (edges[0], edges[-1]) == (0, channels)
     assert widths.min() > 0

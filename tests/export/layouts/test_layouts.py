@@ -258,7 +258,7 @@ def test_what_cannot_be_linked_is_copied(with_data, tmp_path, monkeypatch):
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    rewire.link(with_data / "model.onnx", tmp_path / "copy.onnx")
+    rewire.link_or_copy(with_data / "model.onnx", tmp_path / "copy.onnx")
     assert (tmp_path / "copy.onnx").read_bytes() == (with_data / "model.onnx").read_bytes()
     assert not (tmp_path / "copy.onnx").samefile(with_data / "model.onnx")
 

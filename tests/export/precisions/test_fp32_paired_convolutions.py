@@ -57,13 +57,13 @@ def test_all_layers_equal_the_plain_ones(bias, frames):
     ],
 )
 def test_only_what_it_can_do_is_taken(options, fits, monkeypatch):
-    assert not PairedExtractor.fits(extractor_of(**options))  # too narrow
-    monkeypatch.setattr(fp32_paired_convolutions, "LEAST_CHANNELS", 24)
-    assert PairedExtractor.fits(extractor_of(**options)) == fits
+    assert not PairedExtractor.supports(extractor_of(**options))  # too narrow
+    monkeypatch.setattr(fp32_paired_convolutions, "MIN_CHANNELS", 24)
+    assert PairedExtractor.supports(extractor_of(**options)) == fits
 
 
 def test_the_graph_it_is_made_of_stays_as_it_is(monkeypatch):
-    monkeypatch.setattr(fp32_paired_convolutions, "LEAST_CHANNELS", 24)
+    monkeypatch.setattr(fp32_paired_convolutions, "MIN_CHANNELS", 24)
     graph = RecognizerGraph(make_model(), blank=0)
     before = {name: type(module) for name, module in graph.named_modules()}
     fast = to_fp32(graph)
@@ -79,7 +79,7 @@ def backend(tmp_path_factory):
     graph = RecognizerGraph(make_model(), blank=0)
     example = torch.randn(2, 16_000), torch.tensor([16_000, 8_000])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fp32_paired_convolutions, "LEAST_CHANNELS", 24)
+        patch.setattr(fp32_paired_convolutions, "MIN_CHANNELS", 24)
         export_onnx(to_fp32(graph), example, list("-|ETAOINSHR"), 16_000, path)
     return OnnxBackend(path, "cpu")
 

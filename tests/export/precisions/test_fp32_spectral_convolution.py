@@ -80,5 +80,5 @@ def test_a_row_does_not_hear_its_neighbour():
 
 
 def test_short_kernels_stay_convolutions():
-    assert SpectralPositions.fits(make_conv(128))
-    assert not SpectralPositions.fits(make_conv(31))
+    assert SpectralPositions.supports(make_conv(128))
+    assert not SpectralPositions.supports(make_conv(31))

@@ -23,7 +23,7 @@ from voxport_export.errors import ExportError, GateError
 from voxport_export.package.artifact import build_recognizer
 from voxport_export.package.export import Options, export_package
 from voxport_export.parity.low_precision import Limits, measure, speed
-from voxport_export.precisions.calibration import Range, best_range
+from voxport_export.precisions.calibration import Range, fit_range
 from voxport_export.precisions.fp16 import to_fp16
 from voxport_export.precisions.int8 import QuantizedConv, to_int8
 from voxport_export.sources.resolve import resolve
@@ -147,12 +147,12 @@ def test_the_source_is_not_changed(narrow_model):
 
 def test_a_range_clips_outliers_and_keeps_zero():
     values = torch.randn(100_000, generator=torch.Generator().manual_seed(0))
-    tight = best_range(torch.cat([values, torch.tensor([12.0])]))
+    tight = fit_range(torch.cat([values, torch.tensor([12.0])]))
     assert 3 < tight.high < 12
     assert tight.low < -3
-    assert -tight.zero * tight.scale == pytest.approx(tight.low, abs=tight.scale)
-    assert best_range(torch.zeros(3)).scale == 1.0
-    assert Range(0.0, 255.0).zero == 0
+    assert -tight.zero_point * tight.scale == pytest.approx(tight.low, abs=tight.scale)
+    assert fit_range(torch.zeros(3)).scale == 1.0
+    assert Range(0.0, 255.0).zero_point == 0
 
 
 # The gate

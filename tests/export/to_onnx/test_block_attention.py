@@ -15,7 +15,7 @@ from voxport_export.graph.encoder import attend
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.quiet import quiet_onnx_exporter
 from voxport_export.to_onnx import block_attention as block_attention_module
-from voxport_export.to_onnx.block_attention import SHORT, block_attention
+from voxport_export.to_onnx.block_attention import SHORT_FRAMES, block_attention
 from voxport_export.to_onnx.export import export_onnx
 
 HEADS, WIDTH = 3, 8
@@ -56,7 +56,7 @@ def sessions(tmp_path_factory):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("frames", [1, 2, SHORT, SHORT + 1, 1535, 1536, 1537, 2999])
+@pytest.mark.parametrize("frames", [1, 2, SHORT_FRAMES, SHORT_FRAMES + 1, 1535, 1536, 1537, 2999])
 def test_blocks_give_what_the_whole_gives(sessions, batch, frames):
     rng = np.random.default_rng(frames)
     shape = (batch, HEADS, frames, WIDTH)
@@ -80,8 +80,8 @@ def test_the_manifest_tells(exported):
 @pytest.mark.parametrize("samples", [16_000, 40_000])
 @torch.no_grad()
 def test_a_model_in_blocks_equals_torchaudio(samples, tmp_path, monkeypatch):
-    monkeypatch.setattr(block_attention_module, "SHORT", 60)
-    monkeypatch.setattr(block_attention_module, "_BLOCK", 50)
+    monkeypatch.setattr(block_attention_module, "SHORT_FRAMES", 60)
+    monkeypatch.setattr(block_attention_module, "_BLOCK_QUERIES", 50)
     model = make_model()
     example = torch.randn(2, 16_000), torch.tensor([16_000, 8_000])
     path = tmp_path / "model.onnx"

@@ -9,7 +9,7 @@ ir = pytest.importorskip("onnx_ir")
 
 from onnx import TensorProto, helper  # noqa: E402
 
-from voxport_export.to_onnx.split_concats import MOST_INPUTS, split_joins  # noqa: E402
+from voxport_export.to_onnx.split_concats import MAX_INPUTS, split_concats  # noqa: E402
 
 
 def joins(graph):
@@ -34,14 +34,14 @@ def join_of(count):
     return names, helper.make_model(graph, opset_imports=[opset], ir_version=9)
 
 
-@pytest.mark.parametrize("count", [2, MOST_INPUTS, MOST_INPUTS + 1, 30])
+@pytest.mark.parametrize("count", [2, MAX_INPUTS, MAX_INPUTS + 1, 30])
 def test_the_result_is_the_same(count):
     names, whole = join_of(count)
     model = ir.serde.deserialize_model(whole)
-    split_joins(model)
+    split_concats(model)
     split = ir.serde.serialize_model(model)
     onnx.checker.check_model(split, full_check=True)
-    assert max(joins(split.graph)) <= MOST_INPUTS
+    assert max(joins(split.graph)) <= MAX_INPUTS
     rng = np.random.default_rng(0)
     feed = {name: rng.standard_normal((3, 2), np.float32) for name in names}
     (result,) = onnxruntime.InferenceSession(split.SerializeToString()).run(None, feed)
@@ -49,4 +49,4 @@ def test_the_result_is_the_same(count):
 
 
 def test_no_exported_graph_has_one_that_is_too_large(exported):
-    assert max(joins(onnx.load(exported / "model.onnx").graph)) <= MOST_INPUTS
+    assert max(joins(onnx.load(exported / "model.onnx").graph)) <= MAX_INPUTS
