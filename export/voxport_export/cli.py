@@ -1,7 +1,6 @@
-"""``voxport export``: found by the runtime's command through an entry point.
+"""``voxport export``; the runtime's command finds it through an entry point.
 
-Imports nothing heavy until it runs, so that ``voxport --help`` stays quick and works where torch
-is not installed.
+Imports nothing heavy until it runs: ``voxport --help`` stays quick and works without torch.
 """
 
 from __future__ import annotations
@@ -164,14 +163,14 @@ def export(
     )
     with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
         if layout is None:
-            _tell(export_package(model, output, options, step=_step))
+            _print_measurements(export_package(model, output, options, step=_report_step))
         else:
-            _tell_of_layout(export_layout(model, output, layout, options, step=_step))
+            _print_agreements(export_layout(model, output, layout, options, step=_report_step))
     print(output)
 
 
-def _tell(manifest: Manifest) -> None:
-    """Say on stderr what was measured on a package, and what it lacks."""
+def _print_measurements(manifest: Manifest) -> None:
+    """Print a package's measurements, and warnings, on stderr."""
     if without := manifest.model.labels.count(""):
         print(
             f"warning: {without} of {len(manifest.model.labels)} outputs have no label in the "
@@ -199,8 +198,8 @@ def _tell(manifest: Manifest) -> None:
         )
 
 
-def _tell_of_layout(agreements: Sequence[Agreement]) -> None:
-    """Say on stderr what was measured on the graphs of a layout."""
+def _print_agreements(agreements: Sequence[Agreement]) -> None:
+    """Print the measurements of a layout's graphs on stderr."""
     for one in agreements:
         print(
             f"{one.path}: logits as the package's on {one.clips} recordings, within "
@@ -210,8 +209,8 @@ def _tell_of_layout(agreements: Sequence[Agreement]) -> None:
 
 
 @contextmanager
-def _step(text: str) -> Iterator[None]:
-    """Say on stderr what is being done, and how long it took."""
+def _report_step(text: str) -> Iterator[None]:
+    """Print a step on stderr, and the time it took."""
     print(f"{text} … ", end="", flush=True, file=sys.stderr)
     start = time.monotonic()
     try:

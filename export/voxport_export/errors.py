@@ -1,4 +1,4 @@
-"""What can go wrong in an export; the base class is the runtime's, so one ``except`` serves."""
+"""Errors of an export. The base class is the runtime's, so one ``except`` serves both."""
 
 from voxport.errors import VoxportError
 
@@ -8,12 +8,12 @@ class ExportError(VoxportError, RuntimeError):
 
 
 class SourceError(ExportError, ValueError):
-    """The model cannot be read, or is not one that voxport exports."""
+    """The model cannot be read, or voxport does not export its kind."""
 
 
 class ParityError(ExportError):
-    """The exported file does not answer as eager torchaudio does; no package was written."""
+    """The exported file differs from the eager model; no package was written."""
 
 
-class GateError(ExportError):
-    """An artifact of fewer bits loses too much or is not faster; no package was written."""
+class LowPrecisionError(ExportError):
+    """A low-precision artifact loses too much or is not faster; it was not written."""

@@ -1,4 +1,4 @@
-"""Hold back warnings that the user can do nothing about; everything else is shown."""
+"""Context managers that hold back warnings nobody can act on; everything else is shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_torchscript() -> Iterator[None]:
-    """PyTorch calls ``torch.jit`` deprecated; TorchScript is what its C++ hosts still load."""
+    """Hide the deprecation of ``torch.jit``: C++ hosts still load TorchScript."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
         yield
@@ -18,7 +18,7 @@ def quiet_torchscript() -> Iterator[None]:
 
 @contextmanager
 def quiet_onnx_exporter() -> Iterator[None]:
-    """``torch.onnx.export`` speaks of its own insides: torchvision, pytrees, axis names."""
+    """Hide what ``torch.onnx.export`` says of its own insides: torchvision, pytrees, axis names."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

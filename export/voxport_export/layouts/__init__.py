@@ -1,7 +1,7 @@
-"""Folders as other runtimes expect them: the same graph under other names, with their side files.
+"""Folders for other runtimes: the package's graph under their names, with their side files.
 
 A layout is made from a package whose artifacts have been compared with the model already, so it
-knows no torch; its own graph is compared with the package's before the folder is put in place.
+needs no torch. Its own graph is compared with the package's before the folder is put in place.
 """
 
 SHERPA_ONNX, HUGGINGFACE, TRITON = NAMES = ("sherpa-onnx", "huggingface", "triton")

@@ -1,8 +1,8 @@
-"""Compare a layout's graph with the artifact that it was made from, whose parity is known.
+"""Comparison of a layout's graph with the artifact it was made from.
 
 Both get the package's golden clips: the artifact as they are, the layout's graph as its client
-hands them on. One clip is also given far quieter and with an offset, as that is what a client's own
-normalisation takes away.
+hands them on. One clip is also given 40 dB quieter and with an offset: a client's own normalisation
+takes both away. Parity of the artifact itself is known already.
 """
 
 from __future__ import annotations
@@ -21,45 +21,48 @@ from voxport.loading import open_artifact
 from voxport.package.manifest import Artifact
 from voxport.verification.comparison import TOLERANCE
 from voxport_export.errors import ParityError
-from voxport_export.layouts.protocol import Adapted, Agreement, Package
+from voxport_export.layouts.protocol import Agreement, ClientGraph, LayoutSource
 
-_QUIETER = np.float32(0.01)  # 40 dB
-_OFFSET = np.float32(0.02)  # of full scale
+_QUIETER_GAIN = np.float32(0.01)  # -40 dB
+_OFFSET = np.float32(0.02)  # as a share of full scale
 
 
 @dataclass(frozen=True)
 class _Clip:
     name: str
     waveform: NDArray[np.float32]  # (S,)
-    emission: NDArray[np.float32]  # (frames, labels) that the artifact gives
+    emission: NDArray[np.float32]  # (frames, labels), the artifact's
 
 
-def compare(adapted: Adapted, package: Package) -> Agreement:
-    """Say how far the logits of a layout's graph are off.
+def compare_with_package(graph: ClientGraph, package: LayoutSource) -> Agreement:
+    """Measure the difference between the logits of a layout's graph and the package's.
 
     Raises:
-        ParityError: too far, or another path is read from them.
+        ParityError: it is too large, or the greedy path is another one.
     """
-    clips = _answers(adapted.artifact, package)
-    session = start(str(adapted.path), CPU)
-    batches = [[clip] for clip in clips] + ([clips] if adapted.batches else [])
-    tolerance, worst = _tolerance(adapted.artifact, package, clips), 0.0
+    clips = _artifact_answers(graph.artifact, package)
+    session = start(str(graph.path), CPU)
+    batches = [[clip] for clip in clips] + ([clips] if graph.batches else [])
+    tolerance, worst = _tolerance(graph.artifact, package, clips), 0.0
     for batch in batches:
-        feed = adapted.feed([clip.waveform for clip in batch])
+        feed = graph.client_input([clip.waveform for clip in batch])
         for clip, logits in zip(batch, session.run(["logits"], feed)[0], strict=True):
             difference = _difference(clip, logits, package.manifest.model.blank)
             if not difference <= tolerance:  # so that NaN is a problem too
                 raise ParityError(
-                    f"{adapted.path.name}: {clip.name}: logits differ by {difference:.1e} from "
-                    f"those of {adapted.artifact.path}, more than {tolerance:.1e}: what the other "
+                    f"{graph.path.name}: {clip.name}: logits differ by {difference:.1e} from "
+                    f"those of {graph.artifact.path}, more than {tolerance:.1e}: what the other "
                     "runtime does to a recording changes what this model answers"
                 )
             worst = max(worst, difference)
-    return Agreement(adapted.path.name, len(clips), worst, tolerance)
+    return Agreement(graph.path.name, len(clips), worst, tolerance)
 
 
-def _tolerance(artifact: Artifact, package: Package, clips: Sequence[_Clip]) -> float:
-    """Rounding; with fewer bits, where rounding may tip a value over, what they cost anyway."""
+def _tolerance(artifact: Artifact, package: LayoutSource, clips: Sequence[_Clip]) -> float:
+    """Return the bound on rounding; for a low precision, its own measured loss.
+
+    There a rounded sum may tip a value over to the next step.
+    """
     gate = package.manifest.gate_of(artifact)
     if gate is not None:
         return gate.difference_limit
@@ -67,17 +70,17 @@ def _tolerance(artifact: Artifact, package: Package, clips: Sequence[_Clip]) -> 
 
 
 def _difference(clip: _Clip, logits: NDArray[np.float32], blank: int) -> float:
-    """The largest of a clip's frames; infinite if what lies past them is not blank."""
+    """Return the largest difference of a clip; infinite if frames past its end are not blank."""
     frames = len(clip.emission)
     if len(logits) < frames or greedy.decode(logits[frames:], blank).tokens:
         return float("inf")
     return float(np.abs(logits[:frames] - clip.emission).max(initial=0.0))
 
 
-def _answers(artifact: Artifact, package: Package) -> list[_Clip]:
+def _artifact_answers(artifact: Artifact, package: LayoutSource) -> list[_Clip]:
     backend = open_artifact(package.folder, artifact, provider="cpu")
     clips = []
-    for name, waveform in _waveforms(package):
+    for name, waveform in _test_waveforms(package):
         lengths = np.array([len(waveform)], np.int64)
         emission = backend.run(waveform[None], lengths, ("emission",)).emission
         assert emission is not None
@@ -85,10 +88,10 @@ def _answers(artifact: Artifact, package: Package) -> list[_Clip]:
     return clips
 
 
-def _waveforms(package: Package) -> list[tuple[str, NDArray[np.float32]]]:
+def _test_waveforms(package: LayoutSource) -> list[tuple[str, NDArray[np.float32]]]:
     golden = package.manifest.golden
     found = [(c.path, read_audio(package.folder / c.path, c.path).waveform) for c in golden]
     name, waveform = max(found, key=lambda item: len(item[1]))
-    found.append((f"{name}, 40 dB quieter", waveform * _QUIETER))
+    found.append((f"{name}, 40 dB quieter", waveform * _QUIETER_GAIN))
     found.append((f"{name}, with an offset", waveform + _OFFSET))
     return found

@@ -1,11 +1,11 @@
-"""Write a model as the folder of another runtime: its package first, then the layout of that."""
+"""Export of a model to another runtime's folder: its package first, then that package's layout."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from voxport.loading import choose_artifact
@@ -13,15 +13,20 @@ from voxport.package import integrity
 from voxport.package.manifest import FILE_NAME, ONNX, Manifest, read_manifest
 from voxport_export.errors import ExportError
 from voxport_export.layouts import HUGGINGFACE, SHERPA_ONNX, TRITON, huggingface, sherpa, triton
-from voxport_export.layouts.agreement import compare
-from voxport_export.layouts.protocol import Agreement, Layout, Package
+from voxport_export.layouts.agreement import compare_with_package
+from voxport_export.layouts.protocol import Agreement, Layout, LayoutSource
 from voxport_export.package.card import write_card
-from voxport_export.package.export import Job, Options, Step, prepare
+from voxport_export.package.export import (
+    Options,
+    PackageWriter,
+    ProgressStep,
+    prepare_package,
+)
 from voxport_export.package.layout_record import write_record
 from voxport_export.package.staging import check_destination, staged
 
 _LAYOUTS: dict[str, Layout] = {SHERPA_ONNX: sherpa, HUGGINGFACE: huggingface, TRITON: triton}
-_SCRATCH = ".package"  # where the package is while its layout is made
+_SCRATCH = ".package"  # holds the package while its layout is made
 
 
 def export_layout(
@@ -29,58 +34,64 @@ def export_layout(
     output: Path,
     layout: str,
     options: Options,
-    step: Step = lambda _: nullcontext(),
+    step: ProgressStep = lambda _: nullcontext(),
 ) -> list[Agreement]:
-    """Export ``model`` to ``output`` as the folder that another runtime opens.
+    """Export ``model`` to the folder ``output`` in another runtime's layout.
 
     Args:
-        model: what ``export_package`` takes, or the folder of a package that it wrote.
+        model: as for ``export_package``, or the folder of a package that it wrote.
         output: the folder; an earlier layout there is replaced at the very end.
         layout: one of ``layouts.NAMES``.
-        options: which precisions, and how to export a model that is not a package yet.
+        options: precisions, and the rest of an export where the model is not a package yet.
         step: as in ``export_package``.
 
     Returns:
-        How near each graph that had to be changed is to the package's.
+        The agreement of each graph that had to be changed with the package's.
 
     Raises:
-        VoxportError: what ``export_package`` refuses, a model that the other runtime cannot
-            represent, or a graph that does not answer as the package's; nothing is written then.
+        VoxportError: ``export_package`` refuses it, the other runtime cannot represent the
+            model, or a graph differs from the package's; nothing is written then.
     """
     check_destination(output)
     if ONNX not in options.formats:
         raise ExportError(f"{layout} runs ONNX only: leave --format out or add onnx")
     options = replace(options, formats=(ONNX,))
-    source: Path | Job = Path(model)
+    source: Path | PackageWriter = Path(model)
     if not (source / FILE_NAME).is_file():
-        source = prepare(model, options, step)
+        source = prepare_package(model, options, step)
     with staged(output) as folder:
-        package = _package(source, folder / _SCRATCH, options)
-        with step(f"Writing what {layout} reads"):
-            adapted = _LAYOUTS[layout].write(package, folder)
+        package = _make_package(source, folder / _SCRATCH, options)
+        with step(f"Writing the files of {layout}"):
+            graphs = _LAYOUTS[layout].write_files(package, folder)
         agreements = []
-        for one in adapted:
+        for one in graphs:
             with step(f"Reloading {one.path.name} and comparing it with the package's"):
-                agreements.append(compare(one, package))
+                agreements.append(compare_with_package(one, package))
         _write_cards(_LAYOUTS[layout], package, agreements, folder)
         shutil.rmtree(folder / _SCRATCH, ignore_errors=True)
-        write_record(folder, layout, package.manifest, agreements)
+        write_record(
+            folder,
+            layout,
+            package.manifest.created_by,
+            asdict(package.manifest.model),
+            [asdict(one) for one in agreements],
+        )
     return agreements
 
 
-def _package(source: Path | Job, scratch: Path, options: Options) -> Package:
-    """The package to make the layout of: one that is there, its files checked, or a new one."""
-    if isinstance(source, Job):
+def _make_package(source: Path | PackageWriter, scratch: Path, options: Options) -> LayoutSource:
+    """Write a new package into ``scratch``, or check the files of an existing one."""
+    if isinstance(source, PackageWriter):
         scratch.mkdir()
         folder, manifest = scratch, source.write(scratch)
     else:
-        folder, manifest = source, _checked(source, options)
+        folder, manifest = source, _check_package(source, options)
     artifacts = (choose_artifact(folder, manifest, ONNX, name) for name in options.precisions)
-    return Package(folder, manifest, tuple(artifacts))
+    return LayoutSource(folder, manifest, tuple(artifacts))
 
 
-def _checked(folder: Path, options: Options) -> Manifest:
-    """The manifest of a package whose files are as they were written."""
+def _check_package(folder: Path, options: Options) -> Manifest:
+    """Read the manifest of an existing package and check its files against it."""
     for name in ("features", "audio", "calibrate", "force"):
         if getattr(options, name):
             raise ExportError(f"{folder}: a package already: --{name} has no effect on it")
@@ -93,7 +104,7 @@ def _checked(folder: Path, options: Options) -> Manifest:
 
 
 def _write_cards(
-    layout: Layout, package: Package, agreements: Sequence[Agreement], folder: Path
+    layout: Layout, package: LayoutSource, agreements: Sequence[Agreement], folder: Path
 ) -> None:
     found = "".join(
         f"\n`{one.path}` of this folder was given {one.clips} recordings as its client gives them, "
@@ -101,6 +112,6 @@ def _write_cards(
         f"{one.difference:.1e} of that file's (allowed {one.tolerance:.1e}).\n"
         for one in agreements
     )
-    text = write_card(package.manifest, found, layout.usage(package))
-    for path in layout.cards(package, folder):
+    text = write_card(package.manifest, found, layout.usage_section(package))
+    for path in layout.card_paths(package, folder):
         path.write_text(text, encoding="utf-8", newline="\n")

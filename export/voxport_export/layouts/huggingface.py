@@ -1,10 +1,9 @@
 """Hugging Face: the folder that optimum's ``ORTModelForCTC`` and transformers.js open.
 
-Both give the graph ``input_values`` and nothing else, and read ``logits``. The feature extractor of
-the folder does not normalise, as the graph does where the model needs it; and it pads a batch with
-a number that is no sample, so that the graph sees where each recording ends: optimum hands no mask
-on. Decoding is the client's: its greedy path over ``logits``, whose frames past a recording's end
-are blank.
+Both give the graph ``input_values`` and nothing else, and read ``logits``. The folder's feature
+extractor does not normalise: the graph does, for models that need it. It pads a batch with a number
+that is no sample, so that the graph finds the end of each recording: optimum hands no mask on.
+Decoding is the client's: its greedy path over ``logits``, with blanks past a recording's end.
 """
 
 from __future__ import annotations
@@ -20,35 +19,35 @@ from numpy.typing import NDArray
 from onnx_ir.tape import Tape
 
 from voxport.package.manifest import FP32, ModelInfo
-from voxport_export.layouts.protocol import Adapted, Package, spell
+from voxport_export.layouts.protocol import ClientGraph, LayoutSource, client_tokens
 from voxport_export.to_onnx.rewire import Rewiring
 from voxport_export.to_onnx.tape import arange, axis_size, constant
 
-_PADDING = -1e30  # what the feature extractor fills a batch with
+_PADDING = -1e30  # the feature extractor pads batches with it
 _BLANK = "<pad>"
-# File and dtype as transformers.js calls them; q8 is what it asks for in a browser by itself
-_NAMES = {
+# File and dtype in the words of transformers.js; in a browser, q8 is its default
+_FILES = {
     FP32: ("model", "fp32"),
     "int8": ("model_quantized", "q8"),
     "fp16": ("model_fp16", "fp16"),
 }
-_NEVER = -100.0  # the logit of a label where there is no frame
+_NEVER_LOGIT = -100.0  # of a label past the last frame
 
 
-def write(package: Package, folder: Path) -> list[Adapted]:
+def write_files(package: LayoutSource, folder: Path) -> list[ClientGraph]:
     """Write ``onnx/`` and the configuration of model, feature extractor and tokenizer."""
     model = package.manifest.model
     delimiter = _delimiter(model)
-    tokens = spell(model, _BLANK, delimiter)
+    tokens = client_tokens(model, _BLANK, delimiter)
     (folder / "onnx").mkdir()
-    adapted = []
+    graphs = []
     for artifact in package.artifacts:
-        path = folder / "onnx" / f"{_NAMES[artifact.precision][0]}.onnx"
+        path = folder / "onnx" / f"{_FILES[artifact.precision][0]}.onnx"
         _rewire(package.folder / artifact.path, path, model)
-        adapted.append(Adapted(artifact, path, _feed, batches=True))
+        graphs.append(ClientGraph(artifact, path, _client_input, batches=True))
     vocabulary = {token: index for index, token in enumerate(tokens)}
     files = {
-        "config.json": _config(model, [one.path for one in adapted]),
+        "config.json": _config(model, [one.path for one in graphs]),
         "preprocessor_config.json": _feature_extractor(model),
         "tokenizer_config.json": _tokenizer_config(vocabulary, delimiter),
         "tokenizer.json": _tokenizer(vocabulary, delimiter),
@@ -57,12 +56,12 @@ def write(package: Package, folder: Path) -> list[Adapted]:
     for name, content in files.items():
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    return adapted
+    return graphs
 
 
-def usage(package: Package) -> str:
-    """How to transcribe with each of the two."""
-    dtype = _NAMES[package.artifacts[0].precision][1]
+def usage_section(package: LayoutSource) -> str:
+    """Write the instructions for each of the two clients."""
+    dtype = _FILES[package.artifacts[0].precision][1]
     rate = package.manifest.model.sample_rate
     return f"""
 With [optimum](https://github.com/huggingface/optimum-onnx)
@@ -93,8 +92,8 @@ where a recording ends. Both clients leave out white space at either end of a te
 """
 
 
-def cards(package: Package, folder: Path) -> list[Path]:  # noqa: ARG001
-    """In front of all else."""
+def card_paths(package: LayoutSource, folder: Path) -> list[Path]:  # noqa: ARG001
+    """List the one place of the card: the folder itself."""
     return [folder / "README.md"]
 
 
@@ -103,13 +102,13 @@ def _rewire(source: Path, path: Path, model: ModelInfo) -> None:
     waveform = graph.add_input("input_values", ("batch_size", "sequence_length"))
     graph.replace_inputs({"waveform": waveform, "lengths": _lengths(graph.tape, waveform)})
     emission, frames = graph.output("emission"), graph.output("emission_lengths")
-    logits = _blank_after(graph.tape, emission, frames, model)
+    logits = _pad_with_blanks(graph.tape, emission, frames, model)
     graph.set_output("logits", logits, ("batch_size", "frames", len(model.labels)))
     graph.save(path, f"{path.name}_data")
 
 
 def _lengths(tape: Tape, waveform: ir.Value) -> ir.Value:
-    """The samples of each row up to the last that is not padding: int64 [batch]."""
+    """Count the samples of each row up to the last that is not padding: int64 [batch]."""
     sample = tape.op("Greater", [waveform, constant(tape, _PADDING / 2, np.float32)])
     number = tape.op("Add", [arange(tape, axis_size(tape, waveform, 1)), constant(tape, 1)])
     number = tape.op("Where", [sample, number, constant(tape, 0)])  # [batch, samples]
@@ -119,25 +118,27 @@ def _lengths(tape: Tape, waveform: ir.Value) -> ir.Value:
     return tape.op("ReduceMax", [number, constant(tape, [1])], {"keepdims": 0})
 
 
-def _blank_after(tape: Tape, emission: ir.Value, frames: ir.Value, model: ModelInfo) -> ir.Value:
-    """The emission [batch, frames, labels] with certain blanks past each row's frames."""
+def _pad_with_blanks(
+    tape: Tape, emission: ir.Value, frames: ir.Value, model: ModelInfo
+) -> ir.Value:
+    """Set frames of an emission [batch, frames, labels] past each row's end to a certain blank."""
     last = constant(tape, [1])
     inside = tape.op(
         "Less", [arange(tape, axis_size(tape, emission, 1)), tape.op("Unsqueeze", [frames, last])]
     )
     inside = tape.op("Unsqueeze", [inside, constant(tape, [2])])
-    blank = np.full(len(model.labels), _NEVER)
+    blank = np.full(len(model.labels), _NEVER_LOGIT)
     blank[model.blank] = 0
     return tape.op("Where", [inside, emission, constant(tape, blank.tolist(), np.float32)])
 
 
 def _delimiter(model: ModelInfo) -> str:
-    """The token that the clients turn into a space; they need one, in use or not."""
+    """Return the token that the clients turn into a space; they need one, in use or not."""
     return model.word_delimiter or ("<space>" if "|" in model.labels else "|")
 
 
 def _config(model: ModelInfo, graphs: Sequence[Path]) -> dict[str, Any]:
-    """What the clients ask of a model: its kind, and how samples become frames.
+    """Return ``config.json``: the model's kind and its arithmetic of frames.
 
     One convolution of the model's stride and receptive field has as many frames as all of its own.
     """
@@ -169,7 +170,7 @@ def _feature_extractor(model: ModelInfo) -> dict[str, Any]:
 
 
 def _tokenizer_config(vocabulary: Mapping[str, int], delimiter: str) -> dict[str, Any]:
-    """For both clients; marks that the vocabulary does not hold would be added to it."""
+    """Return ``tokenizer_config.json``; marks missing from the vocabulary would be added to it."""
     marks = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
     return {
         "tokenizer_class": "Wav2Vec2CTCTokenizer",
@@ -184,7 +185,10 @@ def _tokenizer_config(vocabulary: Mapping[str, int], delimiter: str) -> dict[str
 
 
 def _tokenizer(vocabulary: Mapping[str, int], delimiter: str) -> dict[str, Any]:
-    """For transformers.js; no token is special, as those are dropped before repeats are joined."""
+    """Return ``tokenizer.json``, which transformers.js reads.
+
+    No token is special: those are dropped before repeats are joined.
+    """
     return {
         "version": "1.0",
         "truncation": None,
@@ -208,8 +212,8 @@ def _tokenizer(vocabulary: Mapping[str, int], delimiter: str) -> dict[str, Any]:
     }
 
 
-def _feed(waveforms: Sequence[NDArray[np.float32]]) -> Mapping[str, NDArray[np.generic]]:
-    """What the feature extractor makes of a batch."""
+def _client_input(waveforms: Sequence[NDArray[np.float32]]) -> Mapping[str, NDArray[np.generic]]:
+    """Pad a batch as the folder's feature extractor does."""
     batch = np.full((len(waveforms), max(map(len, waveforms))), _PADDING, np.float32)
     for row, waveform in zip(batch, waveforms, strict=True):
         row[: len(waveform)] = waveform

@@ -1,4 +1,4 @@
-"""What the modules of the layouts have in common: the question each answers, and its parts."""
+"""The protocol of a layout: the functions of its module, their arguments and results."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from voxport.package.manifest import Artifact, Manifest, ModelInfo
 from voxport_export.errors import ExportError
 
-# Recordings, each float32 [samples], to what a client gives the graph for them
-Feed = Callable[[Sequence[NDArray[np.float32]]], Mapping[str, NDArray[np.generic]]]
+# Recordings, each float32 [samples], as the inputs that a client gives the graph for them
+ClientInput = Callable[[Sequence[NDArray[np.float32]]], Mapping[str, NDArray[np.generic]]]
 
 
 @dataclass(frozen=True)
-class Package:
-    """What a layout is made from."""
+class LayoutSource:
+    """The package that a layout is made from."""
 
     folder: Path
     manifest: Manifest
@@ -27,18 +27,18 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Adapted:
-    """A graph with the output ``logits``, and how its client calls it."""
+class ClientGraph:
+    """A graph with the output ``logits``, and its client's inputs."""
 
-    artifact: Artifact  # that it was made from
+    artifact: Artifact  # its origin
     path: Path
-    feed: Feed
-    batches: bool  # whether the client gives several recordings at once
+    client_input: ClientInput
+    batches: bool  # the client gives several recordings at once
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How near a layout's graph is to the artifact that it was made from."""
+    """Agreement of a layout's graph with the artifact it was made from."""
 
     path: str  # of the graph
     clips: int
@@ -47,36 +47,38 @@ class Agreement:
 
 
 class Layout(Protocol):
-    """A module for each client."""
+    """The functions of a layout's module; there is one module a client."""
 
-    def write(self, package: Package, folder: Path) -> list[Adapted]:
-        """Write the client's files into ``folder``; return the graphs that are not as they were.
+    def write_files(self, package: LayoutSource, folder: Path) -> list[ClientGraph]:
+        """Write the client's files into ``folder``; return the graphs that had to be changed.
 
         Raises:
             ExportError: the client cannot run this model.
         """
         ...
 
-    def usage(self, package: Package) -> str:
-        """What the card says of how to use the folder, in Markdown."""
+    def usage_section(self, package: LayoutSource) -> str:
+        """Write the card's instructions, in Markdown."""
         ...
 
-    def cards(self, package: Package, folder: Path) -> list[Path]:
-        """Where the card goes, to stay with the weights."""
+    def card_paths(self, package: LayoutSource, folder: Path) -> list[Path]:
+        """List the places of the card, beside the weights."""
         ...
 
 
-def spell(model: ModelInfo, blank: str, delimiter: str, reserved: Sequence[str] = ()) -> list[str]:
-    """Write each label as a client's list of tokens has it.
+def client_tokens(
+    model: ModelInfo, blank: str, delimiter: str, reserved: Sequence[str] = ()
+) -> list[str]:
+    """Spell each label as a client's list of tokens needs it.
 
     Args:
-        model: whose labels.
-        blank: what the client calls the blank.
-        delimiter: what it turns into a space.
-        reserved: what it would not take for text.
+        model: gives the labels.
+        blank: the client's name of the blank.
+        delimiter: the token that the client turns into a space.
+        reserved: tokens that the client does not take for text.
 
     Raises:
-        ExportError: a label cannot be written so that the client gives it back.
+        ExportError: a label cannot be spelled so that the client gives it back.
     """
     if not model.transcribes:
         raise ExportError(f"{model.name}: this layout is for transcripts, and there is no CTC head")

@@ -3,11 +3,10 @@
 The loader (``OfflineRecognizer.from_omnilingual_asr_ctc`` in Python, and the same in C, C++, Java,
 Kotlin, Swift, Go, C#, Dart and Rust) gives one recording at a time, at 16 kHz, to the input ``x``
 and decodes the first output greedily. Before that it normalises each recording: x = (w - mean) / s,
-s² = variance + 1e-5. Some models want none of that, others do it themselves in the graph, and
-either hears something else in a quiet recording that comes so. So the graph undoes it. The 1e-5
-makes that possible: the variance of x is 1 - 1e-5 / s², so that x tells how loud the recording was.
-The mean is lost; a model that hears it is found, and refused, when the graph is compared with the
-package's.
+s² = variance + 1e-5. Some models want none of that, others normalise in the graph; both answer
+differently for quiet recordings normalised in this way. So the graph undoes it. The 1e-5 makes that
+possible: the variance of x is 1 - 1e-5 / s², so that x tells how loud the recording was. The mean
+is lost; a model that depends on it is refused when the graph is compared with the package's.
 """
 
 from __future__ import annotations
@@ -22,40 +21,40 @@ from onnx_ir.tape import Tape
 
 from voxport.package.manifest import ModelInfo
 from voxport_export.errors import ExportError
-from voxport_export.layouts.protocol import Adapted, Package, spell
+from voxport_export.layouts.protocol import ClientGraph, LayoutSource, client_tokens
 from voxport_export.to_onnx.rewire import Rewiring
 from voxport_export.to_onnx.tape import axis_size, constant
 
-_RATE = 16_000  # Hz: the loader resamples to it
-_EPS = 1e-5  # what it adds to the variance
-# The least that 1 - variance of x is taken for: what rounding leaves of it is below, and the
-# loudest recording, +1 and -1 in turns, has 1e-5.
-_LEAST = 1e-6
+_RATE_HZ = 16_000  # the loader resamples to it
+_LOADER_EPS = 1e-5  # added to the variance
+# Lower bound of 1 - variance of x: rounding errors are below it, and the loudest recording, +1 and
+# -1 in turns, has 1e-5.
+_LEAST_REST = 1e-6
 _TOKENS = "tokens.txt"
 _BLANK, _SPACE = "<blk>", "▁"
 _RESERVED = ("SIL", "<eps>", "<blank>")
 
 
-def write(package: Package, folder: Path) -> list[Adapted]:
+def write_files(package: LayoutSource, folder: Path) -> list[ClientGraph]:
     """Write the graphs and ``tokens.txt``."""
     model = package.manifest.model
-    tokens = spell(model, _BLANK, _SPACE, _RESERVED)
-    if model.sample_rate != _RATE:
+    tokens = client_tokens(model, _BLANK, _SPACE, _RESERVED)
+    if model.sample_rate != _RATE_HZ:
         raise ExportError(f"{model.name}: sherpa-onnx gives 16000 Hz, not {model.sample_rate} Hz")
     if marked := [token for token in tokens if token.startswith(_SPACE) and token != _SPACE]:
         raise ExportError(f"{model.name}: sherpa-onnx takes {_SPACE} in {marked[0]!r} for a space")
     lines = "".join(f"{token} {index}\n" for index, token in enumerate(tokens))
     (folder / _TOKENS).write_text(lines, encoding="utf-8", newline="\n")
-    adapted = []
+    graphs = []
     for artifact in package.artifacts:
         path = folder / artifact.path
         _rewire(package.folder / artifact.path, path, model)
-        adapted.append(Adapted(artifact, path, _feed, batches=False))
-    return adapted
+        graphs.append(ClientGraph(artifact, path, _client_input, batches=False))
+    return graphs
 
 
-def usage(package: Package) -> str:
-    """How to transcribe with the Python binding; the others have the same two names."""
+def usage_section(package: LayoutSource) -> str:
+    """Write the instructions for the Python binding; the others have the same two names."""
     return f"""
 Everything that takes sherpa-onnx's Omnilingual CTC models opens this folder:
 
@@ -75,8 +74,8 @@ sherpa-onnx resamples recordings of other rates in its own way.
 """
 
 
-def cards(package: Package, folder: Path) -> list[Path]:  # noqa: ARG001
-    """In front of all else."""
+def card_paths(package: LayoutSource, folder: Path) -> list[Path]:  # noqa: ARG001
+    """List the one place of the card: the folder itself."""
     return [folder / "README.md"]
 
 
@@ -84,7 +83,7 @@ def _rewire(source: Path, path: Path, model: ModelInfo) -> None:
     graph = Rewiring(source)
     x = graph.add_input("x", ("N", "samples"))
     lengths = graph.tape.op("Expand", [axis_size(graph.tape, x, 1), axis_size(graph.tape, x, 0)])
-    graph.replace_inputs({"waveform": _as_recorded(graph.tape, x), "lengths": lengths})
+    graph.replace_inputs({"waveform": _undo_normalization(graph.tape, x), "lengths": lengths})
     graph.set_output("logits", graph.output("emission"), ("N", "frames", len(model.labels)))
     graph.model.metadata_props.update(
         {
@@ -99,22 +98,22 @@ def _rewire(source: Path, path: Path, model: ModelInfo) -> None:
     graph.save(path, f"{path.name}.data")
 
 
-def _as_recorded(tape: Tape, x: ir.Value) -> ir.Value:
-    """Undo the loader's normalisation of x [N, samples], but for the mean, which is gone."""
+def _undo_normalization(tape: Tape, x: ir.Value) -> ir.Value:
+    """Undo the loader's normalisation of x [N, samples]; the mean is lost."""
     wide = tape.op("Cast", [x], {"to": ir.DataType.DOUBLE})
     samples = tape.op("Max", [axis_size(tape, x, 1), constant(tape, [1])])
     energy = tape.op("ReduceSumSquare", [wide, constant(tape, [1])], {"keepdims": 1})
     variance = tape.op("Div", [energy, tape.op("Cast", [samples], {"to": ir.DataType.DOUBLE})])
     rest = tape.op("Sub", [constant(tape, 1.0, np.float64), variance])
-    rest = tape.op("Max", [rest, constant(tape, _LEAST, np.float64)])
-    scale = tape.op("Sqrt", [tape.op("Div", [constant(tape, _EPS, np.float64), rest])])
+    rest = tape.op("Max", [rest, constant(tape, _LEAST_REST, np.float64)])
+    scale = tape.op("Sqrt", [tape.op("Div", [constant(tape, _LOADER_EPS, np.float64), rest])])
     return tape.op("Cast", [tape.op("Mul", [wide, scale])], {"to": ir.DataType.FLOAT})
 
 
-def _feed(waveforms: Sequence[NDArray[np.float32]]) -> Mapping[str, NDArray[np.generic]]:
-    """What the loader makes of one recording."""
+def _client_input(waveforms: Sequence[NDArray[np.float32]]) -> Mapping[str, NDArray[np.generic]]:
+    """Normalise one recording as the loader does."""
     (waveform,) = waveforms
     wide = waveform.astype(np.float64)
     wide = wide - wide.sum() / max(1, len(wide))
-    x = wide / np.sqrt((wide**2).sum() / max(1, len(wide)) + _EPS)
+    x = wide / np.sqrt((wide**2).sum() / max(1, len(wide)) + _LOADER_EPS)
     return {"x": x.astype(np.float32)[None]}

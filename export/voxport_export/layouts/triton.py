@@ -2,9 +2,9 @@
 
 The graph is the package's own, linked: Triton takes its names, its string output and any shapes.
 The dynamic batcher joins requests whose waveforms are of one length. So a client pads to one of a
-few lengths, with anything, and says in ``lengths`` what counts: the graph ignores the rest. Triton
-could join requests of all lengths by itself (``allow_ragged_batch``), but then hands them on end to
-end, in one dimension, to a graph that takes them apart; that graph would be another one.
+few lengths, with anything, and gives the valid samples in ``lengths``: the graph ignores the rest.
+Triton could join requests of all lengths by itself (``allow_ragged_batch``), but then hands them on
+end to end, in one dimension: that needs a graph of its own.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voxport.package.manifest import FP32, ModelInfo, TensorSpec
-from voxport_export.layouts.protocol import Adapted, Package
+from voxport_export.layouts.protocol import ClientGraph, LayoutSource
 from voxport_export.to_onnx.rewire import link_or_copy
 
 _TYPES = {"float32": "TYPE_FP32", "int64": "TYPE_INT64", "string": "TYPE_STRING"}
-_MOST = 16  # recordings that run together; memory grows with it
+_MOST_RECORDINGS = 16  # in a batch; memory grows with it
 
 
-def write(package: Package, folder: Path) -> list[Adapted]:
+def write_files(package: LayoutSource, folder: Path) -> list[ClientGraph]:
     """Write a model for each artifact; no graph is changed."""
     for artifact in package.artifacts:
-        name = _name(package.manifest.model, artifact.precision)
+        name = _model_name(package.manifest.model, artifact.precision)
         version = folder / name / "1"
         version.mkdir(parents=True)
         link_or_copy(package.folder / artifact.path, version / "model.onnx")
@@ -36,10 +36,10 @@ def write(package: Package, folder: Path) -> list[Adapted]:
     return []
 
 
-def usage(package: Package) -> str:
-    """How to serve and how to ask."""
+def usage_section(package: LayoutSource) -> str:
+    """Write the instructions for the server and a client."""
     model = package.manifest.model
-    name = _name(model, package.artifacts[0].precision)
+    name = _model_name(model, package.artifacts[0].precision)
     wanted = "transcript" if model.transcribes else "features_1"
     return f"""
 Serve the folder above this one: `tritonserver --model-repository=..`
@@ -68,23 +68,23 @@ ignored, so the padding changes no answer. Several recordings in one request are
 """
 
 
-def cards(package: Package, folder: Path) -> list[Path]:
-    """Beside each model, to go with it into another repository."""
-    names = (_name(package.manifest.model, one.precision) for one in package.artifacts)
+def card_paths(package: LayoutSource, folder: Path) -> list[Path]:
+    """List a place beside each model, so that the card goes with it to another repository."""
+    names = (_model_name(package.manifest.model, one.precision) for one in package.artifacts)
     return [folder / name / "README.md" for name in names]
 
 
-def _name(model: ModelInfo, precision: str) -> str:
-    """What clients ask for: letters, digits and -_. only, as it is part of addresses."""
+def _model_name(model: ModelInfo, precision: str) -> str:
+    """Return the name that clients ask for: letters, digits and -_. only, as in addresses."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", model.name)
     return name if precision == FP32 else f"{name}-{precision}"
 
 
 def _config(name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> str:
-    """Write the configuration, a message of Triton's ``ModelConfig`` as text."""
+    """Write the configuration: Triton's ``ModelConfig`` message in text format."""
     return f"""name: "{name}"
 backend: "onnxruntime"
-max_batch_size: {_MOST}
+max_batch_size: {_MOST_RECORDINGS}
 {_tensors("input", inputs)}
 {_tensors("output", outputs)}
 # Requests whose waveforms are of one length run together, if they come within 2 ms.
@@ -113,6 +113,6 @@ def _tensors(kind: str, specs: Sequence[TensorSpec]) -> str:
 
 
 def _shape(spec: TensorSpec) -> str:
-    """The dimensions behind the batch; a request has one at least, the graph may have none."""
+    """Write the dimensions after the batch; a request has at least one, the graph may have none."""
     sizes = [size if isinstance(size, int) else -1 for size in spec.shape[1:]]
     return f"dims: {sizes}" if sizes else "dims: [1] reshape { shape: [] }"

@@ -1,4 +1,4 @@
-"""One artifact: the graph of a model, written to a file, and what the manifest says of it."""
+"""Writing one artifact: a model's graph as a file, with its entry for the manifest."""
 
 from __future__ import annotations
 
@@ -23,18 +23,26 @@ from voxport_export.sources.source import Source
 from voxport_export.to_onnx.export import export_onnx
 from voxport_export.to_torchscript import export_torchscript
 
-# Each kind of artifact: how its file ends and what writes it
+# Each kind of artifact: its file's ending and its writer
 _FORMATS = {ONNX: ("onnx", export_onnx), TORCHSCRIPT: ("ts", export_torchscript)}
+
+# Receptive fields of noise to trace with: several blocks of time and several segments of the
+# positional convolution. Of one alone, the exporter may believe that there always is one.
+_TRACED_FIELDS = 120
 
 
 def file_name(kind: str, precision: str = FP32) -> str:
-    """What the file of an artifact is called."""
+    """Return the file name of an artifact."""
     ending = _FORMATS[kind][0]
     return f"model.{ending}" if precision == FP32 else f"model.{precision}.{ending}"
 
 
 def build_graph(source: Source, features: bool) -> Graph:
-    """What the artifacts hold: transcripts where there is a head, features where asked for."""
+    """Build the graph of an artifact: transcripts with a CTC head, features on request.
+
+    Raises:
+        ExportError: neither: the model has no head, and features were not asked for.
+    """
     if source.transcribes:
         recognizer = build_recognizer(source)
         return FeatureRecognizerGraph(recognizer) if features else recognizer
@@ -47,7 +55,7 @@ def build_graph(source: Source, features: bool) -> Graph:
 
 
 def build_recognizer(source: Source) -> RecognizerGraph:
-    """The graph of a model with a CTC head."""
+    """Build the graph of a model with a CTC head."""
     return RecognizerGraph(
         source.model,
         blank=source.blank,
@@ -59,12 +67,12 @@ def build_recognizer(source: Source) -> RecognizerGraph:
 def write_artifact(
     graph: Graph, source: Source, folder: Path, kind: str, precision: str = FP32
 ) -> Artifact:
-    """Write ``graph`` into ``folder``."""
+    """Write ``graph`` into ``folder`` and describe the file."""
     path = folder / file_name(kind, precision)
     if (kind, precision) == (ONNX, FP32):
         graph = to_fp32(graph)
     write = _FORMATS[kind][1]
-    is_in_blocks = write(graph, example(graph), source.pieces, source.sample_rate, path)
+    is_in_blocks = write(graph, example_input(graph), source.pieces, source.sample_rate, path)
     entry, data = file_entry(path), path.with_name(f"{path.name}.data")
     return Artifact(
         path=entry.path,
@@ -80,12 +88,8 @@ def write_artifact(
     )
 
 
-def example(graph: Graph) -> tuple[Tensor, Tensor]:
-    """Noise to trace with: two rows, one of them half as long.
-
-    Long enough for several blocks of time and several segments of the positional convolution: of
-    what there is one, the exporter may believe that there always is one.
-    """
-    samples = 120 * graph.backbone.receptive_field
+def example_input(graph: Graph) -> tuple[Tensor, Tensor]:
+    """Return noise to trace with, float32 [2, samples], and lengths; one row is half as long."""
+    samples = _TRACED_FIELDS * graph.backbone.receptive_field
     noise = torch.randn(2, samples, generator=torch.Generator().manual_seed(0))
     return noise, torch.tensor([samples, samples // 2])

@@ -1,4 +1,4 @@
-"""The model card of a package: what it holds, where it came from, what was measured."""
+"""The model card of a package: contents, origin, licence and measurements."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -
 
     Args:
         manifest: the package's.
-        layout: what was measured on the files of the layout.
-        usage: how to use the layout; None: how to use the package.
+        layout: measurements of the layout's files.
+        usage: instructions for the layout; None: those for the package.
     """
     model = manifest.model
     field_ms = 1000 * model.receptive_field / model.sample_rate
     stride_ms = 1000 * model.frame_stride / model.sample_rate
     return f"""# {model.name}
 
-{_what(manifest)} Exported by voxport {manifest.created_by["voxport"]} from `{model.source}`.
+{_summary(manifest)} Exported by voxport {manifest.created_by["voxport"]} from `{model.source}`.
 
 | | |
 |---|---|
@@ -28,12 +28,12 @@ def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -
 | Input | mono, {model.sample_rate} Hz, float32 |
 | Frames | one every {stride_ms:g} ms, each {field_ms:g} ms wide |
 | Waveform normalised in the graph | {"yes" if model.normalize_waveform else "no"} |
-{_head(model) if model.transcribes else ""}
+{_head_rows(model) if model.transcribes else ""}
 ## Files and measured parity
 
 Each file was loaded again from disk and compared with eager torchaudio, every clip alone and
 all of them in one batch.
-{_transcripts(manifest) if model.transcribes else ""}{_features(manifest)}{layout}
+{_transcript_parity(manifest) if model.transcribes else ""}{_feature_parity(manifest)}{layout}
 ## Use
 {_usage(model) if usage is None else usage}"""
 
@@ -48,13 +48,13 @@ voxport verify .
 """
 
 
-def _what(manifest: Manifest) -> str:
+def _summary(manifest: Manifest) -> str:
     if manifest.model.transcribes:
         return "A speech recogniser in one file: waveform in, transcript out."
     return "A speech model in one file: waveform in, the outputs of its transformer layers out."
 
 
-def _head(model: ModelInfo) -> str:
+def _head_rows(model: ModelInfo) -> str:
     labels = " ".join(f"`{label}`" for label in model.labels)
     return f"""| Emission | {"logits" if model.emission == "logits" else "log-probabilities"} |
 | Blank | `{model.labels[model.blank]}` (index {model.blank}) |
@@ -64,30 +64,30 @@ Labels: {labels}
 """
 
 
-def _transcripts(manifest: Manifest) -> str:
+def _transcript_parity(manifest: Manifest) -> str:
     exact = [item for item in manifest.artifacts if manifest.gate_of(item) is None]
-    rows = "\n".join(_row(item, manifest.parity_of(item)) for item in exact)
+    rows = "\n".join(_parity_row(item, manifest.parity_of(item)) for item in exact)
     return f"""
 | file | MB | run by | clips | seconds | largest difference of emissions | equal transcripts |
 |---|---|---|---|---|---|---|
 {rows}
-{_lower(manifest)}"""
+{_low_precision_losses(manifest)}"""
 
 
-def _lower(manifest: Manifest) -> str:
-    """What artifacts of fewer bits lose and gain."""
-    rows = [_lower_row(item, manifest.gate_of(item)) for item in manifest.artifacts]
+def _low_precision_losses(manifest: Manifest) -> str:
+    """Write the table of low-precision artifacts: loss and speed."""
+    rows = [_low_precision_row(item, manifest.gate_of(item)) for item in manifest.artifacts]
     if not any(rows):
         return ""
     return f"""
-Files of fewer bits, against fp32:
+Low-precision files, against fp32:
 
 | file | MB | run by | clips | seconds | equal transcripts | CER | times as fast |
 |---|---|---|---|---|---|---|---|
 {"".join(rows)}"""
 
 
-def _lower_row(artifact: Artifact, gate: Gate | None) -> str:
+def _low_precision_row(artifact: Artifact, gate: Gate | None) -> str:
     if gate is None:
         return ""
     speed = "not measured" if gate.speed is None else f"{gate.speed:.2f}"
@@ -99,7 +99,7 @@ def _lower_row(artifact: Artifact, gate: Gate | None) -> str:
     )
 
 
-def _features(manifest: Manifest) -> str:
+def _feature_parity(manifest: Manifest) -> str:
     features = manifest.features
     if features is None:
         return ""
@@ -119,7 +119,7 @@ Features: {features.layers} transformer layers of {features.width} channels, in 
 """
 
 
-def _row(artifact: Artifact, parity: Parity | None) -> str:
+def _parity_row(artifact: Artifact, parity: Parity | None) -> str:
     size = (artifact.bytes + sum(entry.bytes for entry in artifact.external_data)) / 1e6
     if parity is None:
         return f"| {artifact.path} | {size:.1f} | | | | not measured | |"

@@ -1,4 +1,4 @@
-"""Export a model to a package: graph, artifacts, parity, golden clips, card, manifest."""
+"""Export of a model to a package: artifacts, parity, golden clips, card and manifest."""
 
 from __future__ import annotations
 
@@ -30,12 +30,17 @@ from voxport_export.graph import Graph
 from voxport_export.graph.backbone import Backbone
 from voxport_export.package.artifact import build_graph, file_name, write_artifact
 from voxport_export.package.card import write_card
-from voxport_export.package.low_precision import Lower
+from voxport_export.package.low_precision import LowPrecisionWriter
 from voxport_export.package.staging import check_destination, staged
-from voxport_export.parity.eager import ask, ask_features
-from voxport_export.parity.exact import measure, measure_features
-from voxport_export.parity.golden import at_rate, read_files, write_golden, write_golden_features
-from voxport_export.parity.low_precision import Limits
+from voxport_export.parity.eager import expected_answer, expected_features
+from voxport_export.parity.exact import compare_artifact, compare_artifact_features
+from voxport_export.parity.golden import (
+    read_recordings,
+    resample_recordings,
+    write_golden,
+    write_golden_features,
+)
+from voxport_export.parity.low_precision import LowPrecisionLimits
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
 from voxport_export.sources.source import Source
@@ -43,23 +48,24 @@ from voxport_export.sources.source import Source
 _CARD = "README.md"
 _TOOLS = ("voxport", "torch", "torchaudio", "onnx", "onnxscript")
 
-Step = Callable[[str], AbstractContextManager[object]]
+# Called with a line of text at each long step; returns the context that the step runs in
+ProgressStep = Callable[[str], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to export."""
+    """Options of an export: formats, precisions, recordings and limits."""
 
     formats: tuple[str, ...] = KINDS  # each once
-    precisions: tuple[str, ...] = (FP32,)  # each once; lower ones in ONNX only
-    features: bool = False  # whether artifacts give the transformer layers' outputs too
+    precisions: tuple[str, ...] = (FP32,)  # each once; low ones in ONNX only
+    features: bool = False  # artifacts give the transformer layers' outputs too
     audio: tuple[Path, ...] = ()  # recordings to compare on and keep; default: voxport's own
-    calibrate: tuple[Path, ...] = ()  # recordings to fit and to judge lower ones; default: those
-    max_cer: float = 0.01  # the most that lower ones may lose, against float32's transcripts
-    force: bool = False  # whether to write them all the same
+    calibrate: tuple[Path, ...] = ()  # to calibrate and judge low precisions; default: `audio`
+    max_cer: float = 0.01  # the largest loss of a low precision, against float32's transcripts
+    force: bool = False  # write low precisions that lose more, or are not faster
 
     @property
-    def lower(self) -> tuple[str, ...]:
+    def low_precisions(self) -> tuple[str, ...]:
         """The precisions that are measured against float32."""
         return tuple(name for name in self.precisions if name != FP32)
 
@@ -68,39 +74,39 @@ def export_package(
     model: str,
     output: Path,
     options: Options = Options(),
-    step: Step = lambda _: nullcontext(),
+    step: ProgressStep = lambda _: nullcontext(),
 ) -> Manifest:
     """Export ``model`` to the folder ``output``.
 
     Args:
         model: a name, an id or a folder, as ``sources.resolve`` takes.
         output: the package's folder; an earlier package there is replaced at the very end.
-        options: formats and recordings.
-        step: called with a line of text at each long step, gives the context it runs in.
+        options: formats, precisions, recordings and limits.
+        step: called with a line of text at each long step; returns the context it runs in.
 
     Returns:
         The manifest that was written.
 
     Raises:
         VoxportError: the source, the recordings or the destination are unfit, or an artifact
-            does not answer as eager torchaudio; nothing is written then.
+            differs from the eager model; nothing is written then.
     """
     check_destination(output)
-    job = prepare(model, options, step)
+    writer = prepare_package(model, options, step)
     with staged(output) as folder:
-        return job.write(folder)
+        return writer.write(folder)
 
 
-def prepare(model: str, options: Options, step: Step) -> Job:
-    """Load a model and ask it about the recordings; the arguments are ``export_package``'s."""
-    files = read_files(options.audio or sample_recordings())
-    spoken = read_files(options.calibrate) if options.calibrate else files
+def prepare_package(model: str, options: Options, step: ProgressStep) -> PackageWriter:
+    """Load a model and run it on the recordings; the arguments are ``export_package``'s."""
+    files = read_recordings(options.audio or sample_recordings())
+    calibration = read_recordings(options.calibrate) if options.calibrate else files
     with step(f"Loading {model}"):
         source = resolve(model)
         graph = build_graph(source, options.features)
-        _check_lower(source, options)
+        _check_low_precisions(source, options)
     field = graph.backbone.receptive_field
-    recordings = at_rate(files, source.sample_rate)
+    recordings = resample_recordings(files, source.sample_rate)
     if not any(len(one.waveform) >= field for one in recordings):
         raise ExportError(
             f"the recordings are too short to compare on: none has the {field} "
@@ -108,16 +114,16 @@ def prepare(model: str, options: Options, step: Step) -> Job:
         )
     with step("Asking eager torchaudio"):
         asked = recordings if source.transcribes else ()
-        expected = [ask(source, one, field) for one in asked]
+        expected = [expected_answer(source, one, field) for one in asked]
         asked = recordings if options.features else ()
-        features = [ask_features(source, one, field) for one in asked]
-    spoken = at_rate(spoken, source.sample_rate)
-    return Job(source, graph, expected, features, spoken, options, step)
+        features = [expected_features(source, one, field) for one in asked]
+    spoken = resample_recordings(calibration, source.sample_rate)
+    return PackageWriter(source, graph, expected, features, spoken, options, step)
 
 
-def _check_lower(source: Source, options: Options) -> None:
-    """Refuse, before any work is done, lower precisions that cannot be made or judged."""
-    for name in options.lower:
+def _check_low_precisions(source: Source, options: Options) -> None:
+    """Refuse low precisions that cannot be made or judged, before any work is done."""
+    for name in options.low_precisions:
         if ONNX not in options.formats:
             raise ExportError(f"{name} is written as ONNX only: leave --format out or add onnx")
         if not source.transcribes:
@@ -132,66 +138,66 @@ def _discard(artifact: Artifact, folder: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Job:
-    """What every artifact of a package is made of and compared with."""
+class PackageWriter:
+    """Writer of a package: the model's graph, and the answers its artifacts are compared with."""
 
     source: Source
     graph: Graph
     expected: Sequence[Expected]  # none without a head
     features: Sequence[ExpectedFeatures]  # none where they were not asked for
-    spoken: Sequence[Recording]  # to fit and to judge lower precisions
+    spoken: Sequence[Recording]  # to calibrate and to judge low precisions
     options: Options
-    step: Step
+    step: ProgressStep
 
     def write(self, folder: Path) -> Manifest:
         """Write the package into ``folder``, every artifact compared."""
         kinds = self.options.formats if FP32 in self.options.precisions else (ONNX,)
-        exported = [self.export(kind, folder) for kind in kinds]
-        lower = self.export_lower(exported[0].artifact, folder)
+        exported = [self._export_artifact(kind, folder) for kind in kinds]
+        low = self._export_low_precisions(exported[0].artifact, folder)
         if FP32 not in self.options.precisions:  # it was there to be compared with
             _discard(exported.pop().artifact, folder)
         manifest = Manifest(
             created_by={name: _version(name) for name in _TOOLS},
-            model=_describe(self.source, self.graph.backbone),
-            artifacts=(*(one.artifact for one in exported), *(artifact for artifact, _ in lower)),
+            model=_describe_model(self.source, self.graph.backbone),
+            artifacts=(*(one.artifact for one in exported), *(artifact for artifact, _ in low)),
             parity=tuple(one.parity for one in exported if one.parity),
             golden=write_golden(folder, self.expected, self.source.sample_rate),
-            features=self.describe_features(exported, folder),
-            gates=tuple(gate for _, gate in lower),
+            features=self._describe_features(exported, folder),
+            gates=tuple(gate for _, gate in low),
         )
-        return _finish(manifest, folder)
+        return _write_manifest(manifest, folder)
 
-    def export(self, kind: str, folder: Path) -> _Exported:
-        """Write one artifact into ``folder``, open it again and compare it with eager."""
+    def _export_artifact(self, kind: str, folder: Path) -> _Exported:
+        """Write one artifact into ``folder``, open it again and compare it with the eager model."""
         path = file_name(kind)
         with self.step(f"Exporting {path}"):
             artifact = write_artifact(self.graph, self.source, folder, kind)
         with self.step(f"Reloading {path} and comparing it with eager torchaudio"):
-            return self._measure(artifact, open_artifact(folder, artifact, provider="cpu"))
+            return self._compare(artifact, open_artifact(folder, artifact, provider="cpu"))
 
-    def _measure(self, artifact: Artifact, backend: Backend) -> _Exported:
+    def _compare(self, artifact: Artifact, backend: Backend) -> _Exported:
         parity, features, rate = None, None, self.source.sample_rate
         if self.expected:
-            parity = measure(artifact.path, backend, self.expected, rate)
+            parity = compare_artifact(artifact.path, backend, self.expected, rate)
         if self.features:
-            features = measure_features(artifact.path, backend, self.features, rate)
+            features = compare_artifact_features(artifact.path, backend, self.features, rate)
         return _Exported(artifact, parity, features)
 
-    def export_lower(self, fp32: Artifact, folder: Path) -> list[tuple[Artifact, Gate]]:
-        """Write the artifacts of fewer bits and judge each on what is spoken."""
-        if not self.options.lower:
+    def _export_low_precisions(self, fp32: Artifact, folder: Path) -> list[tuple[Artifact, Gate]]:
+        """Write the low-precision artifacts and judge each on the calibration recordings."""
+        if not self.options.low_precisions:
             return []
         answers = self.expected
         if self.options.calibrate:
             with self.step("Asking eager torchaudio about the recordings to calibrate on"):
                 field = self.graph.backbone.receptive_field
-                answers = [ask(self.source, one, field) for one in self.spoken]
-        limits = Limits(self.options.max_cer, self.options.force)
-        lower = Lower(self.source, answers, fp32, limits, self.step)
-        return [lower.export(name, folder) for name in self.options.lower]
+                answers = [expected_answer(self.source, one, field) for one in self.spoken]
+        limits = LowPrecisionLimits(self.options.max_cer, self.options.force)
+        writer = LowPrecisionWriter(self.source, answers, fp32, limits, self.step)
+        return [writer.write(name, folder) for name in self.options.low_precisions]
 
-    def describe_features(self, exported: Sequence[_Exported], folder: Path) -> FeatureInfo | None:
-        """Write the golden features into ``folder`` and tell of all that was measured."""
+    def _describe_features(self, exported: Sequence[_Exported], folder: Path) -> FeatureInfo | None:
+        """Write the golden features into ``folder`` and describe the measurements."""
         if not self.features:
             return None
         return FeatureInfo(
@@ -204,14 +210,14 @@ class Job:
 
 @dataclass(frozen=True)
 class _Exported:
-    """An artifact and what was measured on it."""
+    """An artifact with its measurements."""
 
     artifact: Artifact
     parity: Parity | None
     features: FeatureParity | None
 
 
-def _describe(source: Source, backbone: Backbone) -> ModelInfo:
+def _describe_model(source: Source, backbone: Backbone) -> ModelInfo:
     return ModelInfo(
         name=source.name,
         source=source.origin,
@@ -223,19 +229,19 @@ def _describe(source: Source, backbone: Backbone) -> ModelInfo:
         frame_stride=backbone.frame_stride,
         receptive_field=backbone.receptive_field,
         normalize_waveform=source.normalize_eps is not None,
-        emission=_emission(source),
+        emission=_emission_kind(source),
         parameters=source.parameters,
     )
 
 
-def _emission(source: Source) -> str:
+def _emission_kind(source: Source) -> str:
     if not source.transcribes:
         return "none"
     return "log_probs" if source.log_probs else "logits"
 
 
-def _finish(manifest: Manifest, folder: Path) -> Manifest:
-    """Write the card and, last, the manifest that lists it."""
+def _write_manifest(manifest: Manifest, folder: Path) -> Manifest:
+    """Write the card and then the manifest, which lists it."""
     card = folder / _CARD
     card.write_text(write_card(manifest), encoding="utf-8")
     finished = replace(manifest, files=(file_entry(card),))
@@ -244,5 +250,5 @@ def _finish(manifest: Manifest, folder: Path) -> Manifest:
 
 
 def _version(distribution: str) -> str:
-    """The installed version, without the label of the build ("+cu130")."""
+    """Return the installed version without the label of the build ("+cu130")."""
     return importlib.metadata.version(distribution).partition("+")[0]

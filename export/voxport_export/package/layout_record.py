@@ -1,7 +1,7 @@
-"""``voxport.json``: what a layout's folder was made from, and the files that are voxport's in it.
+"""``voxport.json``: a layout's origin, and the files in its folder that are voxport's.
 
-Clients do not know the file and leave it alone. An export reads it before it replaces a folder, so
-that nothing goes that somebody has added or changed.
+Clients ignore the file. An export reads it before it replaces a folder, so that nothing is lost
+that somebody has added or changed. Knows no layout: it takes plain values.
 """
 
 from __future__ import annotations
@@ -15,48 +15,61 @@ from voxport.errors import PackageError
 from voxport.package.entries import FileEntry
 from voxport.package.integrity import check, file_entry
 from voxport.package.json_fields import Fields
-from voxport.package.manifest import Manifest
-from voxport_export.layouts.protocol import Agreement
 
 FILE_NAME = "voxport.json"
 _FORMAT = "voxport-layout"
 
 
 def write_record(
-    folder: Path, layout: str, manifest: Manifest, agreements: Sequence[Agreement]
+    folder: Path,
+    layout: str,
+    created_by: Mapping[str, str],
+    model: Mapping[str, object],
+    agreement: Sequence[Mapping[str, object]],
 ) -> None:
-    """Write the record of all that is in ``folder``."""
+    """Write the record of all files in ``folder``.
+
+    Args:
+        folder: the layout's.
+        layout: its name.
+        created_by: versions, by distribution.
+        model: ``model`` of the package's manifest.
+        agreement: measurements of the layout's graphs, an object each.
+    """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     content: Mapping[str, object] = {
         "format": _FORMAT,
         "version": 1,
         "layout": layout,
-        "created_by": manifest.created_by,
-        "model": asdict(manifest.model),
-        "agreement": [asdict(one) for one in agreements],
-        "files": [asdict(_entry(folder, path)) for path in paths],
+        "created_by": created_by,
+        "model": model,
+        "agreement": agreement,
+        "files": [asdict(_describe_file(folder, path)) for path in paths],
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     (folder / FILE_NAME).write_text(text, encoding="utf-8", newline="\n")
 
 
-def written_by_voxport(folder: Path) -> set[str]:
-    """The paths inside a layout's folder that are as voxport wrote them; none without a record."""
+def list_unchanged_files(folder: Path) -> set[str]:
+    """List the paths in a layout's folder that voxport wrote and nobody changed since.
+
+    Without a record there are none.
+    """
     try:
         fields = Fields.of(json.loads((folder / FILE_NAME).read_bytes()), "")
         if fields.data.get("format") != _FORMAT:
             return set()
-        entries = [_read(child) for child in fields.children("files")]
+        entries = [_read_entry(child) for child in fields.children("files")]
     except (OSError, ValueError):
         return set()
     return {FILE_NAME, *(entry.path for entry in entries if _is_unchanged(folder, entry))}
 
 
-def _entry(folder: Path, path: Path) -> FileEntry:
+def _describe_file(folder: Path, path: Path) -> FileEntry:
     return replace(file_entry(path), path=path.relative_to(folder).as_posix())
 
 
-def _read(fields: Fields) -> FileEntry:
+def _read_entry(fields: Fields) -> FileEntry:
     return FileEntry(fields.text("path"), fields.integer("bytes"), fields.sha256("sha256"))
 
 

@@ -1,4 +1,4 @@
-"""An artifact of fewer bits: made, written, loaded again and judged against float32."""
+"""Low-precision artifacts: converted, written, loaded again and judged against float32."""
 
 from __future__ import annotations
 
@@ -15,30 +15,35 @@ from voxport.package.gates import Gate
 from voxport.package.manifest import ONNX, Artifact
 from voxport.verification.comparison import Expected
 from voxport_export.package.artifact import build_recognizer, file_name, write_artifact
-from voxport_export.parity import low_precision
+from voxport_export.parity.low_precision import LowPrecisionLimits, measure_loss
 from voxport_export.precisions import LOW_PRECISIONS, GraphInputs
 from voxport_export.sources.source import Source
 
 
 @dataclass(frozen=True)
-class Lower:
-    """What artifacts of fewer bits are made of and judged by."""
+class LowPrecisionWriter:
+    """Writer of low-precision artifacts, with the answers they are judged by."""
 
     source: Source
     answers: Sequence[Expected]  # of float32, on the recordings to calibrate on and to judge by
     fp32: Artifact  # in the same folder
-    limits: low_precision.Limits
+    limits: LowPrecisionLimits
     step: Callable[[str], AbstractContextManager[object]]
 
-    def export(self, precision: str, folder: Path) -> tuple[Artifact, Gate]:
-        """Write an artifact into ``folder``, open it again and compare it with float32.
+    def write(self, precision: str, folder: Path) -> tuple[Artifact, Gate]:
+        """Write an artifact into ``folder``, load it again and compare it with float32.
 
-        Speed is measured where the precision is meant for; where that is not here, only the loss
-        is, on the CPU.
+        Speed is measured on the provider that the precision is meant for. Without that provider
+        here, only the loss is measured, on the CPU.
+
+        Raises:
+            LowPrecisionError: it loses more than the limit, or is not faster.
         """
         path = file_name(ONNX, precision)
         with self.step(f"Exporting {path}"):
-            graph = LOW_PRECISIONS[precision].convert(build_recognizer(self.source), self._runs())
+            graph = LOW_PRECISIONS[precision].convert(
+                build_recognizer(self.source), self._calibration()
+            )
             artifact = write_artifact(graph, self.source, folder, ONNX, precision)
             del graph
         meant = LOW_PRECISIONS[precision].provider
@@ -47,10 +52,8 @@ class Lower:
             backend = open_artifact(folder, artifact, provider)
             fp32 = open_artifact(folder, self.fp32, provider) if provider == meant else None
             rate = self.source.sample_rate
-            return artifact, low_precision.measure(
-                path, backend, fp32, self.answers, rate, self.limits
-            )
+            return artifact, measure_loss(path, backend, fp32, self.answers, rate, self.limits)
 
-    def _runs(self) -> list[GraphInputs]:
+    def _calibration(self) -> list[GraphInputs]:
         waveforms = [torch.from_numpy(one.waveform) for one in self.answers]
         return [(waveform[None], torch.tensor([len(waveform)])) for waveform in waveforms]

@@ -1,7 +1,7 @@
-"""Write a folder so that it is there whole or not at all.
+"""Atomic writing of a folder: it is there whole or not at all.
 
-The files go to a hidden folder beside the destination, which is renamed into place at the end.
-A killed export leaves at most that hidden folder, which the next export removes.
+Files go to a hidden folder beside the destination, which is renamed into place at the end. A
+killed export leaves at most that hidden folder, and the next export removes it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from pathlib import Path
 from voxport.errors import PackageError
 from voxport.package.manifest import FILE_NAME, read_manifest
 from voxport_export.errors import ExportError
-from voxport_export.package.layout_record import written_by_voxport
+from voxport_export.package.layout_record import list_unchanged_files
 
 
 def check_destination(output: Path) -> None:
-    """Refuse, before any work is done, a destination that must not or cannot be written.
+    """Refuse an unfit destination before any work is done.
 
     Raises:
         ExportError: something other than an earlier package or an empty folder is there, or
-            no folder can be made in the one above.
+            no folder can be made in the parent.
     """
     try:
         output = output.resolve()
-        _check_what_is_there(output)
+        _check_existing(output)
         above = output.parent
         while not above.exists():
             above = above.parent
@@ -37,11 +37,11 @@ def check_destination(output: Path) -> None:
         raise ExportError(f"{output}: cannot be made: {error.strerror}") from error
 
 
-def _check_what_is_there(output: Path) -> None:
+def _check_existing(output: Path) -> None:
     if output.is_dir():
         if Path.cwd().is_relative_to(output):
             raise ExportError(f"{output}: the current folder is in it; name another")
-        if others := _not_of_an_export(output):
+        if others := _unknown_files(output):
             raise ExportError(
                 f"{output}: the folder is not empty, and {others[0]!r} is not part of an earlier "
                 "package, or was changed; it is left alone: name another"
@@ -50,21 +50,21 @@ def _check_what_is_there(output: Path) -> None:
         raise ExportError(f"{output}: there is a file of this name; it is left alone")
 
 
-def _not_of_an_export(folder: Path) -> list[str]:
-    """The files in a folder that neither a manifest nor the record of a layout in it lists."""
+def _unknown_files(folder: Path) -> list[str]:
+    """List the files that neither a manifest nor a layout's record in the folder lists."""
     paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     found = sorted(path.relative_to(folder).as_posix() for path in paths)
     try:
         listed = {FILE_NAME, *(entry.path for entry in read_manifest(folder).entries())}
     except PackageError:
-        listed = written_by_voxport(folder)
+        listed = list_unchanged_files(folder)
     return [name for name in found if name not in listed]
 
 
 @contextmanager
 def staged(output: Path) -> Iterator[Path]:
-    """Give a folder to write to that becomes ``output`` if the block ends without an error."""
-    output = output.resolve()  # what a link leads to is replaced, not the link
+    """Yield a folder to write to; it becomes ``output`` if the block ends without an error."""
+    output = output.resolve()  # a link stays; its target is replaced
     output.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(output)
     staging = output.parent / f".{output.name}.partial-{os.getpid()}"
@@ -77,7 +77,7 @@ def staged(output: Path) -> Iterator[Path]:
 
 
 def _swap(staging: Path, output: Path) -> None:
-    """Put ``staging`` in the place of ``output``; an earlier package goes only then."""
+    """Move ``staging`` to ``output``; an earlier package is removed after that."""
     earlier = output.parent / f".{output.name}.earlier-{os.getpid()}"
     if output.exists():
         output.rename(earlier)
@@ -91,10 +91,10 @@ def _swap(staging: Path, output: Path) -> None:
 
 
 def _clear_leftovers(output: Path) -> None:
-    """Undo what a killed export left: its half-written folder, and the renaming of the earlier."""
+    """Clean up after a killed export: remove its half-written folder, restore the earlier one."""
     for folder in output.parent.glob(f".{output.name}.*-*"):
         kind, _, pid = folder.name.removeprefix(f".{output.name}.").rpartition("-")
-        if kind not in ("partial", "earlier") or not pid.isdecimal() or _alive(int(pid)):
+        if kind not in ("partial", "earlier") or not pid.isdecimal() or _is_running(int(pid)):
             continue
         if kind == "earlier" and not output.exists():
             folder.rename(output)
@@ -102,7 +102,7 @@ def _clear_leftovers(output: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _alive(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,7 +1,7 @@
-"""Eager torchaudio and the tutorial's decoder: what every artifact is compared with.
+"""Reference answers: the source's eager model with the decoder of torchaudio's tutorial.
 
-Also the reference ``eager`` of ``voxport verify --against eager``, which builds the model again
-from the source that a manifest names.
+Every artifact is compared with them. Also the reference ``eager`` of ``voxport verify --against
+eager``, which builds the model again from the source that a manifest names.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from voxport_export.sources.source import Source
 def eager_emission(source: Source, waveform: Tensor, receptive_field: int) -> Tensor:
     """Run the reference on one waveform [samples]; return its emission [frames, labels].
 
-    A waveform shorter than the receptive field, which torchaudio refuses, has no frames.
+    A waveform shorter than the receptive field has no frames; eager models refuse it.
     """
     if waveform.shape[-1] < receptive_field:
         return waveform.new_zeros((0, len(source.labels)))
@@ -37,7 +37,7 @@ def eager_emission(source: Source, waveform: Tensor, receptive_field: int) -> Te
 def eager_features(source: Source, waveform: Tensor, receptive_field: int) -> Tensor:
     """Run the reference on one waveform [samples]; return its features [layers, frames, D].
 
-    A waveform shorter than the receptive field, which torchaudio refuses, has no frames.
+    A waveform shorter than the receptive field has no frames; eager models refuse it.
     """
     is_short = waveform.shape[-1] < receptive_field
     if is_short:
@@ -47,15 +47,15 @@ def eager_features(source: Source, waveform: Tensor, receptive_field: int) -> Te
     return layers[:, :0] if is_short else layers
 
 
-class Run(NamedTuple):
-    """One token of a greedy path."""
+class TokenRun(NamedTuple):
+    """One token of a greedy path and its run of frames."""
 
     label: int
     start: int  # first frame
     end: int  # one past the last frame
 
 
-def reference_decode(emission: Tensor, blank: int) -> list[Run]:
+def decode_emission(emission: Tensor, blank: int) -> list[TokenRun]:
     """Decode an emission [frames, labels] as the ``GreedyCTCDecoder`` of torchaudio's tutorial.
 
     Argmax, collapse repeats, drop blanks; written frame by frame and apart from the graph's
@@ -66,14 +66,14 @@ def reference_decode(emission: Tensor, blank: int) -> list[Run]:
     for label, frames in groupby(path, key=lambda item: item[1]):
         if label != blank:
             numbers = [frame for frame, _ in frames]
-            runs.append(Run(label, numbers[0], numbers[-1] + 1))
+            runs.append(TokenRun(label, numbers[0], numbers[-1] + 1))
     return runs
 
 
-def ask(source: Source, recording: Recording, receptive_field: int) -> Expected:
-    """Answer as eager torchaudio and the reference decoder do."""
+def expected_answer(source: Source, recording: Recording, receptive_field: int) -> Expected:
+    """Return the eager model's emission of a recording, decoded."""
     emission = eager_emission(source, torch.from_numpy(recording.waveform), receptive_field)
-    runs = reference_decode(emission, source.blank)
+    runs = decode_emission(emission, source.blank)
     return Expected(
         name=recording.name,
         waveform=recording.waveform,
@@ -85,17 +85,19 @@ def ask(source: Source, recording: Recording, receptive_field: int) -> Expected:
     )
 
 
-def ask_features(source: Source, recording: Recording, receptive_field: int) -> ExpectedFeatures:
-    """Answer as eager torchaudio does, with the outputs of its layers."""
+def expected_features(
+    source: Source, recording: Recording, receptive_field: int
+) -> ExpectedFeatures:
+    """Return the outputs of the eager model's transformer layers for a recording."""
     layers = eager_features(source, torch.from_numpy(recording.waveform), receptive_field)
     return ExpectedFeatures(recording.name, recording.waveform, layers.numpy())
 
 
 def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Answer]:
-    """Answer as the model that the manifest's package was made from, all that the package does.
+    """Answer recordings with the eager model that a package was made from.
 
     Raises:
-        SourceError: the source is not here, or is not the model it was.
+        SourceError: the source is missing, or its labels changed.
     """
     model = manifest.model
     source = resolve(model.source)
@@ -103,6 +105,6 @@ def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Answ
         raise SourceError(f"{model.source}: its labels are not those of the package any more")
     for recording in recordings:
         if model.transcribes:
-            yield ask(source, recording, model.receptive_field)
+            yield expected_answer(source, recording, model.receptive_field)
         if manifest.features is not None:
-            yield ask_features(source, recording, model.receptive_field)
+            yield expected_features(source, recording, model.receptive_field)

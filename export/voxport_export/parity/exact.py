@@ -1,8 +1,8 @@
-"""Compare an exported artifact, reloaded from disk, with eager torchaudio.
+"""Comparison of an exported artifact, reloaded from disk, with the eager model.
 
-Each recording is run alone and all of them as one batch whose padding is NaN, so that a graph
-that reads its padding, or a neighbour's, cannot pass. Knows nothing of formats: it is handed a
-runtime's backend.
+Each recording is run alone, and all of them as one batch padded with NaN: a graph that reads its
+padding, or a neighbour's samples, cannot pass. Knows nothing of formats: it is handed a runtime's
+backend.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from voxport_export.errors import ParityError
 REFERENCE = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"
 
 
-def measure(
+def compare_artifact(
     artifact: str, backend: Backend, expected: Sequence[Expected], sample_rate: int
 ) -> Parity:
-    """Compare an artifact's answers, alone and in one batch, with those that are expected.
+    """Compare an artifact's answers, alone and in one batch, with the expected ones.
 
     Raises:
         ParityError: an emission, a token or a transcript differs; the message says where.
     """
     checks = [check for one in expected for check in compare(artifact, backend, [one])]
     checks += compare(artifact, backend, expected, padding=np.nan)
-    worst = _worst(checks)
+    worst = _worst_check(checks)
     pairs = [
         (one.transcript, check.transcript)
         for one, check in zip([*expected, *expected], checks, strict=True)
     ]
     return Parity(
-        **vars(measurement(artifact, backend, expected, sample_rate)),
+        **vars(new_measurement(artifact, backend, expected, sample_rate)),
         max_emission_difference=worst.difference,
         emission_tolerance=worst.tolerance,
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
@@ -54,10 +54,10 @@ def measure(
     )
 
 
-def measure_features(
+def compare_artifact_features(
     artifact: str, backend: Backend, expected: Sequence[ExpectedFeatures], sample_rate: int
 ) -> FeatureParity:
-    """The same for the outputs of the transformer layers, every one of them.
+    """Compare the output of every transformer layer, alone and in one batch.
 
     Raises:
         ParityError: a layer differs; the message says where.
@@ -67,16 +67,16 @@ def measure_features(
         check for one in expected for check in compare_features(artifact, backend, [one], layers)
     ]
     checks += compare_features(artifact, backend, expected, layers, padding=np.nan)
-    worst = _worst(checks)
+    worst = _worst_check(checks)
     return FeatureParity(
-        **vars(measurement(artifact, backend, expected, sample_rate)),
+        **vars(new_measurement(artifact, backend, expected, sample_rate)),
         max_difference=worst.difference,
         tolerance=worst.tolerance,
     )
 
 
-def _worst(checks: Sequence[Check]) -> Check:
-    """The largest difference as a share of what is allowed, once each is found to be allowed."""
+def _worst_check(checks: Sequence[Check]) -> Check:
+    """Return the check nearest to its tolerance; raise for the first beyond it."""
     for check in checks:
         if not check.ok:
             raise ParityError(
@@ -86,10 +86,10 @@ def _worst(checks: Sequence[Check]) -> Check:
     return max(checks, key=lambda check: check.difference / check.tolerance)
 
 
-def measurement(
+def new_measurement(
     artifact: str, backend: Backend, expected: Sequence[Answer], sample_rate: int
 ) -> Measurement:
-    """What any comparison of an artifact with those answers begins with."""
+    """Build the fields that every comparison in a manifest begins with."""
     return Measurement(
         artifact=artifact,
         reference=REFERENCE,

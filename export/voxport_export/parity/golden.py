@@ -1,7 +1,7 @@
-"""The golden clips of a package: recordings, and what eager torchaudio answers to each.
+"""Golden clips of a package: recordings with the eager model's answers.
 
-A clip is kept as 16-bit samples at the model's rate, and those exact samples are what eager
-torchaudio was asked about, so that any host can check itself with no torch and no resampler.
+A clip is kept as 16-bit samples at the model's rate. The eager model was asked about those exact
+samples, so that any host can check itself without torch and without a resampler.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from voxport.verification.references import Recording
 _FULL_SCALE = 32768  # 16-bit samples are multiples of 1 / 32768
 
 
-def read_files(paths: Sequence[Path]) -> dict[str, Audio]:
+def read_recordings(paths: Sequence[Path]) -> dict[str, Audio]:
     """Read recordings at their own rates, by path."""
     return {str(path): read_audio(path, str(path)) for path in paths}
 
 
-def at_rate(files: Mapping[str, Audio], sample_rate: int) -> list[Recording]:
-    """The recordings as 16-bit samples at the model's rate."""
-    return [_at_rate(name, audio, sample_rate) for name, audio in files.items()]
+def resample_recordings(files: Mapping[str, Audio], sample_rate: int) -> list[Recording]:
+    """Convert recordings to 16-bit samples at the model's rate."""
+    return [_quantize(name, audio, sample_rate) for name, audio in files.items()]
 
 
 def write_golden(
@@ -43,7 +43,7 @@ def write_golden(
     for index, one in enumerate(expected):
         emission = folder / f"golden-{index}.npy"
         np.save(emission, one.emission, allow_pickle=False)
-        entry = _write(folder / f"golden-{index}.wav", one.waveform, sample_rate)
+        entry = _write_wav(folder / f"golden-{index}.wav", one.waveform, sample_rate)
         entries.append(
             GoldenClip(
                 path=entry.path,
@@ -64,15 +64,15 @@ def write_golden(
 def write_golden_features(
     folder: Path, expected: Sequence[ExpectedFeatures], sample_rate: int
 ) -> GoldenFeatures:
-    """Write the shortest of the clips that have frames, and its features as npy.
+    """Write the shortest clip that has frames, and its features as npy.
 
-    One is enough to find a host that computes otherwise, and all would be as large as the model.
+    One is enough to find a host that computes otherwise; all would be as large as the model.
     """
     with_frames = [one for one in expected if one.layers.shape[1]]
     one = min(with_frames, key=lambda item: len(item.waveform))
     values = folder / "golden-features.npy"
     np.save(values, one.layers, allow_pickle=False)
-    entry = _write(folder / "golden-features.wav", one.waveform, sample_rate)
+    entry = _write_wav(folder / "golden-features.wav", one.waveform, sample_rate)
     return GoldenFeatures(
         path=entry.path,
         bytes=entry.bytes,
@@ -83,13 +83,13 @@ def write_golden_features(
     )
 
 
-def _write(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> FileEntry:
+def _write_wav(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> FileEntry:
     samples = (waveform * _FULL_SCALE).astype(np.int16)
     soundfile.write(path, samples, sample_rate, subtype="PCM_16")
     return file_entry(path)
 
 
-def _at_rate(name: str, audio: Audio, sample_rate: int) -> Recording:
+def _quantize(name: str, audio: Audio, sample_rate: int) -> Recording:
     waveform = resample(audio.waveform, audio.sample_rate, sample_rate)
     samples = np.clip(np.round(waveform * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
     return Recording(name, (samples / _FULL_SCALE).astype(np.float32))

@@ -1,8 +1,8 @@
-"""Whether an artifact of fewer bits is worth writing: what it loses on speech, what it gains.
+"""Judgement of a low-precision artifact: its loss on speech and its gain in speed.
 
-The loss is against float32, not against what was said: how often a character of the transcript is
-another one. The gain is the time of one recording against that of the float32 artifact, both in
-turns, so that whatever else the machine does slows both. Knows nothing of how bits are saved.
+The loss is against float32, not against what was said: the share of the transcript's characters
+that differ. The gain is the time of one recording against that of the float32 artifact, both in
+turns, so that other work on the machine slows both. Knows nothing of how bits are saved.
 """
 
 from __future__ import annotations
@@ -18,85 +18,87 @@ from voxport.backends.contract import DECODED, Backend
 from voxport.package.gates import Gate
 from voxport.transcript.edit_distance import error_rate
 from voxport.verification.comparison import Check, Expected, compare
-from voxport_export.errors import ExportError, GateError
-from voxport_export.parity.exact import measurement
+from voxport_export.errors import ExportError, LowPrecisionError
+from voxport_export.parity.exact import new_measurement
 
-_TIMED_SECONDS = 10  # of audio
+_TIMED_AUDIO_S = 10
 _LEAST_ROUNDS = 5
-_MEASURED_SECONDS = 2.0  # at the least: a small model needs more rounds for a steady median
+_LEAST_TIMING_S = 2.0  # a small model needs more rounds for a steady median
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What is asked of an artifact of fewer bits."""
+class LowPrecisionLimits:
+    """Limits that a low-precision artifact has to keep."""
 
     cer: float = 0.01  # the most, against float32's transcripts
-    force: bool = False  # whether to write it all the same
+    force: bool = False  # write it even so
 
 
-def measure(
+def measure_loss(
     artifact: str,
     backend: Backend,
     fp32: Backend | None,
     expected: Sequence[Expected],
     sample_rate: int,
-    limits: Limits,
+    limits: LowPrecisionLimits,
 ) -> Gate:
-    """Compare an artifact of fewer bits with float32 and decide.
+    """Compare a low-precision artifact with float32 and accept or refuse it.
 
     Args:
         artifact: its file.
         backend: runs it.
-        fp32: runs the float32 artifact on the same provider; None: speed cannot be measured here.
+        fp32: runs the float32 artifact on the same provider; None: speed is not measured.
         expected: the answers of float32.
         sample_rate: of the recordings, Hz.
-        limits: what is asked of it.
+        limits: the largest loss, and whether to accept it anyway.
 
     Raises:
-        GateError: it loses more than that, or is not faster.
+        LowPrecisionError: it loses more, or is not faster.
+        ExportError: the recordings hold no speech to judge by.
     """
     if not any(one.transcript.strip() for one in expected):
         raise ExportError(
-            f"{artifact}: nothing is heard in the recordings, so that nothing can be seen to get "
-            "lost: give speech with --calibrate"
+            f"{artifact}: the model hears no words in the recordings, so no loss can be measured: "
+            "give speech with --calibrate"
         )
     checks = [
         check for one in expected for check in compare(artifact, backend, [one], limit=np.inf)
     ]
     if broken := [check for check in checks if not check.ok]:  # another shape, or not a number
-        raise GateError(f"{artifact}: {broken[0].recording}: {broken[0].problem}")
+        raise LowPrecisionError(f"{artifact}: {broken[0].recording}: {broken[0].problem}")
     pairs = [
         (one.transcript, check.transcript) for one, check in zip(expected, checks, strict=True)
     ]
+    waveform = _timed_waveform(expected, sample_rate)
     gate = Gate(
-        **vars(measurement(artifact, backend, expected, sample_rate)),
-        max_emission_difference=_largest(checks),
+        **vars(new_measurement(artifact, backend, expected, sample_rate)),
+        max_emission_difference=_largest_difference(checks),
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
         cer=error_rate(pairs),
         cer_limit=limits.cer,
-        speed=None if fp32 is None else speed(fp32, backend, _recording(expected, sample_rate)),
+        speed=None if fp32 is None else measure_speedup(fp32, backend, waveform),
         forced=False,
     )
     problem = _problem(gate)
     if problem and not limits.force:
-        raise GateError(f"{artifact}: {problem}; nothing was written (--force writes it)")
+        raise LowPrecisionError(f"{artifact}: {problem}; it was not written (--force writes it)")
     return replace(gate, forced=problem is not None)
 
 
-def speed(slow: Backend, fast: Backend, waveform: np.ndarray) -> float:
-    """How many times as fast the second is: the median of runs in turns, after one to warm up."""
+def measure_speedup(slow: Backend, fast: Backend, waveform: np.ndarray) -> float:
+    """Return the ratio of two backends' median times, run in turns after one to warm up."""
     lengths = np.array([waveform.shape[1]], np.int64)
 
-    def timed(backend: Backend) -> float:
+    def time_once(backend: Backend) -> float:
         start = time.perf_counter()
         backend.run(waveform, lengths, DECODED)
         return time.perf_counter() - start
 
     for backend in (slow, fast):
-        timed(backend)
+        time_once(backend)
     rounds: list[tuple[float, float]] = []
-    while len(rounds) < _LEAST_ROUNDS or sum(map(sum, rounds)) < _MEASURED_SECONDS:
-        rounds.append((timed(slow), timed(fast)))
+    while len(rounds) < _LEAST_ROUNDS or sum(map(sum, rounds)) < _LEAST_TIMING_S:
+        rounds.append((time_once(slow), time_once(fast)))
     medians = [statistics.median(times) for times in zip(*rounds, strict=True)]
     return medians[0] / medians[1]
 
@@ -112,11 +114,11 @@ def _problem(gate: Gate) -> str | None:
     return None
 
 
-def _largest(checks: Sequence[Check]) -> float:
+def _largest_difference(checks: Sequence[Check]) -> float:
     return max(check.difference for check in checks)
 
 
-def _recording(expected: Sequence[Expected], sample_rate: int) -> np.ndarray:
-    """Ten seconds [1, samples] of the recordings, end to end and over again."""
+def _timed_waveform(expected: Sequence[Expected], sample_rate: int) -> np.ndarray:
+    """Return ten seconds [1, samples] of the recordings, end to end and repeated."""
     joined = np.concatenate([one.waveform for one in expected])
-    return np.resize(joined, (1, _TIMED_SECONDS * sample_rate))
+    return np.resize(joined, (1, _TIMED_AUDIO_S * sample_rate))

@@ -1,1 +1,1 @@
-"""Where models come from: one module a kind of source, each returning a ``Source``."""
+"""Sources of models: one module a kind, each returning a ``Source``."""

@@ -1,4 +1,4 @@
-"""The bundles of ``torchaudio.pipelines`` around a Wav2Vec2 model, found in the module itself."""
+"""Bundles of ``torchaudio.pipelines`` with a Wav2Vec2 model, found in the module itself."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from voxport_export.sources.source import TORCHAUDIO_EPS, Source
 PREFIX = "torchaudio:"
 DELIMITER = "|"
 
-# How torchaudio's documentation of each bundle names a licence, and what SPDX calls it.
+# A licence in the words of torchaudio's documentation of the bundles, and its SPDX identifier
 _LICENCES = {r"MIT License": "MIT", r"CC[ -]BY-NC[ -]4\.0": "CC-BY-NC-4.0"}
 
 
 def bundles() -> dict[str, Wav2Vec2ASRBundle]:
-    """Every bundle that has a CTC head, by name."""
+    """Return every bundle with a CTC head, by name."""
     found = vars(torchaudio.pipelines).items()
     return {name: value for name, value in found if isinstance(value, Wav2Vec2ASRBundle)}
 
 
 def backbones() -> dict[str, Wav2Vec2Bundle]:
-    """Every bundle that has none, by name: Wav2Vec2, XLSR, HuBERT and WavLM as pre-trained."""
+    """Return every bundle without one, by name: Wav2Vec2, XLSR, HuBERT and WavLM as pre-trained."""
     found = vars(torchaudio.pipelines).items()
     return {
         name: value
@@ -37,7 +37,7 @@ def backbones() -> dict[str, Wav2Vec2Bundle]:
 
 
 def licence_of(bundle: Wav2Vec2Bundle) -> str:
-    """The licence of the weights, from torchaudio's documentation of the bundle."""
+    """Read the licence of the weights from torchaudio's documentation of the bundle."""
     text = bundle.__doc__ or ""
     for pattern, identifier in _LICENCES.items():
         if re.search(rf"under \[?`?{pattern}", text):

@@ -1,4 +1,4 @@
-"""A local folder of ``config.json`` and ``weights.safetensors``: the format of shipped models.
+"""voxport's own model folders, ``config.json`` and ``weights.safetensors``, as shipped models have.
 
 ``config.json`` holds::
 
@@ -58,7 +58,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Config:
-    """What ``config.json`` says beside format and version."""
+    """The fields of ``config.json`` beside format and version."""
 
     name: str
     licence: str

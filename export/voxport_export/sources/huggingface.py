@@ -1,4 +1,4 @@
-"""Hugging Face models of the kinds Wav2Vec2, HuBERT and WavLM, by id or from a folder.
+"""Hugging Face models of the families Wav2Vec2, HuBERT and WavLM, by id or from a folder.
 
 The weights go into torchaudio's model, which has the same arithmetic; labels, blank, delimiter
 and normalisation come from the model's own tokenizer and feature extractor files. MMS models hold

@@ -1,7 +1,7 @@
 """Attention adapters: the small language-specific layers of the MMS models on Hugging Face.
 
-torchaudio's model has no such part, so it is wrapped around torchaudio's own encoder layer; the
-rest of the model stays torchaudio's.
+torchaudio's model has no such part: it is wrapped around torchaudio's own encoder layer. The rest
+of the model stays torchaudio's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Adapter(nn.Module):
 
 
 class AdaptedLayer(nn.Module):
-    """torchaudio's encoder layer with an adapter behind it, called as the layer alone is."""
+    """torchaudio's encoder layer followed by an adapter; called like the layer alone."""
 
     def __init__(self, layer: components.EncoderLayer, adapter: Adapter):
         super().__init__()

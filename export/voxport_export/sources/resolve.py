@@ -1,4 +1,4 @@
-"""Find the source that a MODEL argument, or a manifest's ``source``, means."""
+"""Resolution of a MODEL argument, or of a manifest's ``source``, to a loaded model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voxport_export.sources.source import Source
 
 
 def resolve(model: str) -> Source:
-    """Load what ``model`` names.
+    """Load the model of that name.
 
     Args:
         model: a bundle of ``torchaudio.pipelines``, a shipped model, a folder (voxport's own
@@ -22,8 +22,8 @@ def resolve(model: str) -> Source:
             end in a colon and a language.
 
     Raises:
-        SourceError: it is known and cannot be loaded.
-        UnknownModelError: nothing has this name; the message has the nearest ones.
+        SourceError: the model is known, but cannot be loaded.
+        UnknownModelError: there is no such model; the message names the nearest.
     """
     for prefix, load in _LOADERS.items():
         if model.startswith(prefix):

@@ -1,4 +1,4 @@
-"""The models whose weights ship with voxport, and the recordings that come with them."""
+"""Models whose weights ship with voxport, and their sample recordings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _folders() -> dict[str, Path]:
 
 
 def names() -> list[str]:
-    """The names of the shipped models."""
+    """List the names of the shipped models."""
     return list(_folders())
 
 
@@ -34,7 +34,7 @@ def load_shipped(name: str) -> Source:
 
 
 def sample_recordings() -> list[Path]:
-    """The recordings that every export is compared on unless it is given others."""
+    """List the recordings that an export is compared on by default."""
     for place in _PLACES:
         samples = place / _SAMPLES / "samples"
         if samples.is_dir():

@@ -1,4 +1,4 @@
-"""What an exporter needs to know of a model, wherever it came from."""
+"""A model to export, with everything its transcripts depend on."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ TORCHAUDIO_EPS = 1e-5
 
 @dataclass(frozen=True)
 class Source:
-    """An eager model with all that its transcripts depend on; without a CTC head, no labels."""
+    """An eager model with its labels, blank, delimiter, rate and normalisation.
 
-    name: str  # what the package is called
-    origin: str  # where it came from, as `voxport verify --against eager` finds it again
+    Without a CTC head it has no labels.
+    """
+
+    name: str  # of the package
+    origin: str  # `voxport verify --against eager` finds the model again by it
     licence: str  # of the weights: an SPDX identifier, or words where there is none
     model: Wav2Vec2Model  # in evaluation mode
     reference: nn.Module  # eager torchaudio: waveform [1, samples] -> (emission, lengths)
     labels: tuple[str, ...]  # none without a head
     blank: int  # index of the blank label; 0 without a head
-    word_delimiter: str | None  # the label that becomes a space
+    word_delimiter: str | None  # the label that becomes a space in text
     sample_rate: int  # Hz
     normalize_eps: float | None  # epsilon of the waveform's normalisation; None: not normalised
     log_probs: bool = False  # the emission is log-softmaxed, not logits
 
     def __post_init__(self) -> None:
-        """Refuse labels that do not fit: they would give a wrong transcript."""
+        """Refuse labels that do not fit the head: they would give a wrong transcript."""
         head = cast("nn.Linear | None", self.model.aux)
         outputs = 0 if head is None else head.out_features
         if outputs != len(self.labels):
@@ -45,12 +48,12 @@ class Source:
 
     @property
     def transcribes(self) -> bool:
-        """Whether there is a CTC head."""
+        """True with a CTC head."""
         return bool(self.labels)
 
     @property
     def pieces(self) -> list[str]:
-        """What each label adds to a transcript: itself, or a space for the word delimiter."""
+        """Each label's text in a transcript: itself, or a space for the word delimiter."""
         return [" " if label == self.word_delimiter else label for label in self.labels]
 
     @property
@@ -60,7 +63,7 @@ class Source:
 
 
 class EagerReference(nn.Module):
-    """Eager torchaudio with the normalisation that a model expects of its caller."""
+    """Eager torchaudio with the waveform normalisation that it leaves to its caller."""
 
     def __init__(self, model: Wav2Vec2Model, normalize_eps: float | None):
         super().__init__()

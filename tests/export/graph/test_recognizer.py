@@ -9,7 +9,7 @@ from support.graphs import EDGES, FAMILIES
 from support.noise import LAYERS, make_model, make_row
 from voxport_export.graph.feature_extractor import stride_and_receptive_field
 from voxport_export.graph.recognizer import RecognizerGraph
-from voxport_export.package.artifact import example
+from voxport_export.package.artifact import example_input
 from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.to_onnx.export import export_onnx
 
@@ -108,7 +108,7 @@ def test_the_file_takes_any_length(tmp_path):
     model = make_model(kernel=64)
     graph = to_fp32(RecognizerGraph(model, blank=0))
     path = tmp_path / "m.onnx"
-    export_onnx(graph, example(graph), list("-|ABCDEFGHI"), 16_000, path)
+    export_onnx(graph, example_input(graph), list("-|ABCDEFGHI"), 16_000, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for frames in (1, 49, 64, 65, 129, 499):
         waveform = make_row(400 + 320 * (frames - 1), frames)[None]

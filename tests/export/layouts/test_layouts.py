@@ -26,7 +26,7 @@ from voxport.package.manifest import FILE_NAME, FP32, read_manifest
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.layouts import NAMES, huggingface, sherpa
 from voxport_export.layouts.export import export_layout
-from voxport_export.layouts.protocol import Package, spell
+from voxport_export.layouts.protocol import LayoutSource, client_tokens
 from voxport_export.package.export import Options
 from voxport_export.package.staging import check_destination
 from voxport_export.parity.eager import eager_emission
@@ -248,9 +248,9 @@ def test_an_input_with_a_default_becomes_a_constant(tmp_path):
     ir.save(model, tmp_path / "model.onnx")
     manifest, made = shipped(), tmp_path / "out"
     made.mkdir()
-    (adapted,) = sherpa.write(Package(tmp_path, manifest, manifest.artifacts), made)
-    assert [value.name for value in ir.load(adapted.path).graph.inputs] == ["x"]
-    start(str(adapted.path), CPU)
+    (changed,) = sherpa.write_files(LayoutSource(tmp_path, manifest, manifest.artifacts), made)
+    assert [value.name for value in ir.load(changed.path).graph.inputs] == ["x"]
+    start(str(changed.path), CPU)
 
 
 def test_what_cannot_be_linked_is_copied(with_data, tmp_path, monkeypatch):
@@ -285,12 +285,12 @@ def test_a_model_is_exported_first(narrow_model, samples, tmp_path):
 
 def test_padding_is_blank_whatever_its_index(samples, backend, tmp_path):
     manifest = replace(shipped(), model=replace(MODEL, blank=5))
-    (one,) = huggingface.write(Package(COMMANDS, manifest, manifest.artifacts), tmp_path)
+    (one,) = huggingface.write_files(LayoutSource(COMMANDS, manifest, manifest.artifacts), tmp_path)
     check_padded(start(str(one.path), CPU), backend, samples, blank=5)
 
 
 def test_a_graph_that_answers_otherwise_writes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(sherpa, "_as_recorded", lambda tape, x: tape.op("Identity", [x]))
+    monkeypatch.setattr(sherpa, "_undo_normalization", lambda tape, x: tape.op("Identity", [x]))
     with pytest.raises(ParityError, match=r"model\.onnx: .* logits differ by"):
         export_layout(str(COMMANDS), tmp_path / "out", "sherpa-onnx", Options())
     assert list(tmp_path.iterdir()) == []
@@ -326,12 +326,12 @@ def test_a_model_that_hears_an_offset_is_refused(tmp_path):
 def test_what_sherpa_onnx_cannot_run_is_refused(tmp_path, change, reason):
     manifest = replace(read_manifest(COMMANDS), model=replace(MODEL, **change))
     with pytest.raises(ExportError, match=reason):
-        sherpa.write(Package(COMMANDS, manifest, ()), tmp_path)
+        sherpa.write_files(LayoutSource(COMMANDS, manifest, ()), tmp_path)
 
 
 def test_a_space_among_the_labels_is_the_delimiter():
     model = replace(MODEL, labels=("<b>", " ", "A"), blank=0, word_delimiter=None)
-    assert spell(model, "<pad>", "|") == ["<pad>", "|", "A"]
+    assert client_tokens(model, "<pad>", "|") == ["<pad>", "|", "A"]
 
 
 def test_options_of_an_export_are_refused_for_a_package(tmp_path):

@@ -45,7 +45,7 @@ def test_an_earlier_package_is_replaced(tmp_path):
 
 KILLED = """
 import pathlib, sys, time
-from voxport_export.staging import staged
+from voxport_export.package.staging import staged
 with staged(pathlib.Path(sys.argv[1])) as folder:
     (folder / "manifest.json").write_text("half")
     print("writing", flush=True)

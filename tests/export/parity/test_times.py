@@ -37,7 +37,7 @@ def eager_words(source, samples):
     emission = eager.eager_emission(source, torch.from_numpy(samples), FIELD)
     runs = [
         (source.pieces[run.label], run.start, run.end)
-        for run in eager.reference_decode(emission, source.blank)
+        for run in eager.decode_emission(emission, source.blank)
     ]
     words = [
         list(group) for is_gap, group in groupby(runs, lambda run: run[0] == " ") if not is_gap

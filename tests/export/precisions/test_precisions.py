@@ -19,10 +19,10 @@ from voxport.cli import app
 from voxport.loading import open_artifact
 from voxport.package.manifest import read_manifest
 from voxport.verification.verify import _golden_clip, verify
-from voxport_export.errors import ExportError, GateError
+from voxport_export.errors import ExportError, LowPrecisionError
 from voxport_export.package.artifact import build_recognizer
 from voxport_export.package.export import Options, export_package
-from voxport_export.parity.low_precision import Limits, measure, speed
+from voxport_export.parity.low_precision import LowPrecisionLimits, measure_loss, measure_speedup
 from voxport_export.precisions.calibration import Range, fit_range
 from voxport_export.precisions.fp16 import to_fp16
 from voxport_export.precisions.int8 import QuantizedConv, to_int8
@@ -178,7 +178,9 @@ class Slower:
 
 
 def judge(backend, fp32, answers, **limits):
-    return measure("model.x.onnx", backend, fp32, answers, 16_000, Limits(**limits))
+    return measure_loss(
+        "model.x.onnx", backend, fp32, answers, 16_000, LowPrecisionLimits(**limits)
+    )
 
 
 def test_what_is_faster_and_equal_passes(lower, answers):
@@ -190,7 +192,9 @@ def test_what_is_faster_and_equal_passes(lower, answers):
 
 def test_what_is_not_faster_is_refused(lower, answers):
     fast = opened(lower, "fp32")
-    with pytest.raises(GateError, match=r"not faster than fp32 on fake: 0\.\d+ times as fast"):
+    with pytest.raises(
+        LowPrecisionError, match=r"not faster than fp32 on fake: 0\.\d+ times as fast"
+    ):
         judge(Slower(fast, 0.1), fast, answers)
     assert judge(Slower(fast, 0.1), fast, answers, force=True).forced
 
@@ -201,7 +205,9 @@ def test_what_loses_too_much_is_refused(lower, answers):
         return dataclasses.replace(output, transcript=texts)
 
     other = Slower(opened(lower, "fp32"), change=lose)
-    with pytest.raises(GateError, match=r"of the characters are not those of fp32.*--force"):
+    with pytest.raises(
+        LowPrecisionError, match=r"of the characters are not those of fp32.*--force"
+    ):
         judge(other, None, answers)
     gate = judge(other, None, answers, force=True)
     assert gate.forced
@@ -215,20 +221,20 @@ def test_what_is_not_a_number_is_refused_even_by_force(lower, answers):
         opened(lower, "fp32"),
         change=lambda o: dataclasses.replace(o, emission=o.emission * np.nan),
     )
-    with pytest.raises(GateError, match="emissions differ by nan"):
+    with pytest.raises(LowPrecisionError, match="emissions differ by nan"):
         judge(broken, None, answers, force=True)
 
 
 def test_silence_proves_nothing(lower, answers):
     mute = [dataclasses.replace(one, transcript="") for one in answers]
-    with pytest.raises(ExportError, match=r"nothing is heard .*--calibrate"):
+    with pytest.raises(ExportError, match=r"hears no words in the recordings.*--calibrate"):
         judge(opened(lower, "fp32"), None, mute)
 
 
 def test_speed_is_a_ratio_of_medians(lower):
     fast = opened(lower, "fp32")
     short = speech(2_000)[None]
-    assert speed(Slower(fast, 0.03), fast, short) > 1.5
+    assert measure_speedup(Slower(fast, 0.03), fast, short) > 1.5
 
 
 @pytest.fixture
@@ -248,7 +254,7 @@ def written(lower, monkeypatch):
 def test_a_refused_artifact_writes_no_package(narrow_model, tmp_path, monkeypatch):
     monkeypatch.setattr("voxport_export.parity.low_precision.speed", lambda *_: 0.5)
     options = Options(formats=("onnx",), precisions=("int8",), audio=AUDIO, max_cer=1.0)
-    with pytest.raises(GateError, match=r"model\.int8\.onnx: not faster"):
+    with pytest.raises(LowPrecisionError, match=r"model\.int8\.onnx: not faster"):
         export_package(str(narrow_model), tmp_path / "package", options)
     assert list(tmp_path.iterdir()) == []
 
