@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from voxport.benchmark.process import Candidate
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""``voxport doctor``: what works on this machine, and what to install where it does not.
+"""``voxport doctor``: working providers of this machine, and install hints for the others.
 
 A provider works if a model really runs on it, so each is tried on the smallest one there is.
 Versions are read from the installed distributions: torch is not imported for its version.
@@ -11,9 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from voxport.backends import providers
+from voxport.backends.failures import one_line
 from voxport.errors import VoxportError
 from voxport.machine import cuda
-from voxport.package import find
+from voxport.package.find import shipped_models
 
 # y = x + x on two floats: opset 13, IR version 8. Written with onnx.helper, kept as bytes because
 # the runtime has no onnx.
@@ -33,41 +34,41 @@ _DISTRIBUTIONS = (
     "torchaudio",
     "onnx",
 )
-_BY_ONNXRUNTIME = ("cpu", "cuda", "tensorrt")  # tried even where it has them not
+_ALWAYS_LISTED = ("cpu", "cuda", "tensorrt")  # tried even where onnxruntime lacks them
 
 
 @dataclass(frozen=True)
 class ProviderReport:
-    """An execution provider."""
+    """An execution provider on this machine."""
 
-    name: str  # what --provider takes
+    name: str  # the value of --provider
     works: bool
-    reason: str = ""  # why not, and what to do
+    reason: str = ""  # of a failure, with a remedy
 
 
 @dataclass(frozen=True)
-class Report:
-    """All that doctor knows."""
+class DoctorReport:
+    """Versions, GPU, providers and models of this machine."""
 
     versions: dict[str, str | None]  # None: not installed
-    gpu: str  # what the NVIDIA driver says
+    gpu: str  # the NVIDIA driver's answer
     providers: tuple[ProviderReport, ...]
-    models: tuple[str, ...] = field(default=())  # that are installed with voxport
+    models: tuple[str, ...] = field(default=())  # installed with voxport
 
 
-def examine() -> Report:
-    """Try everything."""
-    return Report(
+def examine() -> DoctorReport:
+    """Try every provider and collect the report."""
+    return DoctorReport(
         versions=_versions(),
         gpu=cuda.unavailable_reason() or "an NVIDIA GPU is usable",
         providers=tuple(_providers()),
-        models=tuple(find.shipped()),
+        models=tuple(shipped_models()),
     )
 
 
-def works(provider: str) -> bool:
-    """Whether a model runs on a provider here."""
-    return _try(provider).works
+def provider_works(provider: str) -> bool:
+    """Run a tiny model on a provider and return its success."""
+    return _try_provider(provider).works
 
 
 def _versions() -> dict[str, str | None]:
@@ -97,32 +98,32 @@ def _providers() -> list[ProviderReport]:
         available: list[str] = onnxruntime().get_available_providers()
     except VoxportError as error:
         reason = str(error)
-        return [*(ProviderReport(name, False, reason) for name in _BY_ONNXRUNTIME), _openvino()]
+        return [*(ProviderReport(name, False, reason) for name in _ALWAYS_LISTED), _openvino()]
     short = {full: name for name, full in providers.NAMES.items()}
-    names = [*_BY_ONNXRUNTIME, *(short[full] for full in available if full in short)]
+    names = [*_ALWAYS_LISTED, *(short[full] for full in available if full in short)]
     names = [name for name in dict.fromkeys(names) if name != "openvino"]
-    return [*map(_try, names), _openvino()]
+    return [*map(_try_provider, names), _openvino()]
 
 
 def _openvino() -> ProviderReport:
-    """The one provider that runs without onnxruntime."""
-    from voxport.backends import openvino
+    """Try the one provider that runs without onnxruntime."""
+    from voxport.backends.openvino import check_openvino
 
     try:
-        openvino.check()
+        check_openvino()
     except VoxportError as error:
         return ProviderReport("openvino", works=False, reason=error.reason)
     return ProviderReport("openvino", works=True)
 
 
-def _try(name: str) -> ProviderReport:
-    """One provider: started, and run."""
-    from voxport.backends.onnx import start
+def _try_provider(name: str) -> ProviderReport:
+    """Start one provider of onnxruntime and run the model on it."""
+    from voxport.backends.onnx import create_session
 
     try:
-        start(_MODEL, providers.NAMES[name]).run(None, {"x": np.ones(2, np.float32)})
+        create_session(_MODEL, providers.NAMES[name]).run(None, {"x": np.ones(2, np.float32)})
     except VoxportError as error:
         return ProviderReport(name, works=False, reason=error.reason)
     except Exception as error:  # onnxruntime's exceptions share no other base
-        return ProviderReport(name, works=False, reason=" ".join(str(error).split()))
+        return ProviderReport(name, works=False, reason=one_line(error))
     return ProviderReport(name, works=True)

@@ -1,6 +1,6 @@
-"""From a package to something that runs: find it, choose an artifact, check its hash, open it.
+"""``load`` and ``load_features``: from a package to an object that runs.
 
-The order matters: neither onnxruntime nor torch sees a file before its hash is the manifest's.
+The package is found, one of its artifacts is chosen, its files are checked and an engine opens it.
 """
 
 import math
@@ -10,37 +10,28 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from voxport.backends import providers
 from voxport.backends.contract import Backend
+from voxport.backends.open import open_artifact
+from voxport.backends.providers import Provider
 from voxport.decoding.beam_search import BeamSearch
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.feature_extractor import FeatureExtractor
 from voxport.inference.batches import BATCH_SECONDS
 from voxport.inference.long_recordings import WHOLE_SECONDS, WINDOW_SECONDS
-from voxport.machine.cache_folder import cache_folder
 from voxport.machine.threads import MOST_THREADS
-from voxport.package import find, integrity
-from voxport.package.manifest import (
-    FP16,
-    FP32,
-    KINDS,
-    ONNX,
-    TORCHSCRIPT,
-    Artifact,
-    Manifest,
-    ModelInfo,
-    read_manifest,
-)
+from voxport.package.find import find_package
+from voxport.package.manifest import FP32, KINDS, ONNX, Artifact, ArtifactKind, Manifest, Precision
+from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
 
-_LEAST_WINDOW = 5.0  # seconds: with less, a word hardly fits into the context
+_MIN_WINDOW_S = 5.0  # with less, a word hardly fits into the context
 
 
 def load(
     package: str | os.PathLike[str],
-    provider: str = "auto",
-    artifact: str | None = None,
-    precision: str | None = None,
+    provider: Provider | str = "auto",
+    artifact: ArtifactKind | str | None = None,
+    precision: Precision | str | None = None,
     threads: int | None = None,
     *,
     batch_seconds: float = BATCH_SECONDS,
@@ -48,30 +39,52 @@ def load(
     window_seconds: float = WINDOW_SECONDS,
     decoder: BeamSearch | None = None,
 ) -> Recognizer:
-    """A recognizer for a package.
+    """Load a recognizer from a package.
 
-    `package`: a folder, or the name of a shipped model. `provider`: "auto" (CUDA where onnxruntime
-    has it and a GPU is there, else the CPU), "cpu", "cuda", ... `artifact`: "onnx" or
-    "torchscript"; without it ONNX if the package has it. `precision`: "fp32", ...; without it fp32
-    if the package has it. `threads`: for one operator on the CPU; without it the backend's own
-    choice. `batch_seconds`: the most seconds of audio, padding included, that run together.
-    `whole_seconds`: a recording of at most this runs at once, for which time grows with the square
-    of its length, and so does memory in TorchScript, float16 and WavLM (`math.inf`: every one). A
-    longer one, or one for which there is too little memory, runs in windows of at most
-    `window_seconds`, context on both sides included. `decoder`: a ``voxport.BeamSearch``; without
-    it the graph's own greedy decoder.
+    Args:
+        package: a folder, or the name of a shipped model.
+        provider: the execution provider; "auto" is CUDA if onnxruntime has it and there is a GPU,
+            else the CPU. onnxruntime's own names ("CUDAExecutionProvider") are understood too.
+        artifact: "onnx" or "torchscript"; None: ONNX if the package has it.
+        precision: "fp32", "int8" or "fp16"; None: fp32 if the package has it.
+        threads: for one operator on the CPU, 1 to 256; None: the backend's own choice.
+        batch_seconds: the limit of audio that runs together, in seconds with padding.
+        whole_seconds: a recording of at most this many seconds runs at once. Time then grows with
+            the square of its length, and so does memory in TorchScript, float16 and WavLM.
+            ``math.inf``: every recording. A longer one, or one for which there is too little
+            memory, runs in windows.
+        window_seconds: the length of a window, at least 5 s, context on both sides included.
+        decoder: a ``voxport.BeamSearch``; None: the graph's own greedy decoder.
+
+    Returns:
+        A recognizer. Several threads may use it at once.
+
+    Raises:
+        InputError: an argument makes no sense.
+        UnknownModelError: a name that is neither a folder nor a shipped model.
+        PackageError: the package is broken, or a file is not the one that its manifest records.
+        ArtifactUnavailableError: there is no such artifact in it, or the model has no CTC head.
+        ProviderUnavailableError: the provider cannot run here; never a quiet fall back to the CPU.
+        MissingDependencyError: the engine is not installed; the message holds the command.
+        InferenceError: the engine does not load the file.
+
+    Example:
+        >>> import voxport
+        >>> recognizer = voxport.load("commands", provider="cpu")
+        >>> recognizer.artifact.path
+        'model.onnx'
     """
     if not isinstance(whole_seconds, Real) or not whole_seconds >= 0:
         raise InputError(f"whole_seconds must be at least 0, got {whole_seconds!r}")
-    if not isinstance(window_seconds, Real) or not _LEAST_WINDOW <= window_seconds < math.inf:
+    if not isinstance(window_seconds, Real) or not _MIN_WINDOW_S <= window_seconds < math.inf:
         raise InputError(
-            f"window_seconds must be finite and at least {_LEAST_WINDOW:g}, got {window_seconds!r}"
+            f"window_seconds must be finite and at least {_MIN_WINDOW_S:g}, got {window_seconds!r}"
         )
     given: Any = decoder
     if given is not None and not isinstance(given, BeamSearch):
         raise InputError(f"decoder must be a voxport.BeamSearch, got {given!r}")
     folder, manifest = _read(package, threads, batch_seconds)
-    check_transcribes(folder, manifest)
+    require_transcripts(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
     backend = _open(folder, manifest, chosen, provider, threads)
     return Recognizer(
@@ -87,16 +100,36 @@ def load(
 
 def load_features(
     package: str | os.PathLike[str],
-    provider: str = "auto",
-    artifact: str | None = None,
-    precision: str | None = None,
+    provider: Provider | str = "auto",
+    artifact: ArtifactKind | str | None = None,
+    precision: Precision | str | None = None,
     threads: int | None = None,
     *,
     batch_seconds: float = BATCH_SECONDS,
 ) -> FeatureExtractor:
-    """A feature extractor for a package that was exported with ``--features``.
+    """Load a feature extractor from a package that was exported with ``--features``.
 
-    Arguments are those of ``load``.
+    Args:
+        package: as in ``load``, as are all others.
+        provider: the execution provider.
+        artifact: "onnx" or "torchscript"; None: ONNX if that gives features.
+        precision: "fp32", "int8" or "fp16"; None: fp32 if that gives features.
+        threads: for one operator on the CPU, 1 to 256.
+        batch_seconds: the limit of audio that runs together, in seconds with padding.
+
+    Returns:
+        A feature extractor. The model need not have a CTC head.
+
+    Raises:
+        ArtifactUnavailableError: the package gives no features.
+        VoxportError: all else that ``load`` raises.
+
+    Example:
+        >>> import voxport
+        >>> voxport.load_features("commands")
+        Traceback (most recent call last):
+            ...
+        voxport.errors.ArtifactUnavailableError: ...gives no features; ...
     """
     folder, manifest = _read(package, threads, batch_seconds)
     able = replace(manifest, artifacts=tuple(item for item in manifest.artifacts if item.features))
@@ -109,7 +142,7 @@ def load_features(
     return FeatureExtractor(manifest, chosen, backend, batch_seconds=batch_seconds)
 
 
-def check_transcribes(folder: Path, manifest: Manifest) -> None:
+def require_transcripts(folder: Path, manifest: Manifest) -> None:
     """Refuse a package that has features only."""
     if not manifest.model.transcribes:
         raise ArtifactUnavailableError(
@@ -119,35 +152,10 @@ def check_transcribes(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def _read(
-    package: str | os.PathLike[str], threads: int | None, batch_seconds: float
-) -> tuple[Path, Manifest]:
-    """The package's folder and manifest, once the other arguments are found to make sense."""
-    if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= MOST_THREADS):
-        raise InputError(f"threads must be a whole number of 1 to {MOST_THREADS}, got {threads!r}")
-    if not isinstance(batch_seconds, Real) or not 0 < batch_seconds < math.inf:
-        raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
-    folder = find.find(package)
-    return folder, read_manifest(folder)
-
-
-def _open(
-    folder: Path, manifest: Manifest, chosen: Artifact, provider: str, threads: int | None
-) -> Backend:
-    """The backend; where it needs what is missing, another artifact is named that does without."""
-    try:
-        return open_artifact(folder, chosen, provider, threads, manifest.model)
-    except MissingDependencyError as error:
-        if chosen.kind == ONNX or ONNX not in (item.kind for item in manifest.artifacts):
-            raise
-        advice = "or use artifact='onnx' (--artifact onnx), which does without"
-        raise MissingDependencyError(f"{error}, {advice}") from error
-
-
 def choose_artifact(
     folder: Path, manifest: Manifest, kind: str | None = None, precision: str | None = None
 ) -> Artifact:
-    """The artifact that is meant; where the request leaves several, ONNX and fp32 come first."""
+    """Choose the artifact of a kind and precision; of several, ONNX and fp32 come first."""
     if kind is not None and kind not in KINDS:
         raise InputError(f"unknown artifact {kind!r}: expected {' or '.join(KINDS)}")
     fitting = [
@@ -156,12 +164,14 @@ def choose_artifact(
         if kind in (None, item.kind) and precision in (None, item.precision)
     ]
     if not fitting:
-        raise unavailable(folder, manifest, precision, kind)
+        raise unavailable_error(folder, manifest, precision, kind)
     return min(fitting, key=lambda item: (KINDS.index(item.kind), item.precision != FP32))
 
 
-def unavailable(folder: Path, manifest: Manifest, *wanted: str | None) -> ArtifactUnavailableError:
-    """That there is no artifact of a precision or kind, and which there are."""
+def unavailable_error(
+    folder: Path, manifest: Manifest, *wanted: str | None
+) -> ArtifactUnavailableError:
+    """Describe a missing artifact by the precision or kind wanted, and list those there are."""
     missing = " ".join([*(str(part) for part in wanted if part), "artifact"])
     listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
     return ArtifactUnavailableError(
@@ -169,36 +179,26 @@ def unavailable(folder: Path, manifest: Manifest, *wanted: str | None) -> Artifa
     )
 
 
-def open_artifact(
-    folder: Path,
-    artifact: Artifact,
-    provider: str = "auto",
-    threads: int | None = None,
-    model: ModelInfo | None = None,
+def _read(
+    package: str | os.PathLike[str], threads: int | None, batch_seconds: float
+) -> tuple[Path, Manifest]:
+    """Return the package's folder and manifest after checking the other arguments."""
+    if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= MOST_THREADS):
+        raise InputError(f"threads must be a whole number of 1 to {MOST_THREADS}, got {threads!r}")
+    if not isinstance(batch_seconds, Real) or not 0 < batch_seconds < math.inf:
+        raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
+    folder = find_package(package)
+    return folder, read_manifest(folder)
+
+
+def _open(
+    folder: Path, manifest: Manifest, chosen: Artifact, provider: str, threads: int | None
 ) -> Backend:
-    """The backend that runs `artifact`, its files checked first.
-
-    `model` is for engines without text of their own, as OpenVINO is, and GPUs.
-    """
-    path = integrity.check(folder, artifact)
-    for entry in artifact.external_data:
-        integrity.check(folder, entry)
-    if artifact.kind == TORCHSCRIPT:
-        from voxport.backends.torchscript import TorchScriptBackend
-
-        return TorchScriptBackend(path, provider, threads)
-    if model is not None and providers.full_name(provider) == providers.OPENVINO:
-        from voxport.backends.openvino import OpenVinoBackend
-
-        return OpenVinoBackend(path, model.pieces, threads)
-    from voxport.backends.onnx import OnnxBackend
-
-    is_tensorrt = providers.full_name(provider) == providers.TENSORRT
-    return OnnxBackend(
-        path,
-        provider,
-        threads,
-        pieces=model.pieces if model else None,
-        half=artifact.precision == FP16,
-        engines=cache_folder("tensorrt", artifact.sha256) if is_tensorrt else None,
-    )
+    """Open an artifact; where its engine is missing, name another artifact that needs none."""
+    try:
+        return open_artifact(folder, chosen, provider, threads, manifest.model)
+    except MissingDependencyError as error:
+        if chosen.kind == ONNX or ONNX not in (item.kind for item in manifest.artifacts):
+            raise
+        advice = "or use artifact='onnx' (--artifact onnx), which does without"
+        raise MissingDependencyError(f"{error}, {advice}") from error

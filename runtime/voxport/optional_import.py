@@ -1,4 +1,4 @@
-"""Imports of what may not be installed, on request."""
+"""Imports of distributions that may not be installed, on request."""
 
 import importlib
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from voxport.errors import MissingDependencyError
 
 
-def load(module: str, needs: str, remedy: str) -> Any:
-    """The module, or an error: "`needs` (what the import said): `remedy`"."""
+def import_optional(module: str, needs: str, remedy: str) -> Any:
+    """Import a module, or raise an error: "``needs`` (the import's reason): ``remedy``"."""
     try:
         return importlib.import_module(module)
     except (ImportError, OSError) as error:  # OSError: a library that the module loads is missing
@@ -17,7 +17,7 @@ def load(module: str, needs: str, remedy: str) -> Any:
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind it: modules written in C make an ImportError of it."""
+    """Detect Ctrl-C as the cause: modules written in C turn it into an ImportError."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True

@@ -14,7 +14,7 @@ import torchaudio
 import voxport
 from support import data, seeded
 from support.resampled import read_for_torchaudio
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 from voxport.verification.verify import verify
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.package.export import Options, export_package

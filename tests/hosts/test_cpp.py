@@ -11,9 +11,9 @@ import soundfile
 import voxport
 from support import cpp, data
 from voxport.audio.resample import resample
-from voxport.package import find
+from voxport.package.find import find_package
 from voxport.package.integrity import file_entry
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 
 TOLERANCE = 1e-4
 
@@ -39,7 +39,7 @@ def torch_program(tmp_path_factory):
 @pytest.fixture(scope="session")
 def commands():
     """The shipped package, which has an ONNX artifact."""
-    return find.find("commands")
+    return find_package("commands")
 
 
 def check_golden(program, package, emission):

@@ -9,7 +9,7 @@ import voxport
 from support.data import ROOT, SAMPLES
 from voxport.audio.files import read_audio
 from voxport.package.find import SHIPPED
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 from voxport.verification.verify import verify
 
 ROWS = [json.loads(line) for line in (SAMPLES / "manifest.jsonl").read_text().splitlines()]

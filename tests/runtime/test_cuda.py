@@ -1,4 +1,4 @@
-"""On a GPU: what the options for it are there for. ``pytest -m cuda``."""
+"""Behaviour on a GPU that its options are chosen for. ``pytest -m cuda``."""
 
 import shutil
 import statistics
@@ -14,8 +14,8 @@ from support import data
 from voxport import doctor
 from voxport.backends import onnx, providers
 from voxport.backends.onnx_protobuf import without_output
-from voxport.backends.onnx_provider_options import Settings, told
-from voxport.package import find
+from voxport.backends.onnx_provider_options import Settings, provider_options
+from voxport.package.find import find_package
 from voxport.verification.verify import verify
 
 pytestmark = [
@@ -38,24 +38,24 @@ def texts(recognizer) -> list[str]:
     return [transcript.text for transcript in recognizer.transcribe(SAMPLES)]
 
 
-def test_the_shipped_package_verifies():
-    report = verify(find.find("commands"), provider="cuda")
+def test_the_shipped_package_verifies_on_cuda():
+    report = verify(find_package("commands"), provider="cuda")
     assert report.ok, [check.problem for check in report.checks]
 
 
-def test_transcripts_are_those_of_the_cpu():
+def test_transcripts_equal_those_of_the_cpu():
     found = voxport.load("commands", provider="cuda")
     assert found.provider == providers.CUDA
     assert texts(found) == texts(voxport.load("commands", provider="cpu"))
 
 
-def test_what_costs_time_runs_on_the_gpu():
+def test_expensive_operators_run_on_the_gpu():
     runtime = onnx.onnxruntime()
     runtime.preload_dlls(directory="")
     options = runtime.SessionOptions()
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    model = (find.find("commands") / "model.onnx").read_bytes()
-    chosen = told(providers.CUDA, Settings())
+    model = (find_package("commands") / "model.onnx").read_bytes()
+    chosen = provider_options(providers.CUDA, Settings())
     session = runtime.InferenceSession(
         without_output(model, "transcript"), options, providers=chosen
     )
@@ -68,7 +68,7 @@ def test_what_costs_time_runs_on_the_gpu():
     assert not [place for place in places if "String" in place[0]]
 
 
-def test_no_new_length_stalls():
+def test_a_new_length_does_not_stall():
     """The first run of a length may cost twice the next, and what a clock is off by."""
     recognizer = voxport.load("commands", provider="cuda")
     recognizer.transcribe(noise(RATE))
@@ -96,7 +96,7 @@ def test_memory_is_flat_over_many_lengths():
 
 
 def _memory() -> int:
-    """Megabytes in use on the first GPU."""
+    """Return the megabytes in use on the first GPU."""
     command = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
     return int(subprocess.run(command, capture_output=True, check=True).stdout.split()[0])
 
@@ -122,9 +122,9 @@ def test_half_precision_changes_no_transcript(tmp_path):
     assert texts(half) == texts(full)
 
 
-def test_tensorrt_and_the_engines_that_it_keeps(monkeypatch, tmp_path):
+def test_tensorrt_keeps_its_engines(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    if not doctor.works("tensorrt"):
+    if not doctor.provider_works("tensorrt"):
         pytest.skip("TensorRT does not run here: voxport doctor says why")
     recognizer = voxport.load("commands", provider="tensorrt")
     assert recognizer.provider == providers.TENSORRT

@@ -8,7 +8,7 @@ def works(report):
     return {provider.name: provider.works for provider in report.providers}
 
 
-def test_the_cpu_works_and_every_refusal_has_a_reason():
+def test_the_cpu_works_and_every_failure_has_a_reason():
     report = doctor.examine()
     assert works(report)["cpu"] is True
     for provider in report.providers:
@@ -17,7 +17,7 @@ def test_the_cpu_works_and_every_refusal_has_a_reason():
     assert report.versions["libsndfile"]
 
 
-def test_no_gpu(monkeypatch):
+def test_no_gpu_gives_the_install_command(monkeypatch):
     monkeypatch.setattr(cuda, "unavailable_reason", lambda: "there is no NVIDIA driver")
     found = {provider.name: provider for provider in doctor.examine().providers}
     assert not found["cuda"].works
@@ -32,13 +32,13 @@ def test_tensorrt_has_a_reason_of_its_own(monkeypatch):
     assert "tensorrt" not in found["cuda"].lower()
 
 
-def test_without_onnxruntime(without):
+def test_missing_onnxruntime_fails_every_provider(without):
     without("onnxruntime", "openvino")
     report = doctor.examine()
     assert not any(works(report).values())
     assert 'pip install "voxport[cpu]"' in report.providers[0].reason
 
 
-def test_without_libsndfile(without):
+def test_missing_libsndfile_has_no_version(without):
     without("soundfile")
     assert doctor.examine().versions["libsndfile"] is None

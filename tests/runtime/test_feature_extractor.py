@@ -9,13 +9,13 @@ from typer.testing import CliRunner
 
 import voxport
 from support import data
+from voxport.backends.open import open_artifact
 from voxport.cli import app
 from voxport.errors import ArtifactUnavailableError, InferenceError, InputError
 from voxport.feature_extractor import FeatureExtractor
-from voxport.loading import open_artifact
 from voxport.machine import memory
 from voxport.package.integrity import file_entry
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 from voxport.verification.verify import verify
 
 SAMPLE = data.SAMPLES / "yes.flac"

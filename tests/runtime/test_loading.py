@@ -6,6 +6,7 @@ import pytest
 import voxport
 from support import fakes
 from voxport import loading
+from voxport.backends.open import open_artifact
 from voxport.errors import (
     ArtifactUnavailableError,
     InputError,
@@ -36,7 +37,7 @@ def choose(artifacts, kind=None, precision=None):
         ([INT8, SCRIPT, FP32], "onnx", "fp32", FP32),
     ],
 )
-def test_which_artifact(artifacts, kind, precision, chosen):
+def test_onnx_and_fp32_come_first(artifacts, kind, precision, chosen):
     assert choose(artifacts, kind, precision) is chosen
 
 
@@ -48,7 +49,7 @@ def test_which_artifact(artifacts, kind, precision, chosen):
         ([], None, None, "no artifact, only: none"),
     ],
 )
-def test_an_artifact_that_is_not_there(artifacts, kind, precision, message):
+def test_a_missing_artifact_lists_the_others(artifacts, kind, precision, message):
     with pytest.raises(ArtifactUnavailableError, match=f"^package: holds {message}"):
         choose(artifacts, kind, precision)
 
@@ -69,7 +70,7 @@ def test_an_artifact_that_is_not_there(artifacts, kind, precision, message):
         ({"decoder": "beam"}, r"decoder must be a voxport\.BeamSearch, got 'beam'"),
     ],
 )
-def test_options_that_make_no_sense(exported, options, message):
+def test_senseless_arguments_are_refused(exported, options, message):
     with pytest.raises(InputError, match=message):
         voxport.load(exported, **options)
 
@@ -90,14 +91,14 @@ def test_a_changed_file_is_refused_before_it_is_opened(package, name, monkeypatc
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_missing_file(package, name):
+def test_a_missing_artifact_file_is_named(package, name):
     (package / name).unlink()
     kind = "onnx" if name.endswith("onnx") else "torchscript"
     with pytest.raises(PackageNotFoundError, match=f"{name}: .*is missing"):
         voxport.load(package, artifact=kind)
 
 
-def test_every_byte_of_the_manifest_counts(package):
+def test_a_flipped_bit_anywhere_in_the_manifest_is_refused(package):
     path = package / "manifest.json"
     content = path.read_bytes()
     for place in range(0, len(content), len(content) // 200):
@@ -106,7 +107,7 @@ def test_every_byte_of_the_manifest_counts(package):
             voxport.load(package, provider="cpu")
 
 
-def test_external_data_is_checked_too(exported, tmp_path):
+def test_external_data_is_checked(exported, tmp_path):
     (tmp_path / "model.onnx").write_bytes((exported / "model.onnx").read_bytes())
     (tmp_path / "model.onnx.data").write_bytes(b"abc")
     from voxport.package.integrity import file_entry
@@ -115,19 +116,19 @@ def test_external_data_is_checked_too(exported, tmp_path):
         **vars(file_entry(tmp_path / "model.onnx")),
         external_data=(file_entry(tmp_path / "model.onnx.data"),),
     )
-    loading.open_artifact(tmp_path, artifact, "cpu")
+    open_artifact(tmp_path, artifact, "cpu")
     (tmp_path / "model.onnx.data").write_bytes(b"abd")
     with pytest.raises(IntegrityError, match=r"model\.onnx\.data"):
-        loading.open_artifact(tmp_path, artifact, "cpu")
+        open_artifact(tmp_path, artifact, "cpu")
 
 
-def test_torchscript_without_torch(exported, without):
+def test_torchscript_without_torch_recommends_onnx(exported, without):
     without("torch")
     with pytest.raises(MissingDependencyError, match=r"needs torch .*artifact='onnx'"):
         voxport.load(exported, artifact="torchscript")
 
 
-def test_no_package(tmp_path):
+def test_a_missing_package_is_an_error(tmp_path):
     with pytest.raises(PackageNotFoundError, match=r"there is no manifest\.json"):
         voxport.load(tmp_path)
     with pytest.raises(UnknownModelError):

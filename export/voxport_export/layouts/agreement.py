@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.audio.files import read_audio
-from voxport.backends.onnx import start
+from voxport.backends.onnx import create_session
+from voxport.backends.open import open_artifact
 from voxport.backends.providers import CPU
 from voxport.decoding import greedy
-from voxport.loading import open_artifact
 from voxport.package.manifest import Artifact
 from voxport.verification.comparison import TOLERANCE
 from voxport_export.errors import ParityError
@@ -41,7 +41,7 @@ def compare_with_package(graph: ClientGraph, package: LayoutSource) -> Agreement
         ParityError: it is too large, or the greedy path is another one.
     """
     clips = _artifact_answers(graph.artifact, package)
-    session = start(str(graph.path), CPU)
+    session = create_session(str(graph.path), CPU)
     batches = [[clip] for clip in clips] + ([clips] if graph.batches else [])
     tolerance, worst = _tolerance(graph.artifact, package, clips), 0.0
     for batch in batches:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from voxport.loading import choose_artifact
 from voxport.package import integrity
-from voxport.package.manifest import FILE_NAME, ONNX, Manifest, read_manifest
+from voxport.package.manifest import FILE_NAME, ONNX, Manifest
+from voxport.package.read_manifest import read_manifest
 from voxport_export.errors import ExportError
 from voxport_export.layouts import HUGGINGFACE, SHERPA_ONNX, TRITON, huggingface, sherpa, triton
 from voxport_export.layouts.agreement import compare_with_package
@@ -97,7 +98,7 @@ def _check_package(folder: Path, options: Options) -> Manifest:
             raise ExportError(f"{folder}: a package already: --{name} has no effect on it")
     manifest = read_manifest(folder)
     for entry in manifest.entries():
-        integrity.check(folder, entry)
+        integrity.check_file(folder, entry)
     if not manifest.golden and manifest.model.transcribes:
         raise ExportError(f"{folder}: the package holds no golden clips to compare a layout on")
     return manifest

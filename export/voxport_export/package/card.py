@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from voxport.package.gates import Gate
-from voxport.package.manifest import Artifact, Manifest, ModelInfo, Parity
+from voxport.package.manifest import Artifact, Manifest, ModelInfo, Parity, QualityGate
 
 
 def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -> str:
@@ -87,7 +86,7 @@ Low-precision files, against fp32:
 {"".join(rows)}"""
 
 
-def _low_precision_row(artifact: Artifact, gate: Gate | None) -> str:
+def _low_precision_row(artifact: Artifact, gate: QualityGate | None) -> str:
     if gate is None:
         return ""
     speed = "not measured" if gate.speed is None else f"{gate.speed:.2f}"

@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voxport.backends.contract import Backend
-from voxport.loading import open_artifact
-from voxport.package.feature_info import FeatureInfo, FeatureParity
-from voxport.package.gates import Gate
+from voxport.backends.open import open_artifact
 from voxport.package.integrity import file_entry
 from voxport.package.manifest import (
     FILE_NAME,
@@ -19,12 +17,15 @@ from voxport.package.manifest import (
     KINDS,
     ONNX,
     Artifact,
+    FeatureInfo,
+    FeatureParity,
     Manifest,
     ModelInfo,
     Parity,
+    QualityGate,
 )
 from voxport.verification.comparison import Expected, ExpectedFeatures
-from voxport.verification.references import Recording
+from voxport.verification.references import ReferenceClip
 from voxport_export.errors import ExportError
 from voxport_export.graph import Graph
 from voxport_export.graph.backbone import Backbone
@@ -145,7 +146,7 @@ class PackageWriter:
     graph: Graph
     expected: Sequence[Expected]  # none without a head
     features: Sequence[ExpectedFeatures]  # none where they were not asked for
-    spoken: Sequence[Recording]  # to calibrate and to judge low precisions
+    spoken: Sequence[ReferenceClip]  # to calibrate and to judge low precisions
     options: Options
     step: ProgressStep
 
@@ -183,7 +184,9 @@ class PackageWriter:
             features = compare_artifact_features(artifact.path, backend, self.features, rate)
         return _Exported(artifact, parity, features)
 
-    def _export_low_precisions(self, fp32: Artifact, folder: Path) -> list[tuple[Artifact, Gate]]:
+    def _export_low_precisions(
+        self, fp32: Artifact, folder: Path
+    ) -> list[tuple[Artifact, QualityGate]]:
         """Write the low-precision artifacts and judge each on the calibration recordings."""
         if not self.options.low_precisions:
             return []

@@ -12,9 +12,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from voxport.errors import PackageError
-from voxport.package.entries import FileEntry
-from voxport.package.integrity import check, file_entry
+from voxport.package.integrity import check_file, file_entry
 from voxport.package.json_fields import Fields
+from voxport.package.manifest import FileEntry
 
 FILE_NAME = "voxport.json"
 _FORMAT = "voxport-layout"
@@ -56,7 +56,7 @@ def list_unchanged_files(folder: Path) -> set[str]:
     Without a record there are none.
     """
     try:
-        fields = Fields.of(json.loads((folder / FILE_NAME).read_bytes()), "")
+        fields = Fields.from_value(json.loads((folder / FILE_NAME).read_bytes()), "")
         if fields.data.get("format") != _FORMAT:
             return set()
         entries = [_read_entry(child) for child in fields.children("files")]
@@ -75,7 +75,7 @@ def _read_entry(fields: Fields) -> FileEntry:
 
 def _is_unchanged(folder: Path, entry: FileEntry) -> bool:
     try:
-        check(folder, entry)
+        check_file(folder, entry)
     except PackageError:
         return False
     return True

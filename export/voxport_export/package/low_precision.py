@@ -9,10 +9,9 @@ from pathlib import Path
 
 import torch
 
-from voxport.doctor import works
-from voxport.loading import open_artifact
-from voxport.package.gates import Gate
-from voxport.package.manifest import ONNX, Artifact
+from voxport.backends.open import open_artifact
+from voxport.doctor import provider_works
+from voxport.package.manifest import ONNX, Artifact, QualityGate
 from voxport.verification.comparison import Expected
 from voxport_export.package.artifact import build_recognizer, file_name, write_artifact
 from voxport_export.parity.low_precision import LowPrecisionLimits, measure_loss
@@ -30,7 +29,7 @@ class LowPrecisionWriter:
     limits: LowPrecisionLimits
     step: Callable[[str], AbstractContextManager[object]]
 
-    def write(self, precision: str, folder: Path) -> tuple[Artifact, Gate]:
+    def write(self, precision: str, folder: Path) -> tuple[Artifact, QualityGate]:
         """Write an artifact into ``folder``, load it again and compare it with float32.
 
         Speed is measured on the provider that the precision is meant for. Without that provider
@@ -47,7 +46,7 @@ class LowPrecisionWriter:
             artifact = write_artifact(graph, self.source, folder, ONNX, precision)
             del graph
         meant = LOW_PRECISIONS[precision].provider
-        provider = meant if works(meant) else "cpu"
+        provider = meant if provider_works(meant) else "cpu"
         with self.step(f"Reloading {path} and comparing it with fp32 on {provider}"):
             backend = open_artifact(folder, artifact, provider)
             fp32 = open_artifact(folder, self.fp32, provider) if provider == meant else None

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from voxport.errors import PackageError
-from voxport.package.manifest import FILE_NAME, read_manifest
+from voxport.package.manifest import FILE_NAME
+from voxport.package.read_manifest import read_manifest
 from voxport_export.errors import ExportError
 from voxport_export.package.layout_record import list_unchanged_files
 

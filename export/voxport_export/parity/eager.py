@@ -16,7 +16,7 @@ from torchaudio.models import Wav2Vec2Model
 
 from voxport.package.manifest import Manifest
 from voxport.verification.comparison import Answer, Expected, ExpectedFeatures
-from voxport.verification.references import Recording
+from voxport.verification.references import ReferenceClip
 from voxport_export.errors import SourceError
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.source import Source
@@ -70,7 +70,7 @@ def decode_emission(emission: Tensor, blank: int) -> list[TokenRun]:
     return runs
 
 
-def expected_answer(source: Source, recording: Recording, receptive_field: int) -> Expected:
+def expected_answer(source: Source, recording: ReferenceClip, receptive_field: int) -> Expected:
     """Return the eager model's emission of a recording, decoded."""
     emission = eager_emission(source, torch.from_numpy(recording.waveform), receptive_field)
     runs = decode_emission(emission, source.blank)
@@ -86,14 +86,14 @@ def expected_answer(source: Source, recording: Recording, receptive_field: int) 
 
 
 def expected_features(
-    source: Source, recording: Recording, receptive_field: int
+    source: Source, recording: ReferenceClip, receptive_field: int
 ) -> ExpectedFeatures:
     """Return the outputs of the eager model's transformer layers for a recording."""
     layers = eager_features(source, torch.from_numpy(recording.waveform), receptive_field)
     return ExpectedFeatures(recording.name, recording.waveform, layers.numpy())
 
 
-def answer(manifest: Manifest, recordings: Sequence[Recording]) -> Iterator[Answer]:
+def answer(manifest: Manifest, recordings: Sequence[ReferenceClip]) -> Iterator[Answer]:
     """Answer recordings with the eager model that a package was made from.
 
     Raises:

@@ -13,9 +13,7 @@ import numpy as np
 import torchaudio
 
 from voxport.backends.contract import Backend
-from voxport.package.feature_info import FeatureParity
-from voxport.package.manifest import Parity
-from voxport.package.measurement import Measurement
+from voxport.package.manifest import FeatureParity, Measurement, Parity
 from voxport.transcript.edit_distance import error_rate
 from voxport.verification.comparison import (
     Answer,

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from voxport.audio.files import Audio, read_audio
 from voxport.audio.resample import resample
-from voxport.package.entries import FileEntry
-from voxport.package.feature_info import GoldenFeatures
 from voxport.package.integrity import file_entry
-from voxport.package.manifest import GoldenClip
+from voxport.package.manifest import FileEntry, GoldenClip, GoldenFeatures
 from voxport.verification.comparison import Expected, ExpectedFeatures
-from voxport.verification.references import Recording
+from voxport.verification.references import ReferenceClip
 
 _FULL_SCALE = 32768  # 16-bit samples are multiples of 1 / 32768
 
@@ -30,7 +28,7 @@ def read_recordings(paths: Sequence[Path]) -> dict[str, Audio]:
     return {str(path): read_audio(path, str(path)) for path in paths}
 
 
-def resample_recordings(files: Mapping[str, Audio], sample_rate: int) -> list[Recording]:
+def resample_recordings(files: Mapping[str, Audio], sample_rate: int) -> list[ReferenceClip]:
     """Convert recordings to 16-bit samples at the model's rate."""
     return [_quantize(name, audio, sample_rate) for name, audio in files.items()]
 
@@ -89,7 +87,7 @@ def _write_wav(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> F
     return file_entry(path)
 
 
-def _quantize(name: str, audio: Audio, sample_rate: int) -> Recording:
+def _quantize(name: str, audio: Audio, sample_rate: int) -> ReferenceClip:
     waveform = resample(audio.waveform, audio.sample_rate, sample_rate)
     samples = np.clip(np.round(waveform * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
-    return Recording(name, (samples / _FULL_SCALE).astype(np.float32))
+    return ReferenceClip(name, (samples / _FULL_SCALE).astype(np.float32))

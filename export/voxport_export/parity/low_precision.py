@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from voxport.backends.contract import DECODED, Backend
-from voxport.package.gates import Gate
+from voxport.package.manifest import QualityGate
 from voxport.transcript.edit_distance import error_rate
 from voxport.verification.comparison import Check, Expected, compare
 from voxport_export.errors import ExportError, LowPrecisionError
@@ -41,7 +41,7 @@ def measure_loss(
     expected: Sequence[Expected],
     sample_rate: int,
     limits: LowPrecisionLimits,
-) -> Gate:
+) -> QualityGate:
     """Compare a low-precision artifact with float32 and accept or refuse it.
 
     Args:
@@ -70,7 +70,7 @@ def measure_loss(
         (one.transcript, check.transcript) for one, check in zip(expected, checks, strict=True)
     ]
     waveform = _timed_waveform(expected, sample_rate)
-    gate = Gate(
+    gate = QualityGate(
         **vars(new_measurement(artifact, backend, expected, sample_rate)),
         max_emission_difference=_largest_difference(checks),
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
@@ -103,7 +103,7 @@ def measure_speedup(slow: Backend, fast: Backend, waveform: np.ndarray) -> float
     return medians[0] / medians[1]
 
 
-def _problem(gate: Gate) -> str | None:
+def _problem(gate: QualityGate) -> str | None:
     if gate.cer > gate.cer_limit:
         return (
             f"{gate.cer:.2%} of the characters are not those of fp32, more than the limit of "

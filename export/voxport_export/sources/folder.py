@@ -106,7 +106,7 @@ def _parse(path: Path, document: dict[str, Any]) -> Config:
         if document.get(key) != wanted:
             raise SourceError(f"{path}: expected {key} {wanted!r}, found {document.get(key)!r}")
     try:
-        fields = Fields.of(document, "")
+        fields = Fields.from_value(document, "")
         return Config(
             name=fields.text("name"),
             licence=fields.text("licence"),

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional_import
 from voxport.errors import AlignmentError
+from voxport.optional_import import import_optional
 
 # log-probabilities (T, C), labels (L,), blank, the labels of the path to fill in (T,)
 _Kernel: TypeAlias = Callable[[NDArray[Any], NDArray[np.int64], int, NDArray[np.int64]], bool]
@@ -35,7 +35,7 @@ def path(
 
 @cache
 def _compiled() -> _Kernel:
-    numba = optional_import.load(
+    numba = import_optional(
         "numba", 'engine="numba" needs numba', 'pip install "voxport[align]", or engine="numpy"'
     )
     try:

@@ -19,9 +19,9 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional_import
 from voxport.audio import truncation
 from voxport.errors import AudioFileError, AudioNotFoundError, InputError, accessing
+from voxport.optional_import import import_optional
 
 EXTENSIONS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf")
 
@@ -194,6 +194,6 @@ def _reason(error: Any) -> str:
 
 
 def _soundfile() -> Any:
-    return optional_import.load(
+    return import_optional(
         "soundfile", "reading audio files needs soundfile and libsndfile", "pip install soundfile"
     )

@@ -1,7 +1,7 @@
-"""The contract of the graph inside an artifact: its inputs, its outputs, and one run's answer.
+"""The contract of the graph inside an artifact: its inputs, its outputs, and the result of a run.
 
-Both backends return ``GraphOutput`` and the exporter names its tensors after ``INPUTS`` and
-``OUTPUTS``, so that the order is written down once. Knows shapes, not what computes them.
+Every backend returns ``GraphOutput`` and the exporter names its tensors after ``INPUTS`` and
+``OUTPUTS``, so that the order is written down once. Knows shapes, no engine.
 """
 
 from collections.abc import Sequence
@@ -27,17 +27,17 @@ OUTPUTS = (
 )
 TOKENS, TRANSCRIPT = "tokens", "transcript"
 FEATURE_LENGTHS = "feature_lengths"
-# What the nodes begin with that choose how a recording attends; the first branch is the short way.
+# Prefix of the If nodes that choose between attention at once (first branch) and in blocks.
 ATTENTION = "attention_by_length"
-# int64 [1]: how many frames a block of time may have, and how many the blocks of a recording have.
+# int64 [1]: the frames allowed in a block of time, and the frames of a recording's blocks.
 MOST_FRAMES, BLOCK_FRAMES = "most_frames", "block_frames"
-EMISSION = OUTPUTS[:2]  # what a caller who only wants emissions asks for
-DECODED = OUTPUTS[2:]  # what a caller who only wants transcripts asks for
+EMISSION = OUTPUTS[:2]  # for callers of emissions only
+DECODED = OUTPUTS[2:]  # for callers of transcripts only
 
 
 @dataclass(frozen=True)
 class GraphOutput:
-    """The outputs that were asked for; one that was not is None. Padding holds no meaning."""
+    """The requested outputs of a run; the others are None. Padding holds no meaning."""
 
     emission: NDArray[np.float32] | None = None  # (B, T, C)
     emission_lengths: NDArray[np.int64] | None = None  # (B,) frames
@@ -49,35 +49,19 @@ class GraphOutput:
     transcript: Sequence[str] | None = None  # (B,)
 
 
-def join(tokens: NDArray[np.int64] | None, pieces: Sequence[str]) -> list[str]:
-    """The transcript from tokens (B, N), for engines that leave it out; -1 pads and adds nothing.
-
-    `pieces`: what each label adds.
-    """
-    if tokens is None:
-        raise TypeError("a transcript is joined from tokens")
-    rows: list[list[int]] = tokens.tolist()
-    return ["".join([pieces[token] for token in row if token >= 0]) for row in rows]
-
-
-def feature_output(layer: int) -> str:
-    """The name of a transformer layer's output in an ONNX graph; layers count from 1."""
-    return f"{FEATURES}{layer}"
-
-
 @dataclass(frozen=True)
 class FeatureOutput:
     """Outputs of transformer layers. Padding holds no meaning."""
 
-    layers: Sequence[NDArray[np.float32]]  # each (B, T, D), in the order asked for
+    layers: Sequence[NDArray[np.float32]]  # each (B, T, D), in the order requested
     lengths: NDArray[np.int64]  # (B,) frames
 
 
 class Backend(Protocol):
-    """Something that runs an artifact. Safe to call from several threads."""
+    """An artifact opened in an engine. Safe to call from several threads."""
 
-    provider: str  # what it runs on, as the backend itself names it
-    runtime: str  # what runs it: "onnxruntime 1.31.1"
+    provider: str  # the device or provider it runs on, in the engine's own words
+    runtime: str  # the engine: "onnxruntime 1.31.1"
 
     def run(
         self,
@@ -85,7 +69,7 @@ class Backend(Protocol):
         lengths: NDArray[np.int64],  # (B,) samples
         outputs: Sequence[str] = OUTPUTS,
     ) -> GraphOutput:
-        """The outputs named in `outputs`, for each row of the batch."""
+        """Return the named outputs for each row of the batch."""
         ...
 
     def extract(
@@ -94,5 +78,21 @@ class Backend(Protocol):
         lengths: NDArray[np.int64],  # (B,) samples
         layers: Sequence[int],  # counted from 1
     ) -> FeatureOutput:
-        """The outputs of these transformer layers; for artifacts that were exported with them."""
+        """Return the outputs of these transformer layers; for artifacts with features."""
         ...
+
+
+def join_pieces(tokens: NDArray[np.int64] | None, pieces: Sequence[str]) -> list[str]:
+    """Join the transcripts of tokens (B, N), for engines without text; -1 pads and adds nothing.
+
+    ``pieces``: the text that each label adds.
+    """
+    if tokens is None:
+        raise TypeError("a transcript is joined from tokens")
+    rows: list[list[int]] = tokens.tolist()
+    return ["".join([pieces[token] for token in row if token >= 0]) for row in rows]
+
+
+def feature_output(layer: int) -> str:
+    """Return the name of a transformer layer's output in an ONNX graph; layers count from 1."""
+    return f"{FEATURES}{layer}"

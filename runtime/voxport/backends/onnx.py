@@ -1,7 +1,7 @@
-"""Runs an ONNX artifact with onnxruntime; the only module that imports it, and only on request.
+"""The onnxruntime backend: ONNX artifacts; the only module that imports it, and only on request.
 
 On a GPU the graph runs without its transcript, whose strings would be joined on the host in the
-middle of a run; it is put together here from the tokens. Knows the graph's names. Knows nothing of
+middle of a run; the text is joined here from the tokens. Knows the graph's names; nothing of
 packages or audio.
 """
 
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional_import
 from voxport.backends import providers
 from voxport.backends.contract import (
     FEATURE_LENGTHS,
@@ -27,28 +26,28 @@ from voxport.backends.contract import (
     FeatureOutput,
     GraphOutput,
     feature_output,
-    join,
+    join_pieces,
 )
+from voxport.backends.failures import one_line, run_failure
 from voxport.backends.onnx_protobuf import without_output
-from voxport.backends.onnx_provider_options import DEFAULT, Settings, told
+from voxport.backends.onnx_provider_options import DEFAULT, Settings, provider_options
 from voxport.errors import InferenceError, ProviderUnavailableError
-from voxport.inference import attention_memory
-from voxport.machine.cache_folder import ensure_folder
 from voxport.machine.threads import default_thread_count
+from voxport.optional_import import import_optional
 
 _WARNING, _FATAL = 2, 4  # onnxruntime's severities
-_DATA = "session.model_external_initializers_file_folder_path"
+_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
-# Fusions that are slower on a CPU than what they replace: for 10 s of audio in the base model,
-# 1.8 ms instead of 0.25 for a residual with its LayerNorm, 5.0 instead of 3.7 for a GELU.
-_SLOW_ON_CPU = ["SkipLayerNormFusion", "BiasGeluFusion"]
+# Fusions that are slower on a CPU than the operators they replace: for 10 s of audio in the base
+# model, 1.8 ms instead of 0.25 for a residual with its LayerNorm, 5.0 instead of 3.7 for a GELU.
+_SLOW_FUSIONS_ON_CPU = ["SkipLayerNormFusion", "BiasGeluFusion"]
 
 
 class OnnxBackend:
     """An artifact in an onnxruntime session. Several threads may call ``run`` at once.
 
-    `pieces`: what each label adds to a transcript; without them a GPU runs the graph with its own.
-    `half`: its weights are float16. `engines`: the folder for what TensorRT builds of it.
+    ``pieces``: the text that each label adds to a transcript; without them a GPU runs the graph
+    with its own. ``half``: the weights are float16. ``engines``: cache folder for TensorRT.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class OnnxBackend:
         self._path = path
         self._pieces = pieces
         settings = Settings(threads, half, engines)
-        self._session = _open(path, provider, settings, is_pruned=pieces is not None)
+        self._session = _open_session(path, provider, settings, is_pruned=pieces is not None)
         self._is_pruned = TRANSCRIPT not in [one.name for one in self._session.get_outputs()]
         self.provider = str(self._session.get_providers()[0])
         self.runtime = f"onnxruntime {onnxruntime().__version__}"
@@ -75,11 +74,11 @@ class OnnxBackend:
         lengths: NDArray[np.int64],  # (B,)
         outputs: Sequence[str] = OUTPUTS,
     ) -> GraphOutput:
-        """onnxruntime computes all; only the outputs that are named are copied to the host."""
+        """Compute all outputs, as onnxruntime does, and copy the named ones to the host."""
         if TRANSCRIPT in outputs and self._pieces is not None and self._is_pruned:
             others = [name for name in dict.fromkeys([*outputs, TOKENS]) if name != TRANSCRIPT]
             found = self.run(waveform, lengths, others)
-            return replace(found, transcript=join(found.tokens, self._pieces))
+            return replace(found, transcript=join_pieces(found.tokens, self._pieces))
         values = self._fetch(waveform, lengths, outputs)
         return GraphOutput(**dict(zip(outputs, values, strict=True)))
 
@@ -89,7 +88,7 @@ class OnnxBackend:
         lengths: NDArray[np.int64],  # (B,)
         layers: Sequence[int],
     ) -> FeatureOutput:
-        """onnxruntime computes every layer; only those that are named are copied to the host."""
+        """Compute every layer, as onnxruntime does, and copy the named ones to the host."""
         outputs = [*map(feature_output, layers), FEATURE_LENGTHS]
         *values, frames = self._fetch(waveform, lengths, outputs)
         return FeatureOutput(values, frames)
@@ -100,70 +99,35 @@ class OnnxBackend:
         feed: dict[str, NDArray[Any]] = dict(zip(INPUTS, (waveform, lengths), strict=True))
         try:
             if self.provider in providers.GPUS and TRANSCRIPT not in outputs:
-                return _bound(self._session, feed, outputs)
+                return _run_with_iobinding(self._session, feed, outputs)
             return self._session.run(list(outputs), feed)
         except Exception as error:  # onnxruntime's exceptions share no other base
-            raise InferenceError(
-                f"onnxruntime failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
-                f"{self.provider}: {_one_line(error)}{attention_memory.advice(error)}",
-                self._path.name,
-            ) from error
-
-
-def _bound(session: Any, feed: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[Any]:
-    """A run with its inputs and outputs bound. Not for strings: onnxruntime 1.31 dies of them."""
-    binding = session.io_binding()
-    for name, values in feed.items():
-        binding.bind_cpu_input(name, np.ascontiguousarray(values))
-    for name in outputs:
-        binding.bind_output(name)  # on the host
-    session.run_with_iobinding(binding)
-    return binding.copy_outputs_to_cpu()
-
-
-def _open(path: Path, requested: str, settings: Settings, is_pruned: bool) -> Any:
-    """A session on the provider that is meant; only "auto" may end on another, the CPU."""
-    available = onnxruntime().get_available_providers()
-    chosen = providers.choose(requested, available)
-    is_pruned = is_pruned and chosen in providers.GPUS
-    try:
-        if is_pruned and providers.why_not(chosen, available) is None:
-            return start(_pruned(path), chosen, replace(settings, data=path.parent))
-        return start(str(path), chosen, settings)
-    except (ProviderUnavailableError, InferenceError) as error:
-        if requested.lower() == "auto" and chosen != providers.CPU:
-            return start(str(path), providers.CPU, settings)
-        if isinstance(error, ProviderUnavailableError):
-            raise error.about(f"{requested} was asked for and cannot run here") from error.__cause__
-        raise
-
-
-def _pruned(path: Path) -> bytes:
-    """The model without its transcript."""
-    try:
-        return without_output(path.read_bytes(), TRANSCRIPT)
-    except ValueError as error:
-        raise InferenceError(f"is no ONNX file: {error}", path) from error
+            reason = f" on {self.provider}: {one_line(error)}"
+            message = run_failure("onnxruntime", waveform.shape, reason, error)
+            raise InferenceError(message, self._path.name) from error
 
 
 def onnxruntime() -> Any:
-    """The onnxruntime module, or an error that says what to install."""
-    return optional_import.load(
+    """Import onnxruntime, or raise an error with the command that installs it."""
+    return import_optional(
         "onnxruntime",
         "running an ONNX artifact needs onnxruntime",
         'pip install "voxport[cpu]", or "voxport[gpu]" for CUDA',
     )
 
 
-def start(model: str | bytes, provider: str, settings: Settings = DEFAULT) -> Any:
-    """A session on exactly that provider for a file or for a model's bytes."""
+def create_session(model: str | bytes, provider: str, settings: Settings = DEFAULT) -> Any:
+    """Create a session on exactly that provider, for a file or the bytes of a model.
+
+    Raises:
+        ProviderUnavailableError: the provider does not start here.
+        InferenceError: onnxruntime does not load the model.
+    """
     runtime = onnxruntime()
-    reason = providers.why_not(provider, runtime.get_available_providers())
+    reason = providers.unavailable_reason(provider, runtime.get_available_providers())
     if reason:
         raise ProviderUnavailableError(reason)
-    this = f"onnxruntime {runtime.__version__}"
-    if provider == providers.TENSORRT and settings.engines is not None:
-        settings = replace(settings, engines=ensure_folder(settings.engines))
+    engine = f"onnxruntime {runtime.__version__}"
     problem = "it did not start"  # a provider whose libraries are missing is dropped silently
     try:
         session = _session(runtime, model, provider, settings)
@@ -173,52 +137,16 @@ def start(model: str | bytes, provider: str, settings: Settings = DEFAULT) -> An
         if provider == providers.CPU or library_problem(provider) is None:
             shown = "the model" if isinstance(model, bytes) else model
             raise InferenceError(
-                f"{this} cannot load it on {provider}: {_one_line(error)}", shown
+                f"{engine} cannot load it on {provider}: {one_line(error)}", shown
             ) from error
     raise ProviderUnavailableError(
-        f"{this} could not start it: {library_problem(provider) or problem}; "
-        f"{providers.install(provider)}"
+        f"{engine} could not start it: {library_problem(provider) or problem}; "
+        f"{providers.install_hint(provider)}"
     )
 
 
-def _session(runtime: Any, model: str | bytes, provider: str, settings: Settings) -> Any:
-    """A session that may have dropped the provider."""
-    options = runtime.SessionOptions()
-    options.log_severity_level = _FATAL  # errors come as exceptions, and are said once
-    # onnxruntime pins the threads of its own choice, so that two processes share one core while
-    # another is idle, and prints an error for each that it may not pin: it is given a number.
-    options.intra_op_num_threads = settings.threads or default_thread_count()
-    # A plan of memory for every new pair of shapes is kept for ever, and saves no time.
-    options.enable_mem_pattern = False
-    if settings.data is not None:
-        options.add_session_config_entry(_DATA, str(settings.data))
-    with _quiet(runtime, on_gpu=provider in providers.GPUS):
-        return runtime.InferenceSession(
-            model,
-            options,
-            providers=told(provider, settings),
-            enable_fallback=0,  # else a run that fails is repeated on the CPU
-            disabled_optimizers=_SLOW_ON_CPU if provider == providers.CPU else None,
-        )
-
-
-@contextmanager
-def _quiet(runtime: Any, on_gpu: bool) -> Generator[None, None, None]:
-    """Load a GPU's libraries from the nvidia-* distributions of pip; what fails is said by us."""
-    if not on_gpu:
-        yield
-        return
-    with redirect_stdout(StringIO()):
-        runtime.preload_dlls(directory="")
-    runtime.set_default_logger_severity(_FATAL)
-    try:
-        yield
-    finally:
-        runtime.set_default_logger_severity(_WARNING)  # its default; it has no getter
-
-
 def library_problem(provider: str) -> str | None:
-    """What the dynamic linker says against a provider's library: the name of what is missing."""
+    """Return the dynamic linker's complaint about a provider's library (a missing one), or None."""
     folder = Path(onnxruntime().__file__).parent / "capi"
     short = provider.removesuffix("ExecutionProvider").lower()
     path = folder / f"libonnxruntime_providers_{short}.so"
@@ -232,5 +160,76 @@ def library_problem(provider: str) -> str | None:
     return None
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _open_session(path: Path, requested: str, settings: Settings, is_pruned: bool) -> Any:
+    """Create a session on the requested provider; only "auto" may end on another, the CPU."""
+    available = onnxruntime().get_available_providers()
+    chosen = providers.choose_provider(requested, available)
+    is_pruned = is_pruned and chosen in providers.GPUS
+    try:
+        if is_pruned and providers.unavailable_reason(chosen, available) is None:
+            return create_session(
+                _without_transcript(path), chosen, replace(settings, data=path.parent)
+            )
+        return create_session(str(path), chosen, settings)
+    except (ProviderUnavailableError, InferenceError) as error:
+        if requested.lower() == "auto" and chosen != providers.CPU:
+            return create_session(str(path), providers.CPU, settings)
+        if isinstance(error, ProviderUnavailableError):
+            raise error.about(f"{requested} was asked for and cannot run here") from error.__cause__
+        raise
+
+
+def _without_transcript(path: Path) -> bytes:
+    try:
+        return without_output(path.read_bytes(), TRANSCRIPT)
+    except ValueError as error:
+        raise InferenceError(f"is no ONNX file: {error}", path) from error
+
+
+def _session(runtime: Any, model: str | bytes, provider: str, settings: Settings) -> Any:
+    """Create a session; onnxruntime may have dropped the provider."""
+    options = runtime.SessionOptions()
+    options.log_severity_level = _FATAL  # errors come as exceptions, and are reported once
+    # onnxruntime pins the threads of its own choice, so that two processes share one core while
+    # another is idle, and prints an error for each that it may not pin: it is given a number.
+    options.intra_op_num_threads = settings.threads or default_thread_count()
+    # A plan of memory for every new pair of shapes is kept for ever, and saves no time.
+    options.enable_mem_pattern = False
+    if settings.data is not None:
+        options.add_session_config_entry(_DATA_FOLDER, str(settings.data))
+    with _gpu_libraries(runtime, on_gpu=provider in providers.GPUS):
+        return runtime.InferenceSession(
+            model,
+            options,
+            providers=provider_options(provider, settings),
+            enable_fallback=0,  # else a run that fails is repeated on the CPU
+            disabled_optimizers=_SLOW_FUSIONS_ON_CPU if provider == providers.CPU else None,
+        )
+
+
+@contextmanager
+def _gpu_libraries(runtime: Any, on_gpu: bool) -> Generator[None, None, None]:
+    """Load a GPU's libraries from pip's nvidia-* distributions; failures are reported by us."""
+    if not on_gpu:
+        yield
+        return
+    with redirect_stdout(StringIO()):
+        runtime.preload_dlls(directory="")
+    runtime.set_default_logger_severity(_FATAL)
+    try:
+        yield
+    finally:
+        runtime.set_default_logger_severity(_WARNING)  # its default; it has no getter
+
+
+def _run_with_iobinding(
+    session: Any, feed: dict[str, NDArray[Any]], outputs: Sequence[str]
+) -> list[Any]:
+    """Run with inputs and outputs bound. Not for strings: onnxruntime 1.31 crashes on them."""
+    binding = session.io_binding()
+    for name, values in feed.items():
+        binding.bind_cpu_input(name, np.ascontiguousarray(values))
+    for name in outputs:
+        binding.bind_output(name)  # on the host
+    session.run_with_iobinding(binding)
+    return binding.copy_outputs_to_cpu()

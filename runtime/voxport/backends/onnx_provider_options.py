@@ -1,20 +1,20 @@
-"""What onnxruntime is told of a provider, as plain values that are checked where it is not.
+"""onnxruntime provider options as plain values, so that they can be tested without a GPU.
 
-Each is there for a reason that stands beside it. No session of CUDA or TensorRT has run with them
-yet: docs/guides/gpu.md says what is known from where. Knows no session and no device.
+The reason for each stands beside it. No session of CUDA or TensorRT has run with them yet:
+docs/guides/gpu.md gives the source of each fact. Knows no session and no device.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxport.backends import providers
+from voxport.backends import providers, tensorrt
 
 _CUDA = {
     # EXHAUSTIVE, the default, measures every convolution again for every new length.
     "cudnn_conv_algo_search": "HEURISTIC",
-    # Doubling keeps the arena within about twice what the longest recording needs.
-    # kSameAsRequested takes a piece for each tensor of each new length, which none of the next
-    # fits: for 40 lengths of up to 4 s, shortest first, 64 MB instead of 18 (a test measures it).
+    # Doubling keeps the arena within about twice the need of the longest recording.
+    # kSameAsRequested takes a piece for each tensor of each new length, and none of the next fits
+    # it: for 40 lengths of up to 4 s, shortest first, 64 MB instead of 18 (a test measures it).
     "arena_extend_strategy": "kNextPowerOfTwo",
     # The default rounds float32 products to 10 bits: emissions are then 1e-3 off, not 1e-5.
     "use_tf32": "0",
@@ -23,19 +23,19 @@ _CUDA = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What is said of a model beside the provider that it runs on."""
+    """Settings of a session besides its provider."""
 
     threads: int | None = None  # for one operator on the CPU
-    half: bool = False  # its weights are float16
-    engines: Path | None = None  # a folder for what TensorRT builds of it
-    data: Path | None = None  # where weights beside it lie, if it comes as bytes
+    half: bool = False  # the weights are float16
+    engines: Path | None = None  # cache folder for TensorRT's engines
+    data: Path | None = None  # folder of external weights, for a model given as bytes
 
 
 DEFAULT = Settings()
 
 
-def told(provider: str, settings: Settings) -> list[tuple[str, dict[str, str]]]:
-    """The provider and those that take the operators it has not, each with its options."""
+def provider_options(provider: str, settings: Settings) -> list[tuple[str, dict[str, str]]]:
+    """List the provider and its fallbacks, each with its options."""
     return [(name, _options(name, settings)) for name in providers.with_fallbacks(provider)]
 
 
@@ -43,21 +43,5 @@ def _options(provider: str, settings: Settings) -> dict[str, str]:
     if provider == providers.CUDA:
         return dict(_CUDA)
     if provider == providers.TENSORRT:
-        return _tensorrt(settings)
+        return tensorrt.provider_options(settings.half, settings.engines)
     return {}
-
-
-def _tensorrt(settings: Settings) -> dict[str, str]:
-    """Booleans are "True" and "False" here: onnxruntime refuses 1."""
-    options = {"trt_fp16_enable": str(settings.half)}
-    if settings.engines is not None:
-        # An engine takes minutes to build, at the first run and again for what is longer or
-        # shorter than all before. Its name tells the graph and the versions but not the weights,
-        # so that each file must have a folder of its own.
-        options |= {
-            "trt_engine_cache_enable": "True",
-            "trt_engine_cache_path": str(settings.engines),
-            "trt_timing_cache_enable": "True",
-            "trt_timing_cache_path": str(settings.engines),
-        }
-    return options

@@ -1,6 +1,6 @@
-"""Runs an ONNX artifact with OpenVINO; the only module that imports it, and only on request.
+"""The OpenVINO backend: ONNX artifacts; the only module that imports it, and only on request.
 
-OpenVINO has no string operators, so the graph is cut before its transcript, which is put together
+OpenVINO has no string operators, so the graph is cut before its transcript, and the text is joined
 here from the tokens. It may keep float32 in bfloat16 where the processor has that; here it may not,
 so that the answer is the same as onnxruntime's. Knows nothing of packages or audio.
 """
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional_import
 from voxport.backends import providers
 from voxport.backends.contract import (
     FEATURE_LENGTHS,
@@ -24,23 +23,24 @@ from voxport.backends.contract import (
     FeatureOutput,
     GraphOutput,
     feature_output,
-    join,
+    join_pieces,
 )
-from voxport.backends.openvino_rewrite import rearrange
+from voxport.backends.failures import last_line, run_failure
+from voxport.backends.openvino_rewrite import rewrite
 from voxport.errors import InferenceError, ProviderUnavailableError
-from voxport.inference import attention_memory
+from voxport.optional_import import import_optional
 
 # Kernels that OpenVINO keeps, each compiled for one shape. Its own 5 000 are half a megabyte for
 # every new length of recording, up to gigabytes; without any, a new length takes half as long
 # again. With these it takes as long as with its own, and memory is flat once a small model has
 # grown by 0.6 GB, some of which is oneDNN's (ONEDNN_PRIMITIVE_CACHE_CAPACITY in the environment).
-_KERNELS = 256
+_CACHED_KERNELS = 256
 
 
 class OpenVinoBackend:
     """An artifact compiled for the CPU. Several threads may call ``run`` at once.
 
-    `pieces`: what each label adds to a transcript.
+    ``pieces``: the text that each label adds to a transcript.
     """
 
     def __init__(self, path: Path, pieces: Sequence[str], threads: int | None = None) -> None:
@@ -53,14 +53,14 @@ class OpenVinoBackend:
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
-            "CPU_RUNTIME_CACHE_CAPACITY": _KERNELS,
+            "CPU_RUNTIME_CACHE_CAPACITY": _CACHED_KERNELS,
         }
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
         try:
-            self._compiled = openvino.Core().compile_model(_read(path), "CPU", options)
+            self._compiled = openvino.Core().compile_model(_read_graph(path), "CPU", options)
         except Exception as error:  # openvino's own derive from RuntimeError, or from nothing
-            reason = f"{self.runtime} cannot load it: {_last_line(error)}"
+            reason = f"{self.runtime} cannot load it: {last_line(error)}"
             raise InferenceError(reason, path) from error
 
     def run(
@@ -69,10 +69,10 @@ class OpenVinoBackend:
         lengths: NDArray[np.int64],  # (B,)
         outputs: Sequence[str] = OUTPUTS,
     ) -> GraphOutput:
-        """All outputs are computed; those that are named are returned."""
+        """Compute all outputs and return the named ones."""
         values = self._infer(waveform, lengths)
         if TRANSCRIPT in outputs:
-            values[TRANSCRIPT] = join(values[TOKENS], self._pieces)
+            values[TRANSCRIPT] = join_pieces(values[TOKENS], self._pieces)
         return GraphOutput(**{name: values[name] for name in outputs})
 
     def extract(
@@ -81,12 +81,12 @@ class OpenVinoBackend:
         lengths: NDArray[np.int64],  # (B,)
         layers: Sequence[int],
     ) -> FeatureOutput:
-        """All layers are computed; those that are named are returned."""
+        """Compute all layers and return the named ones."""
         values = self._infer(waveform, lengths)
         return FeatureOutput([values[feature_output(n)] for n in layers], values[FEATURE_LENGTHS])
 
     def _infer(self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]) -> dict[str, Any]:
-        """Every output of the graph but its text."""
+        """Return every output of the graph but its text."""
         try:
             if not hasattr(self._local, "request"):
                 self._local.request = self._compiled.create_infer_request()
@@ -94,28 +94,24 @@ class OpenVinoBackend:
             found = self._local.request.infer(given, share_inputs=True)
             return {key.get_any_name(): value for key, value in found.items()}
         except Exception as error:
-            raise InferenceError(
-                f"openvino failed on {waveform.shape[0]} x {waveform.shape[1]} samples: "
-                f"{_last_line(error)}{attention_memory.advice(error)}",
-                self._path.name,
-            ) from error
+            message = run_failure("openvino", waveform.shape, f": {last_line(error)}", error)
+            raise InferenceError(message, self._path.name) from error
 
 
-def check() -> None:
-    """Raise an error that says what to do where OpenVINO cannot run here."""
+def check_openvino() -> None:
+    """Raise an error with a remedy where OpenVINO cannot run."""
     if "CPU" not in _openvino().Core().available_devices:
         raise ProviderUnavailableError("openvino finds no CPU that it supports")
 
 
 def _openvino() -> Any:
-    return optional_import.load(
-        "openvino", "the provider openvino needs OpenVINO", providers.install(providers.OPENVINO)
-    )
+    hint = providers.install_hint(providers.OPENVINO)
+    return import_optional("openvino", "the provider openvino needs OpenVINO", hint)
 
 
-def _read(path: Path) -> Any:
-    """The graph without its transcript and what only that needs."""
-    frontend: Any = optional_import.load(
+def _read_graph(path: Path) -> Any:
+    """Read the graph without its transcript and the operators of that alone."""
+    frontend: Any = import_optional(
         "openvino.frontend", "the provider openvino needs OpenVINO", "pip install openvino"
     )
     reader = frontend.FrontEndManager().load_by_framework("onnx")
@@ -123,10 +119,5 @@ def _read(path: Path) -> Any:
     kept = [place for place in graph.get_outputs() if TRANSCRIPT not in place.get_names()]
     graph.override_all_outputs(kept)
     model = reader.convert(graph)
-    rearrange(model, _openvino())
+    rewrite(model, _openvino())
     return model
-
-
-def _last_line(error: Exception) -> str:
-    """What went wrong; the lines before say where in OpenVINO's own sources."""
-    return str(error).strip().rpartition("\n")[2]

@@ -1,38 +1,49 @@
-"""What of a graph is put in another way for OpenVINO, which does some of it better by itself.
+"""Rewrites of a graph for OpenVINO, which does some parts better in another form.
 
-Works on OpenVINO's own model, with the module that it is handed. Knows what the exporter calls the
-places that it changes; where a file does not have them, all stays as it is.
+Works on OpenVINO's own model, with the module as an argument. Knows the exporter's names for the
+places that it changes; a file without them stays as it is.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from voxport.backends.contract import ATTENTION, BLOCK_FRAMES, MOST_FRAMES
+from voxport.backends.openvino_types import (
+    Branching,
+    Constant,
+    Model,
+    Node,
+    OpenVino,
+    Operators,
+    Use,
+    Value,
+)
 
-# Frames that the blocks fall short of the longest by, at the most, to be filled up.
-_SPARE = 3
+# Frames by which a recording's blocks may fall short of the longest kind, to be filled up to it.
+_SPARE_FRAMES = 3
 
-# A node's name and the number of its output: what a copy of a model has in common with it.
+# A node's name and the number of its output: the same in a model and its copy.
 _Place = tuple[str, int]
 
 
-def rearrange(model: Any, openvino: Any) -> None:
+def rewrite(model: Model, openvino: OpenVino) -> None:
     """Change a model in place."""
     for node in model.get_ops():
         if node.get_type_name() == "If" and node.get_friendly_name().startswith(ATTENTION):
-            _take_first_branch(node)
-    most, frames = _named(model, MOST_FRAMES), _named(model, BLOCK_FRAMES)
-    if most is not None and frames is not None and _loop(model) is not None:
-        _fill_blocks(model, openvino, int(most.get_node().get_data().item()), frames)
+            _inline_first_branch(cast("Branching", node))
+    most, frames = _value_named(model, MOST_FRAMES), _value_named(model, BLOCK_FRAMES)
+    if most is not None and frames is not None and _block_loops(model):
+        longest = cast("Constant", most.get_node()).get_data().item()
+        _fill_blocks(model, openvino, int(longest), frames)
 
 
-def _take_first_branch(node: Any) -> None:
-    """Put what an If does when it is true in its place.
+def _inline_first_branch(node: Branching) -> None:
+    """Replace an If by its first branch.
 
-    OpenVINO does the three operators of attention in one, which is faster than any blocks.
+    OpenVINO fuses the three operators of attention, which is faster than any blocks.
     """
     body = node.get_then_body()
     for given in node.get_input_descriptions(0):
@@ -41,23 +52,26 @@ def _take_first_branch(node: Any) -> None:
     _replace(node.output(0), body.get_results()[0].input_value(0))
 
 
-def _fill_blocks(model: Any, openvino: Any, longest: int, frames: Any) -> None:
-    """Run blocks of time that are nearly of the longest kind as such, in a loop of their own.
+def _fill_blocks(model: Model, openvino: OpenVino, longest: int, frames: Value) -> None:
+    """Run blocks of time of nearly the longest kind as that kind, in a loop of their own.
 
-    Where the length of a loop's steps is not known beforehand, OpenVINO works out all shapes again,
-    and turns the layout of the first layer around and back: a tenth of the time of a step.
+    With an unknown length of a loop's steps, OpenVINO infers all shapes again, and turns the layout
+    of the first layer around and back: a tenth of the time of a step.
     """
     operators = openvino.opset13
-    filled, flexible = (_Blocks.of(model, openvino, length) for length in (longest, None))
-    enough, axis = _ints(operators, longest - _SPARE), _ints(operators, 0)
+    filled, flexible = (_Blocks.cut_out(model, openvino, length) for length in (longest, None))
+    enough, axis = _constant(operators, longest - _SPARE_FRAMES), _constant(operators, 0)
     is_nearly_full = operators.squeeze(operators.greater_equal(frames, enough), axis)
     choice = operators.if_op(is_nearly_full.output(0))
     choice.set_then_body(filled.body)
     choice.set_else_body(flexible.body)
     outside = {_place(one): one for node in model.get_ops() for one in node.outputs()}
-    for place in {**filled.given, **flexible.given}:
-        choice.set_input(outside[place], filled.given.get(place), flexible.given.get(place))
-    _replace(_joined(model), choice.set_output(filled.result, flexible.result))
+    for place in {**filled.parameters, **flexible.parameters}:
+        then_parameter, else_parameter = (
+            blocks.parameters.get(place) for blocks in (filled, flexible)
+        )
+        choice.set_input(outside[place], then_parameter, else_parameter)
+    _replace(_joined_blocks(model), choice.set_output(filled.result, flexible.result))
     model.validate_nodes_and_infer_types()
 
 
@@ -65,46 +79,41 @@ def _fill_blocks(model: Any, openvino: Any, longest: int, frames: Any) -> None:
 class _Blocks:
     """The blocks of time and the loop over them, cut out of a copy of a model."""
 
-    body: Any  # a model
-    given: dict[_Place, Any]  # its parameters, by what gives them
-    result: Any
+    body: Model
+    parameters: dict[_Place, Node]  # by the place of their source in the model
+    result: Node
 
     @classmethod
-    def of(cls, model: Any, openvino: Any, length: int | None) -> "_Blocks":
-        """The blocks of a model, all of one length where that is given."""
+    def cut_out(cls, model: Model, openvino: OpenVino, length: int | None) -> "_Blocks":
+        """Cut out the blocks of a model, all of one length where that is given."""
         operators, twin = openvino.opset13, model.clone()
-        starts = [_named(twin, name) for name in (MOST_FRAMES, BLOCK_FRAMES)]
+        found = [_value_named(twin, name) for name in (MOST_FRAMES, BLOCK_FRAMES)]
+        starts = [start for start in found if start is not None]
         if length is not None:
-            fixed = [_ints(operators, length).output(0) for _ in starts]
+            fixed = [_constant(operators, length).output(0) for _ in starts]
             for old, new in zip(starts, fixed, strict=True):
                 _replace(old, new)
             twin.validate_nodes_and_infer_types()
             starts = fixed
-        joined = _joined(twin)
-        given: dict[_Place, Any] = {}
+        joined = _joined_blocks(twin)
+        parameters: dict[_Place, Node] = {}
         for use in _entries(twin, starts, joined.get_node()):
             source = use.get_source_output()
-            if _place(source) not in given:
-                shape, kind = source.get_partial_shape(), source.get_element_type()
-                given[_place(source)] = operators.parameter(shape, kind)
-            use.replace_source_output(given[_place(source)].output(0))
+            if _place(source) not in parameters:
+                shape, element_type = source.get_partial_shape(), source.get_element_type()
+                parameters[_place(source)] = operators.parameter(shape, element_type)
+            use.replace_source_output(parameters[_place(source)].output(0))
         result = operators.result(joined)
-        body = openvino.Model([result], list(given.values()), "blocks of time")
-        return cls(body, given, result)
+        body = openvino.Model([result], list(parameters.values()), "blocks of time")
+        return cls(body, parameters, result)
 
 
-def _entries(model: Any, starts: Sequence[Any], end: Any) -> list[Any]:
-    """Where values come in, constants aside, to the nodes between the starts and the end."""
+def _entries(model: Model, starts: Sequence[Value], end: Node) -> list[Use]:
+    """List the inputs, constants aside, of the nodes between the starts and the end."""
     first = {user.get_node().get_name() for start in starts for user in start.get_target_inputs()}
-    before: set[str] = set()
-    left = [end]
-    while left:
-        node = left.pop()
-        if node.get_name() not in before:
-            before.add(node.get_name())
-            left += [value.get_node() for value in node.input_values()]
+    before = _names_before(end)
     inside: set[str] = set()
-    entries: list[Any] = []
+    entries: list[Use] = []
     for node in model.get_ordered_ops():
         sources = [value.get_node() for value in node.input_values()]
         follows = any(source.get_name() in inside for source in sources)
@@ -118,32 +127,42 @@ def _entries(model: Any, starts: Sequence[Any], end: Any) -> list[Any]:
     return entries
 
 
-def _named(model: Any, name: str) -> Any:
-    """The value of that name, or None."""
+def _names_before(end: Node) -> set[str]:
+    """Return the names of a node and of all that it depends on."""
+    names: set[str] = set()
+    left = [end]
+    while left:
+        node = left.pop()
+        if node.get_name() not in names:
+            names.add(node.get_name())
+            left += [value.get_node() for value in node.input_values()]
+    return names
+
+
+def _value_named(model: Model, name: str) -> Value | None:
     outputs = (one for node in model.get_ops() for one in node.outputs())
     return next((one for one in outputs if name in one.get_names()), None)
 
 
-def _loop(model: Any) -> Any:
-    """The loop over the blocks of time, or None."""
-    nodes = (node for node in model.get_ops() if node.get_type_name() == "TensorIterator")
-    return next(nodes, None)
+def _block_loops(model: Model) -> list[Node]:
+    """List the loops; the exporter writes at most one, over the blocks of time."""
+    return [node for node in model.get_ops() if node.get_type_name() == "TensorIterator"]
 
 
-def _joined(model: Any) -> Any:
-    """What the loop over the blocks gives, its last output."""
-    loop = _loop(model)
+def _joined_blocks(model: Model) -> Value:
+    """Return the result of the loop over the blocks, its last output."""
+    loop = _block_loops(model)[0]
     return loop.output(loop.get_output_size() - 1)
 
 
-def _ints(operators: Any, number: int) -> Any:
+def _constant(operators: Operators, number: int) -> Constant:
     return operators.constant(np.array([number], np.int64))
 
 
-def _place(value: Any) -> _Place:
+def _place(value: Value) -> _Place:
     return value.get_node().get_friendly_name(), value.get_index()
 
 
-def _replace(old: Any, new: Any) -> None:
+def _replace(old: Value, new: Value) -> None:
     for user in old.get_target_inputs():
         user.replace_source_output(new)

@@ -1,7 +1,7 @@
-"""Runs a TorchScript artifact with torch; the only module of the runtime that may import it.
+"""The TorchScript backend; the only module of the runtime that may import torch.
 
-It is imported when such an artifact is asked for, and where torch is not installed the error says
-so. Knows the graph's order of outputs. Knows nothing of packages, audio or labels.
+It is imported when such an artifact is asked for; without torch the error says so. Knows the
+graph's order of outputs; nothing of packages, audio or labels.
 """
 
 import warnings
@@ -13,23 +13,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional_import
 from voxport.backends import providers
 from voxport.backends.contract import OUTPUTS, FeatureOutput, GraphOutput
+from voxport.backends.failures import last_line, run_failure
 from voxport.errors import InferenceError, ProviderUnavailableError
-from voxport.inference import attention_memory
 from voxport.machine import cuda
+from voxport.optional_import import import_optional
 
 
 class TorchScriptBackend:
     """An artifact as a torch module. Several threads may call ``run`` at once.
 
-    `threads` sets torch's number for the whole process: torch has no other.
+    ``threads`` sets torch's number for the whole process: torch has no other.
     """
 
     def __init__(self, path: Path, provider: str = "auto", threads: int | None = None) -> None:
         torch = _torch()
-        self._device = _device(torch, provider)
+        self._device = _choose_device(torch, provider)
         self._path = path
         self.runtime = f"torch {torch.__version__}"
         self.provider = self._device
@@ -40,9 +40,8 @@ class TorchScriptBackend:
             try:
                 self._module: Any = torch.jit.load(str(path), map_location=self._device).eval()
             except RuntimeError as error:
-                raise InferenceError(
-                    f"torch {torch.__version__} cannot load it: {_last_line(error)}", path
-                ) from error
+                reason = f"{self.runtime} cannot load it: {last_line(error)}"
+                raise InferenceError(reason, path) from error
 
     def run(
         self,
@@ -50,10 +49,10 @@ class TorchScriptBackend:
         lengths: NDArray[np.int64],  # (B,)
         outputs: Sequence[str] = OUTPUTS,
     ) -> GraphOutput:
-        """Only the outputs that are named are copied back to the host."""
+        """Compute all outputs and copy the named ones to the host."""
         with self._running(waveform, lengths) as inputs:
             values: dict[str, Any] = dict(zip(OUTPUTS, self._module(*inputs), strict=True))
-            return GraphOutput(**{name: _on_host(values[name]) for name in outputs})
+            return GraphOutput(**{name: _to_host(values[name]) for name in outputs})
 
     def extract(
         self,
@@ -61,37 +60,33 @@ class TorchScriptBackend:
         lengths: NDArray[np.int64],  # (B,)
         layers: Sequence[int],
     ) -> FeatureOutput:
-        """Every layer is computed; only those that are named are copied back to the host."""
+        """Compute every layer and copy the named ones to the host."""
         with self._running(waveform, lengths) as inputs:
             values, frames = self._module.extract_features(*inputs)
-            return FeatureOutput([_on_host(values[n - 1]) for n in layers], _on_host(frames))
+            return FeatureOutput([_to_host(values[n - 1]) for n in layers], _to_host(frames))
 
     @contextmanager
     def _running(
         self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]
     ) -> Generator[tuple[Any, Any], None, None]:
-        """The inputs as tensors on the device, and what torch says against them as our error."""
+        """Yield the inputs as tensors on the device; turn torch's errors into ours."""
         torch = _torch()
         try:
             with torch.inference_mode():
                 device = self._device
                 yield torch.from_numpy(waveform).to(device), torch.from_numpy(lengths).to(device)
         except RuntimeError as error:
-            raise InferenceError(
-                f"torch failed on {waveform.shape[0]} x {waveform.shape[1]} samples on "
-                f"{self._device}: {_last_line(error)}{attention_memory.advice(error)}",
-                self._path.name,
-            ) from error
+            reason = f" on {self._device}: {last_line(error)}"
+            message = run_failure("torch", waveform.shape, reason, error)
+            raise InferenceError(message, self._path.name) from error
 
 
 def _torch() -> Any:
-    return optional_import.load(
-        "torch", "the TorchScript artifact needs torch", "pip install torch"
-    )
+    return import_optional("torch", "the TorchScript artifact needs torch", "pip install torch")
 
 
-def _device(torch: Any, provider: str) -> str:
-    if reason := providers.never_torch(provider):
+def _choose_device(torch: Any, provider: str) -> str:
+    if reason := providers.torchscript_refusal(provider):
         raise ProviderUnavailableError(reason)
     name = providers.full_name(provider)
     if name != providers.CPU and torch.cuda.is_available():
@@ -108,11 +103,6 @@ def _device(torch: Any, provider: str) -> str:
     )
 
 
-def _last_line(error: RuntimeError) -> str:
-    """What is meant: TorchScript shows the graph's whole code before it."""
-    return str(error).strip().rpartition("\n")[2].strip()
-
-
-def _on_host(value: Any) -> Any:
-    """A tensor as an array; texts as they are."""
+def _to_host(value: Any) -> Any:
+    """Copy a tensor into an array; texts stay as they are."""
     return value.cpu().numpy() if hasattr(value, "cpu") else value

@@ -12,14 +12,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from voxport.backends.providers import never_torch
+from voxport.backends.open import open_artifact
+from voxport.backends.providers import torchscript_refusal
 from voxport.benchmark import clips
 from voxport.benchmark.process import Candidate, Process
 from voxport.benchmark.timing import Timing, take_turns
 from voxport.errors import VoxportError
-from voxport.loading import check_transcribes, open_artifact, unavailable
-from voxport.package import find
-from voxport.package.manifest import TORCHSCRIPT, Artifact, Manifest, read_manifest
+from voxport.loading import require_transcripts, unavailable_error
+from voxport.package.find import find_package
+from voxport.package.manifest import TORCHSCRIPT, Artifact, Manifest
+from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
 
 _TOGETHER = 1e9  # seconds of audio in a batch: what is given together runs together
@@ -86,12 +88,14 @@ class Report:
 
 def benchmark(package: str, plan: Plan) -> Report:
     """Measure a package on this machine."""
-    folder = find.find(package)
+    folder = find_package(package)
     manifest = read_manifest(folder)
-    check_transcribes(folder, manifest)
+    require_transcripts(folder, manifest)
     fitting = [item for item in manifest.artifacts if _fits(item, plan)]
     if not fitting:
-        raise unavailable(folder, manifest, " or ".join(plan.precisions), " or ".join(plan.kinds))
+        raise unavailable_error(
+            folder, manifest, " or ".join(plan.precisions), " or ".join(plan.kinds)
+        )
     variants: list[Variant] = []
     skipped: list[Failure] = []
     for item, provider, threads in product(fitting, plan.providers, plan.threads):
@@ -137,7 +141,7 @@ def _why_not(artifact: Artifact, provider: str) -> str | None:
     """Why a TorchScript artifact is not even tried, unless its kind is named."""
     if artifact.kind != TORCHSCRIPT:
         return None
-    return never_torch(provider) if find_spec("torch") else "torch is not installed"
+    return torchscript_refusal(provider) if find_spec("torch") else "torch is not installed"
 
 
 def _absent(
@@ -150,7 +154,7 @@ def _absent(
     named |= {one: (precisions, one) for one in plan.kinds}
     for name, wanted in named.items():
         if name not in held:
-            yield Failure(None, str(unavailable(folder, manifest, *wanted)))
+            yield Failure(None, str(unavailable_error(folder, manifest, *wanted)))
 
 
 def _fits(artifact: Artifact, plan: Plan) -> bool:

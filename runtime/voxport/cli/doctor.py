@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from voxport.doctor import Report
+    from voxport.doctor import DoctorReport
 
 _NOTE = " " * 19  # under the second column
 
@@ -33,7 +33,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _print(report: "Report") -> None:
+def _print(report: "DoctorReport") -> None:
     typer.echo("versions")
     for name, version in report.versions.items():
         typer.echo(f"  {name:16} {version or 'not installed'}")

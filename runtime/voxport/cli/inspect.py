@@ -7,9 +7,14 @@ import typer
 from voxport.cli.options import Package
 
 if TYPE_CHECKING:
-    from voxport.package.feature_info import FeatureParity
-    from voxport.package.gates import Gate
-    from voxport.package.manifest import Artifact, Manifest, ModelInfo, Parity
+    from voxport.package.manifest import (
+        Artifact,
+        FeatureParity,
+        Manifest,
+        ModelInfo,
+        Parity,
+        QualityGate,
+    )
 
 
 def inspect(
@@ -25,10 +30,11 @@ def inspect(
       voxport inspect commands
       voxport inspect build/base960h --json | jq .model.labels
     """
-    from voxport.package import find
-    from voxport.package.manifest import FILE_NAME, read_manifest
+    from voxport.package.find import find_package
+    from voxport.package.manifest import FILE_NAME
+    from voxport.package.read_manifest import read_manifest
 
-    folder = find.find(package)
+    folder = find_package(package)
     manifest = read_manifest(folder)
     if as_json:
         typer.echo((folder / FILE_NAME).read_text(encoding="utf-8"), nl=False)
@@ -89,7 +95,7 @@ def _print_parity(parity: "Parity") -> None:
     )
 
 
-def _print_gate(gate: "Gate") -> None:
+def _print_gate(gate: "QualityGate") -> None:
     speed = "speed not measured" if gate.speed is None else f"{gate.speed:.2f} times as fast"
     typer.echo(
         f"  against fp32: {gate.against} ({gate.provider}) against {gate.reference}\n"

@@ -94,11 +94,11 @@ def _draw_features(
     package: str, audio: str, part: tuple[float, float | None], artifact: str | None, provider: str
 ) -> Any:
     from voxport import loading
-    from voxport.package import find
-    from voxport.package.manifest import read_manifest
+    from voxport.package.find import find_package
+    from voxport.package.read_manifest import read_manifest
     from voxport.pictures import layers
 
-    model = read_manifest(find.find(package)).model
+    model = read_manifest(find_package(package)).model
     excerpt = _excerpt(audio, part, model.sample_rate)
     if not model.transcribes:
         extractor = loading.load_features(package, provider, artifact)

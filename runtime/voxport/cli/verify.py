@@ -9,7 +9,7 @@ from voxport.cli.options import Package, Provider, recordings
 
 if TYPE_CHECKING:
     from voxport.verification.comparison import Check
-    from voxport.verification.verify import Report
+    from voxport.verification.verify import VerificationReport
 
 
 def verify(
@@ -49,16 +49,15 @@ def verify(
     """
     if audio and against is None:
         raise typer.BadParameter("--audio needs --against, which knows the right answer for it")
-    from voxport.package import find
     from voxport.verification.verify import verify as run
 
-    report = run(find.find(package), against, recordings(audio or []), provider)
+    report = run(package, against, recordings(audio or []), provider)
     _print(report)
     if not report.ok:
         raise typer.Exit(1)
 
 
-def _print(report: "Report") -> None:
+def _print(report: "VerificationReport") -> None:
     for message in report.damaged:
         typer.echo(message, err=True)
     for name in report.unlisted:

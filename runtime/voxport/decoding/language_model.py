@@ -15,8 +15,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Protocol
 
-from voxport import optional_import
 from voxport.errors import InputError, accessing
+from voxport.optional_import import import_optional
 
 LN10 = math.log(10)  # ARPA's logarithms are to the base of 10
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
@@ -79,7 +79,7 @@ class KenlmModel:
     """A model that kenlm reads."""
 
     def __init__(self, path: Path) -> None:
-        kenlm = optional_import.load(
+        kenlm = import_optional(
             "kenlm",
             "a language model that is not an .arpa file needs kenlm",
             'pip install "voxport[lm]"',

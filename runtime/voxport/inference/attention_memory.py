@@ -46,13 +46,6 @@ def suffices(samples: int, model: ModelInfo) -> bool:
     return free is None or _SAFETY * _needed(1, samples, model) <= free
 
 
-def advice(error: Exception) -> str:
-    """What to say behind a backend's error: something where it is that memory ran out."""
-    text = str(error).lower()
-    ran_out = isinstance(error, MemoryError) or "memory" in text or "alloc" in text
-    return " (the longer what runs at once, the more memory it needs)" if ran_out else ""
-
-
 def _needed(rows: int, samples: int, model: ModelInfo) -> float:
     """Bytes."""
     return _per_pair(model) * rows * (samples / model.frame_stride) ** 2

@@ -1,4 +1,4 @@
-"""Where a package is: a folder, or the name of a model that ships inside voxport.
+"""Lookup of packages: a folder, or the name of a model that ships inside voxport.
 
 Knows folders and names; reads no manifest.
 """
@@ -20,13 +20,13 @@ from voxport.package.manifest import FILE_NAME
 SHIPPED = Path(__file__).parents[1] / "packages"
 
 
-def shipped() -> list[str]:
-    """The names of the models that are installed with voxport."""
+def shipped_models() -> list[str]:
+    """List the names of the models that are installed with voxport."""
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{FILE_NAME}"))
 
 
-def find(package: str | os.PathLike[str]) -> Path:
-    """The folder of a package.
+def find_package(package: str | os.PathLike[str]) -> Path:
+    """Return the folder of a package.
 
     A plain word that names a shipped model always means that model; write ``./commands`` for a
     folder of the same name.
@@ -34,7 +34,7 @@ def find(package: str | os.PathLike[str]) -> Path:
     given: Any = package
     if not isinstance(given, (str, os.PathLike)) or not os.fspath(package):
         raise InputError(f"expected a package's folder or a shipped model's name, got {given!r}")
-    if isinstance(package, str) and package in shipped():
+    if isinstance(package, str) and package in shipped_models():
         return SHIPPED / package
     path = Path(package)
     with accessing(package, PackageError):
@@ -43,14 +43,14 @@ def find(package: str | os.PathLike[str]) -> Path:
         if path.exists():
             raise PackageNotFoundError("a package is a folder, and this is a file", package)
     if isinstance(package, str) and path.name == package:
-        raise UnknownModelError(_unknown(package))
+        raise UnknownModelError(_unknown_name(package))
     raise PackageNotFoundError(
         "there is no such folder; `voxport export MODEL -o DIR` writes a package", package
     )
 
 
-def _unknown(name: str) -> str:
-    names = shipped()
+def _unknown_name(name: str) -> str:
+    names = shipped_models()
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     listed = ", ".join(names) or "none"

@@ -1,7 +1,7 @@
-"""SHA-256 of files, and the check of one against what a manifest records.
+"""SHA-256 of files, and their comparison with the manifest.
 
-Everything that opens a file of a package (onnxruntime, torch, the golden clips) has it checked here
-first. Knows nothing of what the files are.
+Every file of a package is checked here before an engine or a decoder opens it. Knows nothing of
+their contents.
 """
 
 import hashlib
@@ -10,25 +10,25 @@ from pathlib import Path
 from voxport.errors import IntegrityError, PackageError, PackageNotFoundError, accessing
 from voxport.package.manifest import FileEntry
 
-_BLOCK = 1 << 20  # bytes read at a time: packages hold files of several GB
+_BLOCK_BYTES = 1 << 20  # read at a time: packages hold files of several GB
 
 
 def sha256_file(path: Path) -> str:
-    """The file's SHA-256 as 64 hexadecimal digits."""
+    """Return a file's SHA-256 as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
 
 
 def file_entry(path: Path) -> FileEntry:
-    """What a manifest records about the file at `path`."""
+    """Describe the file at ``path`` as a manifest records it."""
     return FileEntry(path.name, path.stat().st_size, sha256_file(path))
 
 
-def check(folder: Path, entry: FileEntry) -> Path:
-    """The path of `entry` in `folder`, once its size and its hash are found to be as recorded."""
+def check_file(folder: Path, entry: FileEntry) -> Path:
+    """Return the path of ``entry`` in ``folder`` after comparing its size and hash."""
     path = folder / entry.path
     with accessing(path, PackageError):
         if not path.is_file():

@@ -1,8 +1,8 @@
-"""Typed reading of JSON that somebody else wrote.
+"""Typed reading of JSON from outside.
 
-Every accessor checks one field's type and names it (``artifacts[0].bytes``) when it is wrong, so
-that a broken manifest is reported by field. Knows nothing of what the fields mean. Fields that are
-not asked for are ignored: a later voxport may add some without raising the format's version.
+Every accessor checks the type of one field and names it (``artifacts[0].bytes``) when it is wrong,
+so that a broken manifest is reported by field. Knows nothing of what the fields mean. Unknown
+fields are ignored: a later voxport may add some without raising the format's version.
 """
 
 import re
@@ -20,71 +20,71 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Fields:
-    """One JSON object and the place it was found at."""
+    """One JSON object and its place in the document."""
 
     data: Mapping[str, Any]
     where: str = ""  # "" for the document itself, else for example "artifacts[0]."
 
     @classmethod
-    def of(cls, value: object, name: str) -> "Fields":
-        """The object `value` that was found at `name`."""
+    def from_value(cls, value: object, name: str) -> "Fields":
+        """Wrap the object ``value`` found at ``name``."""
         if not isinstance(value, dict):
-            raise _wrong(name or "the document", "an object", value)
+            raise _type_error(name or "the document", "an object", value)
         return cls(cast("dict[str, Any]", value), f"{name}." if name else "")
 
     def name(self, key: str) -> str:
-        """The full name of a field, for messages."""
+        """Return the full name of a field, for messages."""
         return f"{self.where}{key}"
 
     def value(self, key: str) -> Any:
-        """The field as it is."""
+        """Return a field of any type."""
         if key not in self.data:
             raise ManifestError(f"the field {self.name(key)!r} is missing")
         return self.data[key]
 
     def text(self, key: str) -> str:
-        """A string."""
+        """Return a string."""
         return _text(self.value(key), self.name(key))
 
     def optional_text(self, key: str) -> str | None:
-        """A string or null."""
+        """Return a string or null."""
         value = self.value(key)
         return None if value is None else _text(value, self.name(key))
 
     def one_of(self, key: str, choices: tuple[str, ...]) -> str:
-        """A string out of a few."""
+        """Return one of a few strings."""
         value = self.value(key)
         if value not in choices:
-            raise _wrong(self.name(key), " or ".join(map(repr, choices)), value)
+            raise _type_error(self.name(key), " or ".join(map(repr, choices)), value)
         return value
 
     def boolean(self, key: str) -> bool:
-        """True or false."""
+        """Return true or false."""
         value = self.value(key)
         if not isinstance(value, bool):
-            raise _wrong(self.name(key), "true or false", value)
+            raise _type_error(self.name(key), "true or false", value)
         return value
 
     def integer(self, key: str, least: int = 0) -> int:
-        """A whole number that is at least `least`."""
+        """Return a whole number of at least ``least``."""
         return _integer(self.value(key), self.name(key), least)
 
     def number(self, key: str) -> float:
-        """A number that is at least 0."""
+        """Return a finite number of at least 0."""
         value = self.value(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
-            raise _wrong(self.name(key), "a finite number of at least 0", value)
+            raise _type_error(self.name(key), "a finite number of at least 0", value)
         return float(value)
 
     def sha256(self, key: str) -> str:
-        """64 lower-case hexadecimal digits."""
+        """Return 64 lower-case hexadecimal digits."""
         value = self.value(key)
         if not isinstance(value, str) or not _SHA256.fullmatch(value):
-            raise _wrong(self.name(key), "64 hexadecimal digits", value)
+            raise _type_error(self.name(key), "64 hexadecimal digits", value)
         return value
 
     def file_name(self, key: str) -> str:
-        """A plain file name, so that no manifest can point outside its folder."""
+        """Return a plain file name, so that no manifest can point outside its folder."""
         value = self.text(key)
         if value in {"", ".", ".."} or set(value) & set("/\\:\0"):
             raise ManifestError(
@@ -93,47 +93,47 @@ class Fields:
         return value
 
     def child(self, key: str) -> "Fields":
-        """An object."""
-        return Fields.of(self.value(key), self.name(key))
+        """Return an object."""
+        return Fields.from_value(self.value(key), self.name(key))
 
     def children(self, key: str) -> "list[Fields]":
-        """A list of objects."""
-        return list(self._items(key, Fields.of))
+        """Return a list of objects."""
+        return list(self._items(key, Fields.from_value))
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of strings."""
+        """Return a list of strings."""
         return self._items(key, _text)
 
     def integers(self, key: str) -> tuple[int, ...]:
-        """A list of whole numbers of at least 0."""
+        """Return a list of whole numbers of at least 0."""
         return self._items(key, lambda value, name: _integer(value, name, 0))
 
     def dimensions(self, key: str) -> tuple[int | str, ...]:
-        """A tensor's shape: a size, or the name of a size that varies."""
+        """Return a tensor's shape: each item a size, or the name of a size that varies."""
         return self._items(key, _dimension)
 
     def text_map(self, key: str) -> dict[str, str]:
-        """An object that holds only strings."""
+        """Return an object of strings."""
         child = self.child(key)
         return {item: child.text(item) for item in child.data}
 
     def _items(self, key: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
         value = self.value(key)
         if not isinstance(value, list):
-            raise _wrong(self.name(key), "a list", value)
+            raise _type_error(self.name(key), "a list", value)
         items = cast("list[object]", value)
         return tuple(read(item, f"{self.name(key)}[{i}]") for i, item in enumerate(items))
 
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise _wrong(name, "a string", value)
+        raise _type_error(name, "a string", value)
     return value
 
 
 def _integer(value: object, name: str, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise _wrong(name, f"a whole number of at least {least}", value)
+        raise _type_error(name, f"a whole number of at least {least}", value)
     return value
 
 
@@ -141,7 +141,7 @@ def _dimension(value: object, name: str) -> int | str:
     return value if isinstance(value, str) else _integer(value, name, 0)
 
 
-def _wrong(name: str, expected: str, value: object) -> ManifestError:
+def _type_error(name: str, expected: str, value: object) -> ManifestError:
     shown = repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return ManifestError(f"{name} must be {expected}, got {shown}")

@@ -1,28 +1,18 @@
-"""``manifest.json``: what a package is, how to run it and what was measured on it.
+"""The manifest of a package as dataclasses: model, artifacts, measurements, golden recordings.
 
-The exporter builds these dataclasses and writes ``Manifest.to_json()``; every host reads them
-back with ``read_manifest``. ``manifest.schema.json`` in ``voxport`` publishes the same format
-for other languages. Knows the format and its own hash; opens no other file of the package.
+The exporter builds them and writes ``Manifest.to_json()``; ``read_manifest`` parses that text.
+``manifest.schema.json`` in ``voxport`` publishes the same format for other languages. Knows the
+format and its own hash; opens no file.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Literal, TypeAlias
 
-from voxport.errors import (
-    LaterVersionError,
-    ManifestError,
-    PackageError,
-    PackageNotFoundError,
-    accessing,
-)
-from voxport.package.entries import FileEntry, read_entry
-from voxport.package.feature_info import FeatureInfo, FeatureParity, read_features
-from voxport.package.gates import Gate, read_gate
-from voxport.package.json_fields import Fields
-from voxport.package.measurement import Measurement, read_measurement
+ArtifactKind: TypeAlias = Literal["onnx", "torchscript"]
+Precision: TypeAlias = Literal["fp32", "int8", "fp16"]
 
 FORMAT = "voxport"
 # Raised only when an older reader would misunderstand a package: 2 may have no CTC head.
@@ -34,7 +24,19 @@ FP16 = "fp16"
 FEATURES = "features_"  # and its number, from 1: the output of a transformer layer
 EMISSIONS = ("logits", "log_probs", "none")
 
-_UNSIGNED = "0" * 64  # stands where the manifest's own hash will be while that is computed
+UNSIGNED = "0" * 64  # placeholder for the manifest's own hash while that is computed
+
+# Other processors and later runtimes round differently, and one measurement is a sample of that.
+_DIFFERENCE_SLACK = 2.0
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of the package."""
+
+    path: str  # a plain file name inside the package's folder
+    bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,6 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
-class Parity(Measurement):
-    """A comparison of an artifact, reloaded from disk, with the model that it was made from."""
-
-    max_emission_difference: float
-    emission_tolerance: float
-    equal_transcripts: float  # the share of clips, 0 to 1
-    cer: float  # character error rate between the two
-
-
-@dataclass(frozen=True)
 class Artifact(FileEntry):
     """A file that runs the model."""
 
@@ -66,19 +58,83 @@ class Artifact(FileEntry):
     outputs: tuple[TensorSpec, ...]
     external_data: tuple[FileEntry, ...] = ()  # weights beside the graph, where it is over 2 GB
     optional_inputs: tuple[TensorSpec, ...] = ()  # `sample_rate`: model.sample_rate if not given
-    attention_in_blocks: bool = False  # whether memory grows with the length, not with its square
+    attention_in_blocks: bool = False  # memory grows with the length, not with its square
 
     @property
     def features(self) -> tuple[TensorSpec, ...]:
-        """The outputs of the transformer layers, where it was exported with them."""
+        """Outputs of the transformer layers; empty unless it was exported with them."""
         return tuple(output for output in self.outputs if output.name.startswith(FEATURES))
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """The artifact's own file and the weights beside it."""
+        return (self, *self.external_data)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Comparison of an artifact, reloaded from disk, with a reference on some recordings."""
+
+    artifact: str  # path of the artifact
+    reference: str  # the model compared with: "eager torchaudio 2.11.0"
+    against: str  # the engine of the artifact: "onnxruntime 1.31.1"
+    provider: str  # "CPUExecutionProvider"; for torch the device
+    clips: int
+    seconds: float  # of audio in those clips
+
+
+@dataclass(frozen=True)
+class Parity(Measurement):
+    """Difference of an artifact's emissions and transcripts from its source model's."""
+
+    max_emission_difference: float
+    emission_tolerance: float
+    equal_transcripts: float  # the share of clips, 0 to 1
+    cer: float  # character error rate between the two
+
+
+@dataclass(frozen=True)
+class FeatureParity(Measurement):
+    """Difference of an artifact's features from its source model's."""
+
+    max_difference: float  # of any layer
+    tolerance: float  # for that layer
+
+
+@dataclass(frozen=True)
+class QualityGate(Measurement):
+    """Loss and gain of a low-precision artifact against fp32, and the limits of its export.
+
+    Such an artifact does not answer as the model does, within rounding, so there is no parity to
+    record. Export measures its loss on real speech and its speed, and refuses to write one that is
+    not worth it.
+    """
+
+    max_emission_difference: float
+    equal_transcripts: float  # the share of clips, 0 to 1
+    cer: float  # character error rate against fp32's transcripts
+    cer_limit: float  # the highest that was allowed
+    speed: float | None  # times as fast as fp32 on that provider, one recording; None: not measured
+    forced: bool  # written although it loses more than the limit, or is not faster
+
+    @property
+    def difference_limit(self) -> float:
+        """The largest difference allowed in emissions of the same recordings."""
+        return _DIFFERENCE_SLACK * self.max_emission_difference
+
+    def edits_limit(self, characters: int) -> float:
+        """Return the edits allowed in a text of ``characters``.
+
+        One is always allowed: a rate over few characters is coarse.
+        """
+        return 1 + max(self.cer, self.cer_limit) * characters
 
 
 @dataclass(frozen=True)
 class GoldenClip(FileEntry):
-    """A recording in the package and the answer that eager torchaudio gave for it.
+    """A recording in the package and the eager model's answer to it.
 
-    The file is a 16-bit mono wav at the model's rate: sample / 32768 is what the model gets.
+    The file is a 16-bit mono wav at the model's rate: sample / 32768 is the model's input.
     """
 
     seconds: float
@@ -88,6 +144,28 @@ class GoldenClip(FileEntry):
     token_ends: tuple[int, ...]  # frames, exclusive
     frames: int
     emission: FileEntry  # numpy file, float32 [frames, labels]
+
+
+@dataclass(frozen=True)
+class GoldenFeatures(FileEntry):
+    """A recording in the package, as a golden clip's, and the output of every layer for it."""
+
+    seconds: float
+    frames: int
+    values: FileEntry  # numpy file, float32 [layers, frames, width]
+
+
+@dataclass(frozen=True)
+class FeatureInfo:
+    """Number, width, golden values and parity of the transformer layers' outputs.
+
+    Kept apart from the fields for transcripts: a package may have either, or both.
+    """
+
+    layers: int
+    width: int  # channels of each layer
+    golden: GoldenFeatures
+    parity: tuple[FeatureParity, ...] = ()  # at most one an artifact
 
 
 @dataclass(frozen=True)
@@ -106,18 +184,18 @@ class ModelInfo:
     sample_rate: int  # Hz
     frame_stride: int  # samples
     receptive_field: int  # samples; a shorter waveform has no frames
-    normalize_waveform: bool  # whether the graph normalises (hosts never do)
+    normalize_waveform: bool  # the graph normalises (hosts never do)
     emission: str  # one of EMISSIONS
     parameters: int
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """What each label adds to a transcript: itself, or a space for the word delimiter."""
+        """Text that each label adds to a transcript: itself, or a space for the word delimiter."""
         return tuple(" " if label == self.word_delimiter else label for label in self.labels)
 
     @property
     def transcribes(self) -> bool:
-        """Whether there is a CTC head; without it there are features only."""
+        """True with a CTC head; without it there are features only."""
         return bool(self.labels)
 
 
@@ -132,212 +210,39 @@ class Manifest:
     golden: tuple[GoldenClip, ...] = ()
     files: tuple[FileEntry, ...] = ()  # everything else in the folder
     features: FeatureInfo | None = None  # where artifacts give features
-    gates: tuple[Gate, ...] = ()  # at most one an artifact: those of fewer bits, in place of parity
+    gates: tuple[QualityGate, ...] = ()  # at most one a low-precision artifact, instead of parity
 
     def to_json(self) -> str:
-        """The text of ``manifest.json``, its own hash included; write it as UTF-8, unchanged."""
-        version = 1 if self.model.transcribes else 2  # the first that can tell this
-        content = {"format": FORMAT, "version": version, "sha256": _UNSIGNED, **asdict(self)}
+        """Return the text of ``manifest.json`` with its own hash; write it as UTF-8, unchanged."""
+        version = 1 if self.model.transcribes else 2  # 1 requires a CTC head
+        content = {"format": FORMAT, "version": version, "sha256": UNSIGNED, **asdict(self)}
         if self.features is None:
             del content["features"]
         if not self.gates:
             del content["gates"]
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        return text.replace(_UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
+        return text.replace(UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
 
     def parity_of(self, artifact: Artifact) -> Parity | None:
-        """What was measured on an artifact, if it was."""
+        """Return the parity measured for an artifact, if any."""
         return next((item for item in self.parity if item.artifact == artifact.path), None)
 
-    def gate_of(self, artifact: Artifact) -> Gate | None:
-        """What an artifact of fewer bits was measured to lose; None for one that is exact."""
+    def gate_of(self, artifact: Artifact) -> QualityGate | None:
+        """Return the quality gate of a low-precision artifact; None for an exact one."""
         return next((item for item in self.gates if item.artifact == artifact.path), None)
 
     def feature_parity_of(self, artifact: Artifact) -> FeatureParity | None:
-        """What was measured on an artifact's features, if it was."""
+        """Return the parity measured for an artifact's features, if any."""
         measured = self.features.parity if self.features else ()
         return next((item for item in measured if item.artifact == artifact.path), None)
 
     def entries(self) -> list[FileEntry]:
-        """Every file of the package but the manifest."""
+        """List every file of the package but the manifest."""
         listed: list[FileEntry] = []
         for artifact in self.artifacts:
-            listed += [artifact, *artifact.external_data]
+            listed += artifact.files
         for clip in self.golden:
             listed += [clip, clip.emission]
         if self.features:
             listed += [self.features.golden, self.features.golden.values]
         return [*listed, *self.files]
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the package in `folder`; every way in which it can be wrong is an error."""
-    path = Path(folder) / FILE_NAME
-    with accessing(path, PackageError):
-        try:
-            raw = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            raise PackageNotFoundError(
-                f"not a voxport package: there is no {FILE_NAME} in it; "
-                "`voxport export MODEL -o DIR` writes a package",
-                folder,
-            ) from None
-    try:
-        return parse_manifest(raw)
-    except ManifestError as error:
-        raise error.about(path) from None
-
-
-def parse_manifest(raw: bytes) -> Manifest:
-    """The manifest in the bytes of a ``manifest.json``."""
-    try:
-        document = json.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"not JSON: {error}") from None
-    fields = Fields.of(document, "")
-    _check_version(fields)
-    manifest = _manifest(fields)
-    _check_integrity(raw, fields.sha256("sha256"))
-    _check_consistency(manifest)
-    return manifest
-
-
-def _check_version(fields: Fields) -> None:
-    if fields.data.get("format") != FORMAT:
-        raise ManifestError(f"not a voxport manifest: format is {fields.data.get('format')!r}")
-    version = fields.integer("version", least=1)
-    if version > VERSION:
-        raise LaterVersionError(
-            f"format version {version} was written by a later voxport, this one reads up to "
-            f"{VERSION}; upgrade: pip install -U voxport"
-        )
-
-
-def _check_integrity(raw: bytes, recorded: str) -> None:
-    found = hashlib.sha256(raw.replace(recorded.encode(), _UNSIGNED.encode(), 1)).hexdigest()
-    if found != recorded:
-        raise ManifestError(
-            f"changed since it was written: expected sha256 {recorded}, found {found}; "
-            "copy the package again or export it again"
-        )
-
-
-def _check_consistency(manifest: Manifest) -> None:
-    model = manifest.model
-    if model.transcribes == (model.emission == "none"):
-        raise ManifestError(f"model.emission is {model.emission!r} of {len(model.labels)} labels")
-    if model.transcribes and model.blank >= len(model.labels):
-        raise ManifestError(f"model.blank is {model.blank} of {len(model.labels)} labels")
-    if model.word_delimiter is not None and model.word_delimiter not in model.labels:
-        raise ManifestError(f"model.word_delimiter {model.word_delimiter!r} is not a label")
-    _check_outputs(manifest)
-    artifacts = [artifact.path for artifact in manifest.artifacts]
-    features = manifest.features
-    for item in (*manifest.parity, *(features.parity if features else ()), *manifest.gates):
-        if item.artifact not in artifacts:
-            what = "gates" if isinstance(item, Gate) else "parity"
-            raise ManifestError(f"{what} names {item.artifact!r}, which is not an artifact")
-    paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
-    for path in {path for path in paths if paths.count(path) > 1}:
-        raise ManifestError(f"the file {path!r} is listed twice")
-
-
-def _check_outputs(manifest: Manifest) -> None:
-    """Labels that are fewer than the model's would end in the middle of a transcript."""
-    labels = len(manifest.model.labels)
-    for artifact in manifest.artifacts:
-        for output in artifact.outputs:
-            if output.name == "emission" and output.shape[-1:] != (labels,):
-                raise ManifestError(
-                    f"{artifact.path} gives an emission of {list(output.shape)} for {labels} labels"
-                )
-        _check_features(artifact, manifest.features)
-
-
-def _check_features(artifact: Artifact, features: FeatureInfo | None) -> None:
-    """Layers that the graph does not have would end in the middle of a run."""
-    widths = [output.shape[-1:] for output in artifact.features]
-    if widths and (features is None or widths != [(features.width,)] * features.layers):
-        told = "none" if features is None else f"{features.layers} of width {features.width}"
-        raise ManifestError(
-            f"{artifact.path} gives features of {len(widths)} layers, the manifest tells of {told}"
-        )
-
-
-def _manifest(fields: Fields) -> Manifest:
-    return Manifest(
-        created_by=fields.text_map("created_by"),
-        model=_model(fields.child("model")),
-        artifacts=tuple(map(_artifact, fields.children("artifacts"))),
-        parity=tuple(map(_parity, fields.children("parity"))),
-        golden=tuple(map(_golden, fields.children("golden"))),
-        files=tuple(map(read_entry, fields.children("files"))),
-        features=read_features(fields.child("features")) if "features" in fields.data else None,
-        gates=tuple(map(read_gate, fields.children("gates"))) if "gates" in fields.data else (),
-    )
-
-
-def _model(fields: Fields) -> ModelInfo:
-    return ModelInfo(
-        name=fields.text("name"),
-        source=fields.text("source"),
-        licence=fields.text("licence"),
-        labels=fields.texts("labels"),
-        blank=fields.integer("blank"),
-        word_delimiter=fields.optional_text("word_delimiter"),
-        sample_rate=fields.integer("sample_rate", least=1),
-        frame_stride=fields.integer("frame_stride", least=1),
-        receptive_field=fields.integer("receptive_field", least=1),
-        normalize_waveform=fields.boolean("normalize_waveform"),
-        emission=fields.one_of("emission", EMISSIONS),
-        parameters=fields.integer("parameters"),
-    )
-
-
-def _artifact(fields: Fields) -> Artifact:
-    return Artifact(
-        **vars(read_entry(fields)),
-        kind=fields.one_of("kind", KINDS),
-        precision=fields.text("precision"),
-        inputs=tuple(map(_tensor, fields.children("inputs"))),
-        outputs=tuple(map(_tensor, fields.children("outputs"))),
-        external_data=tuple(map(read_entry, fields.children("external_data"))),
-        optional_inputs=_optional_inputs(fields),
-        # Packages that were written before there were any do not tell.
-        attention_in_blocks=(
-            "attention_in_blocks" in fields.data and fields.boolean("attention_in_blocks")
-        ),
-    )
-
-
-def _optional_inputs(fields: Fields) -> tuple[TensorSpec, ...]:
-    if "optional_inputs" not in fields.data:  # of packages that were written before there were any
-        return ()
-    return tuple(map(_tensor, fields.children("optional_inputs")))
-
-
-def _golden(fields: Fields) -> GoldenClip:
-    return GoldenClip(
-        **vars(read_entry(fields)),
-        seconds=fields.number("seconds"),
-        transcript=fields.text("transcript"),
-        tokens=fields.integers("tokens"),
-        token_starts=fields.integers("token_starts"),
-        token_ends=fields.integers("token_ends"),
-        frames=fields.integer("frames"),
-        emission=read_entry(fields.child("emission")),
-    )
-
-
-def _parity(fields: Fields) -> Parity:
-    return Parity(
-        **vars(read_measurement(fields)),
-        max_emission_difference=fields.number("max_emission_difference"),
-        emission_tolerance=fields.number("emission_tolerance"),
-        equal_transcripts=fields.number("equal_transcripts"),
-        cer=fields.number("cer"),
-    )
-
-
-def _tensor(fields: Fields) -> TensorSpec:
-    return TensorSpec(fields.text("name"), fields.text("type"), fields.dimensions("shape"))

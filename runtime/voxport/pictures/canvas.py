@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport import optional_import
 from voxport.errors import InputError, OutputError, accessing
+from voxport.optional_import import import_optional
 from voxport.transcript.transcript import Word
 
 MOST_SECONDS = 20.0  # a letter of quick speech still has its own place on the axis
@@ -80,12 +80,12 @@ def figure(excerpt: Excerpt, heights: Sequence[float], title: str) -> tuple[Any,
 
 def matplotlib_figure() -> Any:
     """The module ``matplotlib.figure``, or an error that says what to install."""
-    return optional_import.load("matplotlib.figure", "drawing needs matplotlib", _INSTALL)
+    return import_optional("matplotlib.figure", "drawing needs matplotlib", _INSTALL)
 
 
 def halo() -> list[Any]:
     """A white edge for text that lies on an image."""
-    effects = optional_import.load("matplotlib.patheffects", "drawing needs matplotlib", _INSTALL)
+    effects = import_optional("matplotlib.patheffects", "drawing needs matplotlib", _INSTALL)
     return [effects.withStroke(linewidth=2, foreground="white")]
 
 

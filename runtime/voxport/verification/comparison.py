@@ -1,10 +1,9 @@
-"""Whether an artifact answers as it should: emissions within rounding, all else exactly.
+"""Comparison of an artifact's answers with the expected ones: emissions within rounding, the rest
+exactly.
 
-One of fewer bits does not, and says by how much: its emissions may be that far off, and what is
-read from them may differ in a few characters.
-
-Knows what was expected and a backend to ask; does not know where the expectation came from, nor
-prints it.
+A low-precision artifact has limits of its own: its emissions may differ by the amount measured at
+export, and its transcripts in a few characters. Knows the expected answers and a backend to ask;
+neither their origin nor their display.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.backends.contract import Backend, FeatureOutput, GraphOutput
-from voxport.package.gates import Gate
+from voxport.package.manifest import QualityGate
 from voxport.transcript.edit_distance import edits
 
 # Rounding, as a share of the largest emission (of 1 at least): sums in another order, in float32.
@@ -59,11 +58,11 @@ class Check:
     transcript: str  # the artifact's; features have none
     problem: str | None = None  # None: equal
     what: str = "emission"  # or "features", "CER"
-    exact: bool = True  # whether all but the emission had to be equal
+    exact: bool = True  # all but the emission had to be equal
 
     @property
     def ok(self) -> bool:
-        """Whether the answer is the expected one."""
+        """True for the expected answer."""
         return self.problem is None
 
 
@@ -74,16 +73,17 @@ def compare(
     padding: float = 0.0,
     limit: float | None = None,
 ) -> list[Check]:
-    """Ask `backend` about all of `expected` in one batch, padded with `padding`, and compare.
+    """Compare a backend's answers to one batch, padded with ``padding``, with the expected ones.
 
-    `limit`: the most that an emission of fewer bits may be off; tokens and text may then differ.
+    ``limit``: the largest difference allowed in a low-precision emission; tokens and text may then
+    differ.
     """
     output = backend.run(*_batch(expected, padding))
     return [_check(artifact, output, row, item, limit) for row, item in enumerate(expected)]
 
 
-def compare_texts(artifact: str, pairs: Sequence[tuple[str, str]], gate: Gate) -> Check:
-    """Whether texts of fewer bits differ from those expected, paired with them, by few edits."""
+def compare_texts(artifact: str, pairs: Sequence[tuple[str, str]], gate: QualityGate) -> Check:
+    """Compare pairs of an expected and a low-precision text, which may differ by few edits."""
     characters = sum(len(expected) for expected, _ in pairs)
     count = sum(edits(*pair) for pair in pairs)
     limit = gate.edits_limit(characters)
@@ -99,7 +99,7 @@ def compare_features(
     layers: int,
     padding: float = 0.0,
 ) -> list[Check]:
-    """The same for features: all of the artifact's `layers`."""
+    """Compare the features of all of the artifact's ``layers`` in the same way."""
     output = backend.extract(*_batch(expected, padding), range(1, layers + 1))
     return [_check_features(artifact, output, row, item) for row, item in enumerate(expected)]
 
@@ -107,7 +107,7 @@ def compare_features(
 def _batch(
     expected: Sequence[Answer], padding: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Waveforms (B, S) and lengths (B,)."""
+    """Return waveforms (B, S) and lengths (B,)."""
     lengths = np.array([len(item.waveform) for item in expected], np.int64)
     waveform = np.full((len(expected), lengths.max()), padding, np.float32)
     for row, item in zip(waveform, expected, strict=True):
@@ -118,7 +118,7 @@ def _batch(
 def _check_features(
     artifact: str, output: FeatureOutput, row: int, expected: ExpectedFeatures
 ) -> Check:
-    """The worst layer, as a share of what that layer is allowed."""
+    """Compare features by the worst layer, relative to its tolerance."""
     frames = int(output.lengths[row])
     found = np.stack([layer[row, :frames] for layer in output.layers])  # (layers, frames, width)
     difference, tolerance = float("inf"), TOLERANCE
@@ -157,7 +157,7 @@ def _check(
 def _problem(
     output: GraphOutput, row: int, shape: tuple[int, ...], expected: Expected, exactly: bool
 ) -> str | None:
-    """The first thing that is not as expected; the emission's shape is all, if not `exactly`."""
+    """Describe the first difference; of the emission's shape alone, if not ``exactly``."""
     transcript = None if output.transcript is None else str(output.transcript[row])
     found: list[tuple[str, object, object]] = [
         ("the emission's shape", shape, expected.emission.shape)
@@ -182,7 +182,7 @@ def _row(
     lengths: NDArray[np.int64] | None,
     row: int,
 ) -> NDArray[np.float32] | NDArray[np.int64]:
-    """One row of a batch, without its padding."""
+    """Return one row of a batch, without its padding."""
     if values is None or lengths is None:
         raise TypeError("compare() needs every output of the graph")
     return values[row, : int(lengths[row])]

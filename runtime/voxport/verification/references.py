@@ -1,6 +1,6 @@
-"""What a package can be compared with: answers of the model that it was made from.
+"""References for ``verify``: answers of the model that a package was made from.
 
-A reference is a function that some distribution offers in the entry point group
+A reference is a function that a distribution offers in the entry point group
 ``voxport.references``; the exporter offers ``eager``, which runs the model in torchaudio. The
 runtime knows only this contract: it asks, compares (``comparison``) and prints.
 """
@@ -21,23 +21,23 @@ GROUP = "voxport.references"
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A waveform to ask about."""
+class ReferenceClip:
+    """A waveform for a reference to answer."""
 
     name: str
     waveform: NDArray[np.float32]  # (S,) mono, at the model's rate
 
 
 class Reference(Protocol):
-    """Builds the manifest's model from its own source and runs it on each recording alone."""
+    """A function that builds the manifest's model from its source and runs it on each clip."""
 
-    def __call__(self, manifest: Manifest, recordings: Sequence[Recording], /) -> Iterable[Answer]:
-        """One answer a recording, in order, of each kind that the package's artifacts give."""
+    def __call__(self, manifest: Manifest, clips: Sequence[ReferenceClip], /) -> Iterable[Answer]:
+        """Return an answer for each clip, in order, of each kind that the artifacts give."""
         ...
 
 
-def reference(name: str) -> Reference:
-    """The reference of that name."""
+def find_reference(name: str) -> Reference:
+    """Return the installed reference of that name."""
     offered = {point.name: point for point in entry_points(group=GROUP)}
     if name not in offered:
         listed = ", ".join(sorted(offered)) or "none"

@@ -1,11 +1,12 @@
-"""``voxport verify``: is this package whole, and does it answer here as it did where it was made?
+"""``verify``: a check that a package is whole and answers as it did where it was made.
 
 First every file is hashed again, then the golden clips (or other recordings, against a reference)
 go through every artifact that can run on this machine. Needs no torch unless an artifact or the
-reference does. Knows nothing of how the report is shown.
+reference does. Knows nothing of the report's display.
 """
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +16,20 @@ import numpy as np
 from voxport.audio.files import read_audio
 from voxport.audio.recording import read_clip
 from voxport.backends.contract import Backend
-from voxport.backends.providers import never_torch
+from voxport.backends.open import open_artifact
+from voxport.backends.providers import Provider, torchscript_refusal
 from voxport.errors import MissingDependencyError, PackageError, VerificationError, accessing
-from voxport.loading import open_artifact
 from voxport.package import integrity
-from voxport.package.gates import Gate
+from voxport.package.find import find_package
 from voxport.package.manifest import (
     FILE_NAME,
     TORCHSCRIPT,
     Artifact,
     GoldenClip,
     Manifest,
-    read_manifest,
+    QualityGate,
 )
+from voxport.package.read_manifest import read_manifest
 from voxport.verification.comparison import (
     Answer,
     Check,
@@ -37,54 +39,76 @@ from voxport.verification.comparison import (
     compare_features,
     compare_texts,
 )
-from voxport.verification.references import Recording, reference
+from voxport.verification.references import ReferenceClip, find_reference
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """An artifact that cannot run here."""
+    """An artifact that was not run."""
 
     artifact: str
     reason: str
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was found."""
+class VerificationReport:
+    """Result of ``verify``: damaged and unlisted files, comparisons, artifacts left out."""
 
-    files: int  # that were hashed
+    files: int  # hashed
     damaged: tuple[str, ...] = ()  # a message each; with any, nothing was run
-    unlisted: tuple[str, ...] = ()  # files that the manifest does not know: a warning
+    unlisted: tuple[str, ...] = ()  # files missing from the manifest: a warning
     checks: tuple[Check, ...] = ()
     skipped: tuple[Skipped, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether all is as it should be, and something was run at all."""
+        """True if no file is damaged and every comparison, of at least one, is equal."""
         return not self.damaged and bool(self.checks) and all(check.ok for check in self.checks)
 
 
 def verify(
-    folder: Path, against: str | None = None, audio: Sequence[Path] = (), provider: str = "cpu"
-) -> Report:
-    """The report on the package in `folder`.
+    package: str | os.PathLike[str],
+    against: str | None = None,
+    audio: Sequence[Path] = (),
+    provider: Provider | str = "cpu",
+) -> VerificationReport:
+    """Check that a package is whole and answers as it should.
 
-    Without `against`, golden clips are compared with the answers that the package records; with
-    it, with the answers of that reference, on `audio` if given. `audio` alone has no answers.
+    Args:
+        package: a folder, or the name of a shipped model.
+        against: the name of an installed reference ("eager" with ``voxport[export]``); None: the
+            golden clips are compared with the answers that the package records.
+        audio: recordings for the reference to answer, instead of the golden clips.
+        provider: the execution provider, as in ``load``.
+
+    Returns:
+        The report. A difference found is a result, not an error: see ``VerificationReport.ok``.
+
+    Raises:
+        PackageError: there is no package, or its manifest is broken.
+        VerificationError: no comparison is possible: ``audio`` without ``against``, an unknown
+            reference, or no golden clips.
+        ProviderUnavailableError: the provider cannot run here.
+
+    Example:
+        >>> from voxport.verification.verify import verify
+        >>> verify("commands").ok
+        True
     """
     if audio and against is None:
         raise VerificationError("only a reference knows the right answer for other recordings")
+    folder = find_package(package)
     manifest = read_manifest(folder)
     damaged = tuple(_damaged(folder, manifest))
     unlisted = tuple(_unlisted(folder, manifest))
     files = 1 + len(manifest.entries())
     if damaged:
-        return Report(files, damaged, unlisted)
+        return VerificationReport(files, damaged, unlisted)
     expected = _expected(folder, manifest, against, audio)
     checks: list[Check] = []
     skipped: list[Skipped] = []
     for artifact in manifest.artifacts:
-        if artifact.kind == TORCHSCRIPT and (reason := never_torch(provider)):
+        if artifact.kind == TORCHSCRIPT and (reason := torchscript_refusal(provider)):
             skipped.append(Skipped(artifact.path, reason))
             continue
         try:
@@ -93,14 +117,14 @@ def verify(
             checks += _run(backend, artifact, gate, expected, is_golden=not audio)
         except MissingDependencyError as error:
             skipped.append(Skipped(artifact.path, str(error)))
-    return Report(files, (), unlisted, tuple(checks), tuple(skipped))
+    return VerificationReport(files, (), unlisted, tuple(checks), tuple(skipped))
 
 
 def _damaged(folder: Path, manifest: Manifest) -> list[str]:
     problems: list[str] = []
     for entry in manifest.entries():
         try:
-            integrity.check(folder, entry)
+            integrity.check_file(folder, entry)
         except PackageError as error:
             problems.append(str(error))
     return problems
@@ -115,11 +139,14 @@ def _unlisted(folder: Path, manifest: Manifest) -> list[str]:
 def _run(
     backend: Backend,
     artifact: Artifact,
-    gate: Gate | None,
+    gate: QualityGate | None,
     expected: Sequence[Answer],
     is_golden: bool,
 ) -> list[Check]:
-    """Check an artifact; one of fewer bits by its gate, and other recordings by their text only."""
+    """Check an artifact; a low-precision one by its quality gate, other recordings by their text.
+
+    ``is_golden``: the recordings are those of the package, whose emissions have a limit.
+    """
     limit = None
     if gate is not None:
         limit = gate.difference_limit if is_golden else math.inf
@@ -150,11 +177,11 @@ def _expected(
         return golden
     rate = manifest.model.sample_rate
     clips = [read_clip(path, str(path), None, rate) for path in audio]
-    recordings = [Recording(clip.name, clip.waveform) for clip in clips]
-    for item in golden:  # of which a package with transcripts and features has one twice
+    recordings = [ReferenceClip(clip.name, clip.waveform) for clip in clips]
+    for item in golden:  # a package with transcripts and features has one of them twice
         if isinstance(item, Expected) or not manifest.model.transcribes:
-            recordings.append(Recording(item.name, item.waveform))
-    answers = list(reference(against)(manifest, recordings))
+            recordings.append(ReferenceClip(item.name, item.waveform))
+    answers = list(find_reference(against)(manifest, recordings))
     kinds = (manifest.model.transcribes, manifest.features is not None)
     if len(answers) != len(recordings) * sum(kinds):
         raise VerificationError(
@@ -165,7 +192,7 @@ def _expected(
 
 
 def _golden(folder: Path, manifest: Manifest) -> list[Answer]:
-    """What the package records; of features, for one recording."""
+    """Read the answers that the package records; of features, for one recording."""
     answers: list[Answer] = [_golden_clip(folder, clip) for clip in manifest.golden]
     if manifest.features is not None:
         clip = manifest.features.golden

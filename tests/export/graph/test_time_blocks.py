@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from voxport.loading import open_artifact
-from voxport.package.manifest import ONNX, read_manifest
+from voxport.backends.open import open_artifact
+from voxport.package.manifest import ONNX
+from voxport.package.read_manifest import read_manifest
 from voxport_export.graph import block_operators
 from voxport_export.graph.feed_forward import FeedForward
 from voxport_export.precisions.fp32_divided_feed_forward import DividedFeedForward, part_bounds

@@ -16,13 +16,14 @@ from typer.testing import CliRunner
 import voxport
 from support import clients, data
 from voxport.audio.recording import read_clip
-from voxport.backends.onnx import start
+from voxport.backends.onnx import create_session
+from voxport.backends.open import open_artifact
 from voxport.backends.providers import CPU
 from voxport.cli import app
-from voxport.loading import open_artifact
 from voxport.package import find
 from voxport.package.integrity import file_entry
-from voxport.package.manifest import FILE_NAME, FP32, read_manifest
+from voxport.package.manifest import FILE_NAME, FP32
+from voxport.package.read_manifest import read_manifest
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.layouts import NAMES, huggingface, sherpa
 from voxport_export.layouts.export import export_layout
@@ -93,7 +94,7 @@ def test_sherpa_onnx(folders, backend, samples):
     lines = (folder / "tokens.txt").read_text(encoding="utf-8").splitlines()
     assert lines[:3] == ["<blk> 0", "▁ 1", "E 2"]
     assert len(lines) == len(MODEL.labels)
-    session = start(str(folder / "model.onnx"), CPU)
+    session = create_session(str(folder / "model.onnx"), CPU)
     assert ends(session) == (["x"], ["logits"])
     assert session.get_outputs()[0].shape[2] == len(MODEL.labels)
     for waveform in samples:  # as its C++ does it: sums of float32 in float64
@@ -115,7 +116,7 @@ def test_huggingface(folders, backend, samples):
         "vocab.json",
         "voxport.json",
     ]
-    session = start(str(folder / "onnx" / "model.onnx"), CPU)
+    session = create_session(str(folder / "onnx" / "model.onnx"), CPU)
     assert ends(session) == (["input_values"], ["logits"])
     check_padded(session, backend, samples, blank=0)
 
@@ -163,7 +164,7 @@ def test_triton_configuration(folders, samples):
     assert (config.name, config.backend) == ("commands", "onnxruntime")
     assert config.max_batch_size >= len(samples)
     assert config.HasField("dynamic_batching")
-    session = start(str(folder / "1" / "model.onnx"), CPU)
+    session = create_session(str(folder / "1" / "model.onnx"), CPU)
     types = {"tensor(float)": 11, "tensor(int64)": 9, "tensor(string)": 13}  # enum DataType
     for told, real in (
         (config.input, session.get_inputs()),
@@ -225,9 +226,9 @@ def test_large_weights_lie_beside_the_graph(with_data, tmp_path, name):
     beside = tmp_path / "out" / DATA[name]
     assert beside.read_bytes() == (with_data / "model.onnx.data").read_bytes()
     assert not beside.samefile(with_data / "model.onnx.data")
-    start(str(with_data / "model.onnx"), CPU)
+    create_session(str(with_data / "model.onnx"), CPU)
     assert beside.with_name("model.onnx").stat().st_size < 1_000_000
-    start(str(beside.with_name("model.onnx")), CPU)
+    create_session(str(beside.with_name("model.onnx")), CPU)
     if name == "huggingface":
         config = json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))
         told = config["transformers.js_config"]["use_external_data_format"]
@@ -250,7 +251,7 @@ def test_an_input_with_a_default_becomes_a_constant(tmp_path):
     made.mkdir()
     (changed,) = sherpa.write_files(LayoutSource(tmp_path, manifest, manifest.artifacts), made)
     assert [value.name for value in ir.load(changed.path).graph.inputs] == ["x"]
-    start(str(changed.path), CPU)
+    create_session(str(changed.path), CPU)
 
 
 def test_what_cannot_be_linked_is_copied(with_data, tmp_path, monkeypatch):
@@ -276,7 +277,10 @@ def test_a_model_is_exported_first(narrow_model, samples, tmp_path):
     assert not (tmp_path / "out" / ".package").exists()
     lines = (tmp_path / "out" / "tokens.txt").read_text(encoding="utf-8").splitlines()
     assert lines[5] == "<blk> 5"
-    source, session = resolve(str(folder)), start(str(tmp_path / "out" / "model.onnx"), CPU)
+    source, session = (
+        resolve(str(folder)),
+        create_session(str(tmp_path / "out" / "model.onnx"), CPU),
+    )
     for waveform in samples:
         x = (waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-5)
         expected = eager_emission(source, torch.from_numpy(waveform), 400).numpy()
@@ -286,7 +290,7 @@ def test_a_model_is_exported_first(narrow_model, samples, tmp_path):
 def test_padding_is_blank_whatever_its_index(samples, backend, tmp_path):
     manifest = replace(shipped(), model=replace(MODEL, blank=5))
     (one,) = huggingface.write_files(LayoutSource(COMMANDS, manifest, manifest.artifacts), tmp_path)
-    check_padded(start(str(one.path), CPU), backend, samples, blank=5)
+    check_padded(create_session(str(one.path), CPU), backend, samples, blank=5)
 
 
 def test_a_graph_that_answers_otherwise_writes_nothing(tmp_path, monkeypatch):

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from support import data
 from support.graphs import EDGES
+from voxport.backends.open import open_artifact
 from voxport.cli import app
-from voxport.loading import open_artifact
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 from voxport.verification.verify import verify
 from voxport_export.errors import ExportError, ParityError
 from voxport_export.package.export import Options, export_package

@@ -15,9 +15,9 @@ import voxport
 from support import data
 from voxport.audio.files import read_audio
 from voxport.backends.contract import OUTPUTS
+from voxport.backends.open import open_artifact
 from voxport.cli import app
-from voxport.loading import open_artifact
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 from voxport.verification.verify import _golden_clip, verify
 from voxport_export.errors import ExportError, LowPrecisionError
 from voxport_export.package.artifact import build_recognizer

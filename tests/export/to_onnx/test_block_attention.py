@@ -10,7 +10,7 @@ from torch import nn
 from support.noise import make_model
 from voxport.backends.contract import ATTENTION
 from voxport.backends.onnx import OnnxBackend
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 from voxport_export.graph.encoder import attend
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.quiet import quiet_onnx_exporter

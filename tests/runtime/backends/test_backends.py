@@ -1,4 +1,4 @@
-"""Both backends on the exported graph: providers, what is not installed, bad files, bad runs."""
+"""Both backends on the exported graph: providers, missing engines, bad files, failed runs."""
 
 from contextlib import nullcontext
 
@@ -20,7 +20,7 @@ from voxport.errors import (
 )
 from voxport.inference.batches import rounded
 from voxport.machine import cuda
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 
 BACKENDS = [(OnnxBackend, "model.onnx"), (TorchScriptBackend, "model.ts")]
 no_gpu = pytest.mark.skipif(cuda.unavailable_reason() is None, reason="there is a GPU here")
@@ -32,7 +32,7 @@ def opened(request, exported):
     return kind(exported / path, provider="cpu", threads=2)
 
 
-def test_only_what_is_asked_for(opened):
+def test_only_the_named_outputs_are_returned(opened):
     waveform, lengths = np.zeros((2, 1000), np.float32), np.array([1000, 0], np.int64)
     output = opened.run(waveform, lengths, EMISSION)
     assert output.emission.shape[0] == 2
@@ -42,18 +42,18 @@ def test_only_what_is_asked_for(opened):
     assert isinstance(str(everything.transcript[0]), str)
 
 
-def test_what_runs_it(opened):
+def test_the_provider_and_the_engine_are_named(opened):
     assert opened.provider in ("CPUExecutionProvider", "cpu")
     assert opened.runtime.split()[0] in ("onnxruntime", "torch")
 
 
-def test_a_run_that_fails_says_what_to_do(opened):
+def test_a_failed_run_names_the_file_and_the_batch(opened):
     with pytest.raises(InferenceError, match=r"model\.(onnx|ts): .*1 x 1000 samples") as caught:
         opened.run(np.zeros((1, 1000), np.float32), np.array([[1000]], np.int64))
     assert "\n" not in str(caught.value)
 
 
-def test_a_run_that_fails_is_told_once(exported, capfd):
+def test_a_failed_run_prints_nothing(exported, capfd):
     backend = OnnxBackend(exported / "model.onnx", provider="cpu")
     waveform = np.zeros((2, 1000), np.float32)
     with pytest.raises(InferenceError):
@@ -62,7 +62,7 @@ def test_a_run_that_fails_is_told_once(exported, capfd):
 
 
 @pytest.mark.parametrize("error", [ImportError, OSError])
-def test_an_interrupted_import_is_no_missing_module(monkeypatch, error):
+def test_an_interrupted_import_is_not_reported_as_a_missing_module(monkeypatch, error):
     def interrupt(name):
         raise error("initialization failed") from KeyboardInterrupt()  # as pybind11 does
 
@@ -72,7 +72,7 @@ def test_an_interrupted_import_is_no_missing_module(monkeypatch, error):
 
 
 @pytest.mark.parametrize(("kind", "path"), BACKENDS)
-def test_a_file_that_is_no_graph(tmp_path, kind, path):
+def test_a_file_that_is_no_graph_is_refused(tmp_path, kind, path):
     pytest.importorskip("torch" if kind is TorchScriptBackend else "onnxruntime")
     (tmp_path / path).write_bytes(b"nonsense")
     with pytest.raises(InferenceError, match=f"{path}.*cannot load it"):
@@ -81,25 +81,25 @@ def test_a_file_that_is_no_graph(tmp_path, kind, path):
 
 @no_gpu
 @pytest.mark.parametrize(("kind", "path"), BACKENDS)
-def test_cuda_where_there_is_none(exported, kind, path):
+def test_cuda_without_a_gpu_is_an_error(exported, kind, path):
     with pytest.raises(ProviderUnavailableError, match=r"cuda was asked for.*CUDA needs.*GPU"):
         kind(exported / path, provider="cuda")
 
 
 @no_gpu
 @pytest.mark.parametrize(("kind", "path"), BACKENDS)
-def test_auto_is_quietly_the_cpu(exported, kind, path, capfd):
+def test_auto_without_a_gpu_is_the_cpu_and_prints_nothing(exported, kind, path, capfd):
     assert kind(exported / path).provider.lower().startswith("cpu")
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(("kind", "path"), BACKENDS)
-def test_unknown_provider(exported, kind, path):
+def test_an_unknown_provider_is_refused(exported, kind, path):
     with pytest.raises(InputError, match="unknown provider 'gpu'"):
         kind(exported / path, provider="gpu")
 
 
-def test_a_provider_that_onnxruntime_quietly_drops(exported, monkeypatch):
+def test_a_provider_that_onnxruntime_drops_silently_is_an_error(exported, monkeypatch):
     """A GPU is there and its libraries are not: onnxruntime goes on with the CPU; we do not."""
     monkeypatch.setattr(cuda, "unavailable_reason", lambda: None)
     runtime = onnx_backend.onnxruntime()
@@ -127,35 +127,35 @@ def test_a_gpu_build_without_a_gpu_prints_nothing(exported, capfd, monkeypatch):
     """Its own messages about libraries would land between the transcripts."""
     monkeypatch.setattr(cuda, "unavailable_reason", lambda: None)
     with pytest.raises(ProviderUnavailableError, match="could not start it"):
-        onnx_backend.start(str(exported / "model.onnx"), providers.CUDA)
+        onnx_backend.create_session(str(exported / "model.onnx"), providers.CUDA)
     assert capfd.readouterr() == ("", "")
     assert onnx_backend.library_problem(providers.CUDA)
 
 
-def test_torchscript_is_for_cpu_and_cuda(exported):
+def test_torchscript_runs_on_cpu_and_cuda_only(exported):
     with pytest.raises(ProviderUnavailableError, match="cpu or cuda, not on openvino"):
         TorchScriptBackend(exported / "model.ts", provider="openvino")
 
 
-def test_without_onnxruntime(exported, without):
+def test_missing_onnxruntime_names_its_install_command(exported, without):
     without("onnxruntime")
     with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[cpu\]"'):
         OnnxBackend(exported / "model.onnx")
 
 
-def test_without_torch(exported, without):
+def test_missing_torch_is_named(exported, without):
     without("torch")
     with pytest.raises(MissingDependencyError, match="needs torch"):
         TorchScriptBackend(exported / "model.ts")
 
 
-# What is done for a GPU, done on the CPU
+# The code path of GPUs, run on the CPU
 
 
 @pytest.fixture
 def cpu_as_gpu(monkeypatch):
     monkeypatch.setattr(providers, "GPUS", (providers.CPU,))
-    monkeypatch.setattr(onnx_backend, "_quiet", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(onnx_backend, "_gpu_libraries", lambda *_, **__: nullcontext())
 
 
 def batch():
@@ -172,8 +172,10 @@ def test_a_gpu_runs_without_strings_and_answers_the_same(
 ):
     path, pieces = exported / "model.onnx", read_manifest(exported).model.pieces
     expected = OnnxBackend(path, "cpu").run(*batch(), outputs)
-    bound, run = [], onnx_backend._bound
-    monkeypatch.setattr(onnx_backend, "_bound", lambda *args: bound.append(args[2]) or run(*args))
+    bound, run = [], onnx_backend._run_with_iobinding
+    monkeypatch.setattr(
+        onnx_backend, "_run_with_iobinding", lambda *args: bound.append(args[2]) or run(*args)
+    )
     backend = OnnxBackend(path, "cpu", pieces=pieces)
     assert "transcript" not in [output.name for output in backend._session.get_outputs()]
     found = backend.run(*batch(), outputs)
@@ -219,7 +221,7 @@ def test_recordings_padded_to_shared_lengths_have_the_same_transcripts(exported,
     clips = [noise[:length] for length in (0, 399, 400, 5_001, 16_000, 30_000, 16_001)]
     expected = plain.transcribe([data.SAMPLES / "seven.wav", *clips])
     monkeypatch.setattr(providers, "GPUS", (providers.CPU,))
-    monkeypatch.setattr(onnx_backend, "_quiet", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(onnx_backend, "_gpu_libraries", lambda *_, **__: nullcontext())
     recognizer = voxport.load(exported, provider="cpu")
     shapes, run = [], recognizer._backend.run
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""An output taken out of a file: the rest is as it was, and only what it alone needed is gone."""
+"""Removal of an output: only the operators of that output alone go, the rest stays equal."""
 
 from collections import Counter
 
@@ -24,7 +24,7 @@ def operators(graph):
             yield from operators(attribute.g)
 
 
-def test_the_transcript_and_its_strings(model):
+def test_removing_the_transcript_removes_its_string_operators(model):
     pruned = onnx.load_from_string(without_output(model, "transcript"))
     onnx.checker.check_model(pruned, full_check=True)
     assert [output.name for output in pruned.graph.output] == list(OUTPUTS[:-1])
@@ -37,7 +37,7 @@ def test_the_transcript_and_its_strings(model):
     assert list(pruned.graph.initializer) == list(whole.graph.initializer)
 
 
-def test_all_but_one_output(model):
+def test_all_outputs_but_one_are_removed(model):
     for name in OUTPUTS[1:]:
         model = without_output(model, name)
     pruned = onnx.load_from_string(model)
@@ -46,17 +46,17 @@ def test_all_but_one_output(model):
     assert "Softmax" in list(operators(pruned.graph))
 
 
-def test_nothing_to_take_out(model):
+def test_an_unknown_output_changes_nothing(model):
     assert without_output(model, "nothing") == model
 
 
 @pytest.mark.parametrize("content", [b"nonsense", b"\x3a\x05ab", b"\x3a", b"\xff"])
-def test_no_model(content):
+def test_bytes_that_are_no_model_are_refused(content):
     with pytest.raises(ValueError, match=r"field|number"):
         without_output(content, "transcript")
 
 
-def test_what_a_loop_takes_from_around_it_stays():
+def test_values_used_only_inside_a_loop_are_kept():
     """`twice` feeds nothing but the loop's body and the output that is taken out."""
     helper, tensor = onnx.helper, onnx.TensorProto
     values = {name: helper.make_tensor_value_info(name, tensor.FLOAT, [2]) for name in "xyst"}

@@ -1,13 +1,12 @@
-"""What onnxruntime is told, and that its arena does what the choice for it was made for."""
+"""Provider options of onnxruntime, and the growth of its arena that one of them was chosen for."""
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from support import data
-from voxport.backends.onnx_provider_options import Settings, told
+from voxport.backends.onnx_provider_options import Settings, provider_options
 from voxport.backends.providers import CPU, CUDA, TENSORRT
 
 # onnxruntime's arena is the same for every device: here it holds tensors on the CPU, for lengths
@@ -29,8 +28,8 @@ for samples in range(4000, 64000, 1500):
 MODEL = data.ROOT / "runtime/voxport/packages/commands/model.onnx"
 
 
-def test_cuda():
-    options = dict(told(CUDA, Settings(threads=2)))
+def test_cuda_options():
+    options = dict(provider_options(CUDA, Settings(threads=2)))
     assert list(options) == [CUDA, CPU]
     assert options[CUDA] == {
         "cudnn_conv_algo_search": "HEURISTIC",
@@ -41,28 +40,30 @@ def test_cuda():
 
 
 @pytest.mark.parametrize(("half", "flag"), [(True, "True"), (False, "False")])
-def test_tensorrt(half, flag):
-    options = dict(told(TENSORRT, Settings(half=half, engines=Path("cache") / "abc")))
+def test_tensorrt_options(half, flag, tmp_path):
+    folder = tmp_path / "cache" / "abc"
+    options = dict(provider_options(TENSORRT, Settings(half=half, engines=folder)))
     assert list(options) == [TENSORRT, CUDA, CPU]
-    assert options[CUDA] == dict(told(CUDA, Settings()))[CUDA]  # it takes what TensorRT leaves
-    folder = str(Path("cache") / "abc")
+    assert options[CUDA] == dict(provider_options(CUDA, Settings()))[CUDA]  # for TensorRT's gaps
     assert options[TENSORRT] == {
         "trt_fp16_enable": flag,
         "trt_engine_cache_enable": "True",
-        "trt_engine_cache_path": folder,
+        "trt_engine_cache_path": str(folder),
         "trt_timing_cache_enable": "True",
-        "trt_timing_cache_path": folder,
+        "trt_timing_cache_path": str(folder),
     }
-    assert told(TENSORRT, Settings(half=half))[0] == (TENSORRT, {"trt_fp16_enable": flag})
+    assert folder.is_dir()
+    without_cache = provider_options(TENSORRT, Settings(half=half))
+    assert without_cache[0] == (TENSORRT, {"trt_fp16_enable": flag})
 
 
-def test_an_arena_that_doubles_holds_less_than_one_that_takes_what_is_asked_for():
-    doubling, exact = (_held(strategy) for strategy in (0, 1))
+def test_an_arena_that_doubles_holds_less_than_half_of_an_exact_one():
+    doubling, exact = (_arena_bytes(strategy) for strategy in (0, 1))
     assert 10_000_000 < doubling < exact / 2
 
 
-def _held(strategy: int) -> int:
-    """Bytes in the arena after all lengths."""
+def _arena_bytes(strategy: int) -> int:
+    """Return the size of the arena after all lengths."""
     command = [sys.executable, "-c", GROWTH, str(MODEL), str(strategy)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = [line for line in done.stderr.splitlines() if "Total allocated bytes: " in line]

@@ -1,4 +1,4 @@
-"""The second engine for the same file: its answers are onnxruntime's."""
+"""OpenVINO as the second engine for the same file: its answers equal those of onnxruntime."""
 
 import threading
 
@@ -9,9 +9,9 @@ import soundfile
 import voxport
 from support import data
 from voxport.backends.contract import DECODED, EMISSION, OUTPUTS
+from voxport.backends.open import open_artifact
 from voxport.errors import InferenceError, MissingDependencyError
-from voxport.loading import open_artifact
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 from voxport.verification.verify import verify
 
 SAMPLES = [data.SAMPLES / name for name in ("yes.flac", "seven.wav", "stop.flac")]
@@ -31,7 +31,7 @@ def both(exported, openvino):
     ]
 
 
-def test_answers_as_onnxruntime(both):
+def test_answers_equal_those_of_onnxruntime(both):
     speech = [soundfile.read(path, dtype="float32")[0] for path in SAMPLES]
     lengths = np.array([*map(len, speech), 0, 399, 400])
     batch = np.full((len(lengths), lengths.max()), np.nan, np.float32)
@@ -49,7 +49,7 @@ def test_answers_as_onnxruntime(both):
 
 
 @pytest.mark.parametrize("frames", [48, 49, 52, 53, 97, 98, 104, 105, 147, 156])
-def test_blocks_that_are_filled_up_and_such_that_are_not(both, frames):
+def test_filled_and_flexible_blocks_agree_with_onnxruntime(both, frames):
     waveform = np.random.default_rng(frames).standard_normal((2, 400 + 320 * (frames - 1)))
     lengths = np.array([waveform.shape[1], waveform.shape[1] // 2])
     waveform = waveform.astype(np.float32)
@@ -58,7 +58,7 @@ def test_blocks_that_are_filled_up_and_such_that_are_not(both, frames):
     assert np.abs(first - second).max() <= 1e-4 * max(1, np.abs(first).max())
 
 
-def test_one_length_after_the_other(both):
+def test_changing_lengths_keep_agreeing(both):
     """OpenVINO keeps what it compiled for a length; one frame first made it wrong about others."""
     generator = np.random.default_rng(0)
     for samples in (400, 16_000, 33_331, 0, 50_000, 719, 720, 9_000, 160_000, 400_000, 33_331):
@@ -71,7 +71,7 @@ def test_one_length_after_the_other(both):
 
 
 @pytest.mark.parametrize(("loudness", "offset"), [(1.0, 0.2), (0.1, 0.1), (0.01, 0.1)])
-def test_a_minute_with_an_offset(both, loudness, offset):
+def test_a_minute_with_an_offset_agrees(both, loudness, offset):
     """OpenVINO has no float64: a plain sum of so much is off by more than the speech is loud."""
     speech = soundfile.read(SAMPLES[1], dtype="float32")[0]
     waveform = (loudness * np.resize(speech, (1, 960_000)) + offset).astype(np.float32)
@@ -79,7 +79,7 @@ def test_a_minute_with_an_offset(both, loudness, offset):
     assert np.abs(first - second).max() <= 1e-4 * max(1, np.abs(first).max())
 
 
-def test_only_what_is_asked_for(both):
+def test_only_the_named_outputs_are_returned(both):
     given = np.zeros((1, 4000), np.float32), np.array([4000])
     output = both[1].run(*given, EMISSION)
     assert output.emission is not None
@@ -96,7 +96,7 @@ def test_an_answer_outlives_the_next_run(both):
     assert np.array_equal(first, kept)
 
 
-def test_from_many_threads(exported, openvino):
+def test_many_threads_get_the_same_answers(exported, openvino):
     recognizer = voxport.load(exported, provider="openvino")
     alone = [recognizer.transcribe(path).text for path in SAMPLES]
     found = {}
@@ -112,7 +112,7 @@ def test_from_many_threads(exported, openvino):
     assert list(found.values()) == [alone] * 4
 
 
-def test_verify_runs_on_it_and_passes_torchscript_over(exported, openvino):
+def test_verify_runs_on_openvino_and_skips_torchscript(exported, openvino):
     report = verify(exported, provider="openvino")
     assert report.ok, [check.problem for check in report.checks]
     assert [check.artifact for check in report.checks] == ["model.onnx"] * 2
@@ -120,7 +120,7 @@ def test_verify_runs_on_it_and_passes_torchscript_over(exported, openvino):
     assert report.skipped[0].reason.startswith("a TorchScript artifact runs on cpu or cuda, not on")
 
 
-def test_features(with_features, openvino):
+def test_features_equal_those_of_onnxruntime(with_features, openvino):
     clip = SAMPLES[0]
     cpu, found = (
         voxport.load_features(with_features, provider=name, artifact="onnx").features(clip)
@@ -130,13 +130,13 @@ def test_features(with_features, openvino):
         assert np.abs(one - other).max() <= 1e-4 * max(1, np.abs(one).max())
 
 
-def test_without_openvino(exported, without):
+def test_missing_openvino_names_its_install_command(exported, without):
     without("openvino")
     with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[openvino\]"'):
         voxport.load(exported, provider="openvino")
 
 
-def test_a_file_that_is_no_graph(tmp_path, openvino):
+def test_a_file_that_is_no_graph_is_refused(tmp_path, openvino):
     from voxport.backends.openvino import OpenVinoBackend
 
     (tmp_path / "model.onnx").write_bytes(b"nonsense")
@@ -145,6 +145,6 @@ def test_a_file_that_is_no_graph(tmp_path, openvino):
         OpenVinoBackend(tmp_path / "model.onnx", ("-",))
 
 
-def test_a_run_that_fails_says_why(both):
+def test_a_failed_run_gives_the_reason(both):
     with pytest.raises(InferenceError, match=r"1 x 1000 samples: .*are incompatible$"):
         both[1].run(np.zeros((1, 1000), np.float32), np.array([[1000]]))

@@ -33,14 +33,14 @@ def gpu(monkeypatch):
         (None, GPU_BUILD, "tensorrt", TENSORRT),
     ],
 )
-def test_choose(gpu, problem, available, requested, chosen):
+def test_auto_is_cuda_only_with_a_gpu_and_its_build(gpu, problem, available, requested, chosen):
     gpu(problem)
-    assert providers.choose(requested, available) == chosen
+    assert providers.choose_provider(requested, available) == chosen
 
 
-def test_what_is_asked_for_is_never_replaced(gpu):
+def test_a_requested_provider_is_never_replaced(gpu):
     gpu(NO_DRIVER)
-    assert providers.choose("cuda", CPU_BUILD) == CUDA
+    assert providers.choose_provider("cuda", CPU_BUILD) == CUDA
 
 
 @pytest.mark.parametrize(
@@ -58,31 +58,37 @@ def test_what_is_asked_for_is_never_replaced(gpu):
         (None, CPU_BUILD, "xnnpack", "needs an onnxruntime that was built with it"),
     ],
 )
-def test_why_not(gpu, problem, available, requested, message):
+def test_an_unavailable_provider_has_a_remedy(gpu, problem, available, requested, message):
     gpu(problem)
-    assert re.search(message, providers.why_not(providers.full_name(requested), available))
+    assert re.search(
+        message, providers.unavailable_reason(providers.full_name(requested), available)
+    )
 
 
-def test_why_not_of_what_is_there(gpu):
+def test_an_available_provider_has_no_reason(gpu):
     gpu(None)
-    assert providers.why_not(CPU, CPU_BUILD) is providers.why_not(CUDA, GPU_BUILD) is None
+    assert (
+        providers.unavailable_reason(CPU, CPU_BUILD)
+        is providers.unavailable_reason(CUDA, GPU_BUILD)
+        is None
+    )
 
 
-def test_an_unknown_name():
+def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(InputError, match=r"unknown provider 'gpu': expected auto, cpu, cuda"):
-        providers.choose("gpu", CPU_BUILD)
+        providers.choose_provider("gpu", CPU_BUILD)
     with pytest.raises(InputError, match="unknown provider None"):
-        providers.choose(None, CPU_BUILD)
+        providers.choose_provider(None, CPU_BUILD)
 
 
-def test_operators_that_a_provider_has_not_go_to_the_next():
+def test_fallbacks_for_missing_operators():
     assert providers.with_fallbacks(CPU) == [CPU]
     assert providers.with_fallbacks(CUDA) == [CUDA, CPU]
     assert providers.with_fallbacks(TENSORRT) == [TENSORRT, CUDA, CPU]
 
 
 class Driver:
-    """libcuda's two functions, with the answers that a machine would give."""
+    """Two functions of libcuda with given answers."""
 
     def __init__(self, init=0, count=0):
         self.init, self.count = init, count
@@ -105,7 +111,7 @@ class Driver:
         (Driver(count=2), None),
     ],
 )
-def test_what_the_driver_says(monkeypatch, driver, problem):
+def test_the_driver_answers_are_explained(monkeypatch, driver, problem):
     monkeypatch.setattr(cuda, "_driver", lambda: driver)
     cuda.unavailable_reason.cache_clear()
     try:

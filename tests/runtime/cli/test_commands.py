@@ -57,7 +57,7 @@ def test_interrupted(monkeypatch, exported):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("voxport.package.find.find", interrupt)
+    monkeypatch.setattr("voxport.package.find.find_package", interrupt)
     result = run("inspect", exported)
     assert (result.exit_code, result.output) == (130, "")
 

@@ -51,9 +51,3 @@ def test_the_message_says_what_to_do(monkeypatch):
 def test_where_nothing_is_known(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: None)
     assert attention_memory.shortage(1, 10**12, BASE) is None
-
-
-def test_advice_where_memory_ran_out():
-    assert "more memory" in attention_memory.advice(MemoryError())
-    assert "more memory" in attention_memory.advice(RuntimeError("Failed to allocate 8 bytes"))
-    assert attention_memory.advice(RuntimeError("the shapes do not fit")) == ""

@@ -2,6 +2,7 @@ import pytest
 
 from voxport.errors import InputError, PackageError, PackageNotFoundError, UnknownModelError
 from voxport.package import find
+from voxport.package.find import find_package, shipped_models
 
 
 @pytest.fixture
@@ -17,20 +18,20 @@ def ships(monkeypatch, tmp_path):
     return tmp_path / "packages"
 
 
-def test_shipped(ships):
-    assert find.shipped() == ["commands", "digits"]
-    assert find.find("commands") == ships / "commands"
+def test_shipped_models_are_listed_and_found(ships):
+    assert shipped_models() == ["commands", "digits"]
+    assert find_package("commands") == ships / "commands"
 
 
-def test_a_folder(ships, tmp_path):
-    assert find.find(tmp_path) == tmp_path
-    assert find.find(str(tmp_path)) == tmp_path
+def test_a_folder_is_returned_as_it_is(ships, tmp_path):
+    assert find_package(tmp_path) == tmp_path
+    assert find_package(str(tmp_path)) == tmp_path
 
 
 def test_a_plain_word_means_the_shipped_model(ships, tmp_path):
     (tmp_path / "here" / "commands").mkdir()
-    assert find.find("commands") == ships / "commands"
-    assert find.find("./commands").samefile(tmp_path / "here" / "commands")
+    assert find_package("commands") == ships / "commands"
+    assert find_package("./commands").samefile(tmp_path / "here" / "commands")
 
 
 @pytest.mark.parametrize(
@@ -41,38 +42,38 @@ def test_a_plain_word_means_the_shipped_model(ships, tmp_path):
         ("whisper", r"neither a folder nor a shipped model: shipped models: commands, digits"),
     ],
 )
-def test_an_unknown_name(ships, name, message):
+def test_an_unknown_name_lists_the_known_ones(ships, name, message):
     with pytest.raises(UnknownModelError, match=message):
-        find.find(name)
+        find_package(name)
 
 
-def test_none_shipped(ships, monkeypatch, tmp_path):
+def test_an_unknown_name_with_no_shipped_models(ships, monkeypatch, tmp_path):
     monkeypatch.setattr(find, "SHIPPED", tmp_path / "nothing")
     with pytest.raises(UnknownModelError, match="shipped models: none"):
-        find.find("commands")
+        find_package("commands")
 
 
-def test_no_such_folder(ships):
+def test_a_missing_folder_is_named(ships):
     with pytest.raises(PackageNotFoundError, match=r"build/x: there is no such folder"):
-        find.find("build/x")
+        find_package("build/x")
 
 
-def test_a_folder_without_rights(ships, monkeypatch):
+def test_a_folder_without_permission_is_an_error_of_ours(ships, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(find, "shipped", list)
+    monkeypatch.setattr(find, "shipped_models", list)
     monkeypatch.setattr("pathlib.Path.is_dir", refuse)
     with pytest.raises(PackageError, match="build/x: cannot be read: Permission denied"):
-        find.find("build/x")
+        find_package("build/x")
 
 
 @pytest.mark.parametrize("package", ["", None, 3, b"commands", ["commands"]])
-def test_what_is_no_name(ships, package):
+def test_a_value_that_is_no_path_is_refused(ships, package):
     with pytest.raises(InputError, match="expected a package's folder or a shipped model's name"):
-        find.find(package)
+        find_package(package)
 
 
-def test_a_file_is_no_package(ships):
+def test_a_file_is_refused_as_a_package(ships):
     with pytest.raises(PackageNotFoundError, match="a package is a folder"):
-        find.find(ships / "commands" / "manifest.json")
+        find_package(ships / "commands" / "manifest.json")

@@ -1,7 +1,7 @@
 import pytest
 
 from voxport.errors import IntegrityError, PackageError, PackageNotFoundError
-from voxport.package.integrity import check, file_entry, sha256_file
+from voxport.package.integrity import check_file, file_entry, sha256_file
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
 
@@ -12,34 +12,34 @@ def entry(tmp_path):
     return file_entry(tmp_path / "a.txt")
 
 
-def test_known_answer(tmp_path, entry):
+def test_the_hash_of_abc_is_the_published_one(tmp_path, entry):
     assert (entry.path, entry.bytes, entry.sha256) == ("a.txt", 3, ABC)
     assert sha256_file(tmp_path / "a.txt") == ABC
-    assert check(tmp_path, entry) == tmp_path / "a.txt"
+    assert check_file(tmp_path, entry) == tmp_path / "a.txt"
 
 
-def test_changed_byte(tmp_path, entry):
+def test_a_changed_byte_is_refused_by_hash(tmp_path, entry):
     (tmp_path / "a.txt").write_bytes(b"abd")
     with pytest.raises(IntegrityError, match=rf"a\.txt.*expected sha256 {ABC}, found sha256 a52d"):
-        check(tmp_path, entry)
+        check_file(tmp_path, entry)
 
 
-def test_changed_size(tmp_path, entry):
+def test_a_changed_size_is_refused(tmp_path, entry):
     (tmp_path / "a.txt").write_bytes(b"abcd")
     with pytest.raises(IntegrityError, match=r"a\.txt.*expected 3 bytes, found 4 bytes"):
-        check(tmp_path, entry)
+        check_file(tmp_path, entry)
 
 
-def test_without_rights(tmp_path, entry, monkeypatch):
+def test_a_file_without_permission_is_an_error_of_ours(tmp_path, entry, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.open", refuse)
     with pytest.raises(PackageError, match=r"a\.txt: cannot be read: Permission denied"):
-        check(tmp_path, entry)
+        check_file(tmp_path, entry)
 
 
-def test_missing(tmp_path, entry):
+def test_a_missing_file_is_named(tmp_path, entry):
     (tmp_path / "a.txt").unlink()
     with pytest.raises(PackageNotFoundError, match=r"a\.txt.*is missing"):
-        check(tmp_path, entry)
+        check_file(tmp_path, entry)

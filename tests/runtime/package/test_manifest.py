@@ -7,16 +7,17 @@ import pytest
 
 from support import fakes
 from voxport.errors import LaterVersionError, ManifestError, PackageNotFoundError
-from voxport.package.entries import FileEntry
-from voxport.package.feature_info import FeatureInfo, FeatureParity, GoldenFeatures
 from voxport.package.manifest import (
+    FeatureInfo,
+    FeatureParity,
+    FileEntry,
     GoldenClip,
+    GoldenFeatures,
     Manifest,
     Parity,
     TensorSpec,
-    parse_manifest,
-    read_manifest,
 )
+from voxport.package.read_manifest import parse_manifest, read_manifest
 
 SHA = "ab" * 32
 PARITY = Parity(
@@ -71,17 +72,17 @@ def document(**changes) -> dict:
 
 
 def signed(content: dict) -> bytes:
-    """The bytes of a manifest with the hash that they should have."""
+    """Return the bytes of a manifest with the right hash."""
     text = json.dumps(content | {"sha256": "0" * 64})
     return text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest(), 1).encode()
 
 
-def test_comes_back_as_it_was(tmp_path):
+def test_a_written_manifest_is_read_back_equal(tmp_path):
     (tmp_path / "manifest.json").write_text(FULL.to_json(), encoding="utf-8")
     assert read_manifest(tmp_path) == FULL
 
 
-def test_golden_bytes():
+def test_the_published_layout_and_hash():
     """The layout is published: other languages compute the same hash."""
     text = FULL.to_json()
     found = json.loads(text)["sha256"]
@@ -100,8 +101,8 @@ def test_golden_bytes():
     ]
 
 
-def test_a_model_without_a_head_comes_back_as_it_was():
-    """Version 1 could not tell of it: older readers ask for a later voxport."""
+def test_a_manifest_without_a_ctc_head_is_read_back_equal():
+    """It is version 2, which older readers refuse: they would expect a head."""
     text = HEADLESS.to_json()
     assert parse_manifest(text.encode()) == HEADLESS
     assert json.loads(text)["version"] == 2
@@ -113,22 +114,22 @@ def test_a_model_without_a_head_comes_back_as_it_was():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"features": None}, "gives features of 2 layers, the manifest tells of none"),
+        ({"features": None}, "gives features of 2 layers, the manifest lists none"),
         (
             {"features": dataclasses.replace(FEATURES, layers=3)},
-            "gives features of 2 layers, the manifest tells of 3 of width 8",
+            "gives features of 2 layers, the manifest lists 3 of width 8",
         ),
-        ({"features": dataclasses.replace(FEATURES, width=9)}, "tells of 2 of width 9"),
+        ({"features": dataclasses.replace(FEATURES, width=9)}, "lists 2 of width 9"),
         ({"model": fakes.model(emission="none")}, "model.emission is 'none' of 5 labels"),
     ],
 )
-def test_features_that_do_not_fit(changes, message):
+def test_features_that_contradict_the_manifest_are_refused(changes, message):
     text = dataclasses.replace(HEADLESS, **changes).to_json()
     with pytest.raises(ManifestError, match=message):
         parse_manifest(text.encode())
 
 
-def test_layout_and_other_fields_do_not_matter():
+def test_another_json_layout_and_unknown_fields_are_accepted():
     assert parse_manifest(signed(document(added_later={"x": 1}))) == FULL
 
 
@@ -140,14 +141,14 @@ def schema_validator():
     return jsonschema.Draft202012Validator(schema)
 
 
-def test_published_schema_accepts_what_is_written(exported):
+def test_the_published_schema_accepts_written_manifests(exported):
     validator = schema_validator()
     validator.validate(document())
     validator.validate(json.loads((exported / "manifest.json").read_bytes()))
 
 
 def change(path: str, value: object) -> dict:
-    """The document with one field, "a.b.0.c", set; removed where the value is ...."""
+    """Return the document with one field, "a.b.0.c", set, or removed for the value `...`."""
     content = document()
     *parents, last = path.split(".")
     place = content
@@ -195,10 +196,10 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("said", [True, False, ...])
-def test_attention_in_blocks_need_not_be_told(said):
-    content = change("artifacts.0.attention_in_blocks", said)
-    assert parse_manifest(signed(content)).artifacts[0].attention_in_blocks == (said is True)
+@pytest.mark.parametrize("value", [True, False, ...])
+def test_attention_in_blocks_is_optional(value):
+    content = change("artifacts.0.attention_in_blocks", value)
+    assert parse_manifest(signed(content)).artifacts[0].attention_in_blocks == (value is True)
 
 
 @pytest.mark.parametrize(("path", "value", "message"), BROKEN)
@@ -207,7 +208,7 @@ def test_a_broken_field_is_named(path, value, message):
         parse_manifest(signed(change(path, value)))
 
 
-# What JSON Schema cannot say: where one field is judged by another.
+# Rules between fields, which JSON Schema cannot express.
 ACROSS = (
     "model.blank is",
     "is not a label",
@@ -221,7 +222,7 @@ ACROSS = (
     ("path", "value"),
     [row[:2] for row in BROKEN if not any(part in row[2] for part in ACROSS)],
 )
-def test_the_schema_refuses_it_too(path, value):
+def test_the_schema_refuses_the_same_fields(path, value):
     assert not schema_validator().is_valid(change(path, value))
 
 
@@ -239,7 +240,7 @@ def test_the_schema_refuses_it_too(path, value):
         (json.dumps(document()).encode().replace(b"CC0", b"CC1"), "changed since it was written"),
     ],
 )
-def test_what_is_no_manifest(raw, message):
+def test_a_file_that_is_no_manifest_is_refused(raw, message):
     with pytest.raises(ManifestError, match=message):
         parse_manifest(raw)
 
@@ -250,18 +251,18 @@ def test_a_later_version_says_how_to_upgrade():
         parse_manifest(b'{"format": "voxport", "version": 3}')
 
 
-def test_no_manifest(tmp_path):
+def test_a_folder_without_manifest_is_refused(tmp_path):
     with pytest.raises(PackageNotFoundError, match=r"there is no manifest\.json in it"):
         read_manifest(tmp_path)
 
 
-def test_the_message_names_the_file(tmp_path):
+def test_the_message_names_the_manifest_file(tmp_path):
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(ManifestError, match=str(tmp_path / "manifest.json")):
         read_manifest(tmp_path)
 
 
-def test_every_file_is_listed():
+def test_entries_list_every_file():
     assert [entry.path for entry in FULL.entries()] == [
         "model.onnx",
         "model.onnx.data",

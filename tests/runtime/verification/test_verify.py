@@ -1,4 +1,4 @@
-"""``voxport verify``: whole packages, spoilt ones, other answers, references."""
+"""``verify``: whole packages, damaged ones, other answers, references."""
 
 import dataclasses
 from importlib.metadata import EntryPoint
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from support import data
 from voxport.cli import app
 from voxport.errors import MissingDependencyError, VerificationError
-from voxport.package.manifest import read_manifest
+from voxport.package.read_manifest import read_manifest
 from voxport.verification import references
 from voxport.verification.verify import verify
 
@@ -27,7 +27,7 @@ def rewrite(package, **changes):
     (package / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
 
 
-def test_a_whole_package(exported):
+def test_a_whole_package_verifies(exported):
     report = verify(exported)
     assert report.ok
     assert [check.artifact for check in report.checks] == ["model.onnx"] * 2 + ["model.ts"] * 2
@@ -38,7 +38,7 @@ def test_a_whole_package(exported):
     assert result.stdout.endswith("verified\n")
 
 
-def test_without_torch(exported, without):
+def test_without_torch_torchscript_is_skipped(exported, without):
     without("torch", "torchaudio", "voxport_export")
     report = verify(exported)
     assert report.ok
@@ -50,7 +50,7 @@ def test_without_torch(exported, without):
     assert "model.ts: skipped: the TorchScript artifact needs torch" in result.stdout
 
 
-def test_where_nothing_can_run(exported, without):
+def test_no_engine_at_all_is_an_error(exported, without):
     without("torch", "onnxruntime")
     result = run(exported)
     assert result.exit_code == 1
@@ -60,7 +60,7 @@ def test_where_nothing_can_run(exported, without):
     assert "--artifact" not in result.output  # verify has no such option
 
 
-def test_a_package_that_can_never_run_on_a_provider(headless):
+def test_a_package_without_an_artifact_for_the_provider_is_an_error(headless):
     result = run(headless, "--provider", "openvino")
     assert result.exit_code == 1
     assert "model.ts: skipped: a TorchScript artifact runs on cpu or cuda" in result.stdout
@@ -76,12 +76,12 @@ def test_long_names_are_shortened_visibly(exported, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["pathlib.Path.iterdir", "pathlib.Path.stat", "pathlib.Path.open"])
-def test_without_rights(exported, monkeypatch, what):
+def test_files_without_permission_are_errors_of_ours(exported, monkeypatch, what):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     manifest = read_manifest(exported)
-    monkeypatch.setattr("voxport.package.find.find", lambda _: exported)
+    monkeypatch.setattr("voxport.verification.verify.find_package", lambda _: exported)
     monkeypatch.setattr("voxport.verification.verify.read_manifest", lambda _: manifest)
     monkeypatch.setattr(what, refuse)
     result = run(exported)
@@ -91,7 +91,7 @@ def test_without_rights(exported, monkeypatch, what):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_flipped_byte_in_any_file(package, name):
+def test_a_flipped_byte_in_any_file_is_found(package, name):
     content = bytearray((package / name).read_bytes())
     content[len(content) // 2] ^= 1
     (package / name).write_bytes(content)
@@ -126,7 +126,7 @@ def test_a_file_that_is_not_listed_is_a_warning(package):
         ({"token_ends": ()}, "token ends: expected (), got "),
     ],
 )
-def test_another_answer(package, changes, problem):
+def test_another_answer_is_reported(package, changes, problem):
     golden = read_manifest(package).golden
     rewrite(package, golden=(dataclasses.replace(golden[0], **changes), *golden[1:]))
     result = run(package)
@@ -143,7 +143,7 @@ def test_another_answer(package, changes, problem):
         (lambda e: e[:-1], "the emission's shape"),
     ],
 )
-def test_other_emissions(package, spoil, problem):
+def test_other_emissions_are_reported(package, spoil, problem):
     from voxport.package.integrity import file_entry
 
     golden = read_manifest(package).golden
@@ -156,7 +156,7 @@ def test_other_emissions(package, spoil, problem):
     assert problem in report.checks[0].problem
 
 
-def test_no_golden_clips(package):
+def test_a_package_without_golden_clips_needs_a_reference(package):
     rewrite(package, golden=())
     result = run(package)
     assert result.exit_code == 1
@@ -171,14 +171,14 @@ def offer(monkeypatch, value):
     monkeypatch.setattr(references, "entry_points", lambda group: [point])
 
 
-def test_against_eager(exported):
+def test_eager_agrees_on_golden_clips(exported):
     pytest.importorskip("torchaudio")
     result = run(exported, "--against", "eager")
     assert result.exit_code == 0, result.output
     assert "model.ts: 2 of 2 recordings equal" in result.stdout
 
 
-def test_against_eager_on_recordings(exported):
+def test_eager_agrees_on_given_recordings(exported):
     pytest.importorskip("torchaudio")
     audio = data.SAMPLES / "go-up.ogg"
     result = run(exported, "--against", "eager", "--audio", audio, "--audio", data.SAMPLES)
@@ -187,18 +187,18 @@ def test_against_eager_on_recordings(exported):
 
 
 @data.needs_data
-def test_against_eager_on_real_speech(exported):
+def test_eager_agrees_on_real_speech(exported):
     pytest.importorskip("torchaudio")
     report = verify(exported, "eager", data.real_speech())
     assert report.ok, [check.problem for check in report.checks]
 
 
-def test_an_unknown_reference(exported):
+def test_an_unknown_reference_lists_the_known_ones(exported):
     with pytest.raises(VerificationError, match="unknown reference 'kaldi': installed here: "):
         verify(exported, "kaldi")
 
 
-def test_a_reference_whose_needs_are_missing(exported, monkeypatch):
+def test_a_reference_without_its_packages_names_the_install_command(exported, monkeypatch):
     offer(monkeypatch, "no_such_module:answer")
     with pytest.raises(MissingDependencyError, match=r'pip install "voxport\[export,cpu\]"'):
         verify(exported, "other")
@@ -213,7 +213,7 @@ def test_a_reference_whose_needs_are_missing(exported, monkeypatch):
         (["--provider", "gpu"], 2, "unknown provider"),
     ],
 )
-def test_refused(exported, args, code, message, tmp_path, monkeypatch):
+def test_wrong_arguments_are_refused(exported, args, code, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "no-recordings").mkdir()
     result = run(exported, *args)

@@ -1,0 +1,270 @@
+"""Parsing of ``manifest.json`` and the checks that hold across its fields.
+
+Every wrong field is reported by name. Opens no other file of the package.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from voxport.errors import (
+    LaterVersionError,
+    ManifestError,
+    PackageError,
+    PackageNotFoundError,
+    accessing,
+)
+from voxport.package.json_fields import Fields
+from voxport.package.manifest import (
+    EMISSIONS,
+    FILE_NAME,
+    FORMAT,
+    KINDS,
+    UNSIGNED,
+    VERSION,
+    Artifact,
+    FeatureInfo,
+    FeatureParity,
+    FileEntry,
+    GoldenClip,
+    GoldenFeatures,
+    Manifest,
+    Measurement,
+    ModelInfo,
+    Parity,
+    QualityGate,
+    TensorSpec,
+)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of the package in ``folder``.
+
+    Raises:
+        PackageNotFoundError: there is no manifest in the folder.
+        ManifestError: it is not JSON, not of this format, or a field is not as published.
+    """
+    path = Path(folder) / FILE_NAME
+    with accessing(path, PackageError):
+        try:
+            raw = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise PackageNotFoundError(
+                f"not a voxport package: there is no {FILE_NAME} in it; "
+                "`voxport export MODEL -o DIR` writes a package",
+                folder,
+            ) from None
+    try:
+        return parse_manifest(raw)
+    except ManifestError as error:
+        raise error.about(path) from None
+
+
+def parse_manifest(raw: bytes) -> Manifest:
+    """Parse the bytes of a ``manifest.json``."""
+    try:
+        document = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"not JSON: {error}") from None
+    fields = Fields.from_value(document, "")
+    _check_version(fields)
+    manifest = _manifest(fields)
+    _check_integrity(raw, fields.sha256("sha256"))
+    _check_consistency(manifest)
+    return manifest
+
+
+def _check_version(fields: Fields) -> None:
+    if fields.data.get("format") != FORMAT:
+        raise ManifestError(f"not a voxport manifest: format is {fields.data.get('format')!r}")
+    version = fields.integer("version", least=1)
+    if version > VERSION:
+        raise LaterVersionError(
+            f"format version {version} was written by a later voxport, this one reads up to "
+            f"{VERSION}; upgrade: pip install -U voxport"
+        )
+
+
+def _check_integrity(raw: bytes, recorded: str) -> None:
+    found = hashlib.sha256(raw.replace(recorded.encode(), UNSIGNED.encode(), 1)).hexdigest()
+    if found != recorded:
+        raise ManifestError(
+            f"changed since it was written: expected sha256 {recorded}, found {found}; "
+            "copy the package again or export it again"
+        )
+
+
+def _check_consistency(manifest: Manifest) -> None:
+    model = manifest.model
+    if model.transcribes == (model.emission == "none"):
+        raise ManifestError(f"model.emission is {model.emission!r} of {len(model.labels)} labels")
+    if model.transcribes and model.blank >= len(model.labels):
+        raise ManifestError(f"model.blank is {model.blank} of {len(model.labels)} labels")
+    if model.word_delimiter is not None and model.word_delimiter not in model.labels:
+        raise ManifestError(f"model.word_delimiter {model.word_delimiter!r} is not a label")
+    _check_outputs(manifest)
+    _check_measurements(manifest)
+    paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
+    for path in {path for path in paths if paths.count(path) > 1}:
+        raise ManifestError(f"the file {path!r} is listed twice")
+
+
+def _check_measurements(manifest: Manifest) -> None:
+    artifacts = [artifact.path for artifact in manifest.artifacts]
+    features = manifest.features
+    for item in (*manifest.parity, *(features.parity if features else ()), *manifest.gates):
+        if item.artifact not in artifacts:
+            name = "gates" if isinstance(item, QualityGate) else "parity"
+            raise ManifestError(f"{name} names {item.artifact!r}, which is not an artifact")
+
+
+def _check_outputs(manifest: Manifest) -> None:
+    """Refuse emissions of another width than the labels: a transcript would end in the middle."""
+    labels = len(manifest.model.labels)
+    for artifact in manifest.artifacts:
+        for output in artifact.outputs:
+            if output.name == "emission" and output.shape[-1:] != (labels,):
+                raise ManifestError(
+                    f"{artifact.path} gives an emission of {list(output.shape)} for {labels} labels"
+                )
+        _check_features(artifact, manifest.features)
+
+
+def _check_features(artifact: Artifact, features: FeatureInfo | None) -> None:
+    """Refuse layers that the graph does not have: a run would end in the middle."""
+    widths = [output.shape[-1:] for output in artifact.features]
+    if widths and (features is None or widths != [(features.width,)] * features.layers):
+        listed = "none" if features is None else f"{features.layers} of width {features.width}"
+        raise ManifestError(
+            f"{artifact.path} gives features of {len(widths)} layers, the manifest lists {listed}"
+        )
+
+
+def _manifest(fields: Fields) -> Manifest:
+    return Manifest(
+        created_by=fields.text_map("created_by"),
+        model=_model(fields.child("model")),
+        artifacts=tuple(map(_artifact, fields.children("artifacts"))),
+        parity=tuple(map(_parity, fields.children("parity"))),
+        golden=tuple(map(_golden_clip, fields.children("golden"))),
+        files=tuple(map(_entry, fields.children("files"))),
+        features=_features(fields.child("features")) if "features" in fields.data else None,
+        gates=tuple(map(_gate, fields.children("gates"))) if "gates" in fields.data else (),
+    )
+
+
+def _model(fields: Fields) -> ModelInfo:
+    return ModelInfo(
+        name=fields.text("name"),
+        source=fields.text("source"),
+        licence=fields.text("licence"),
+        labels=fields.texts("labels"),
+        blank=fields.integer("blank"),
+        word_delimiter=fields.optional_text("word_delimiter"),
+        sample_rate=fields.integer("sample_rate", least=1),
+        frame_stride=fields.integer("frame_stride", least=1),
+        receptive_field=fields.integer("receptive_field", least=1),
+        normalize_waveform=fields.boolean("normalize_waveform"),
+        emission=fields.one_of("emission", EMISSIONS),
+        parameters=fields.integer("parameters"),
+    )
+
+
+def _artifact(fields: Fields) -> Artifact:
+    return Artifact(
+        **vars(_entry(fields)),
+        kind=fields.one_of("kind", KINDS),
+        precision=fields.text("precision"),
+        inputs=tuple(map(_tensor, fields.children("inputs"))),
+        outputs=tuple(map(_tensor, fields.children("outputs"))),
+        external_data=tuple(map(_entry, fields.children("external_data"))),
+        # Packages of earlier exporters have neither of these two fields.
+        optional_inputs=(
+            tuple(map(_tensor, fields.children("optional_inputs")))
+            if "optional_inputs" in fields.data
+            else ()
+        ),
+        attention_in_blocks=(
+            "attention_in_blocks" in fields.data and fields.boolean("attention_in_blocks")
+        ),
+    )
+
+
+def _golden_clip(fields: Fields) -> GoldenClip:
+    return GoldenClip(
+        **vars(_entry(fields)),
+        seconds=fields.number("seconds"),
+        transcript=fields.text("transcript"),
+        tokens=fields.integers("tokens"),
+        token_starts=fields.integers("token_starts"),
+        token_ends=fields.integers("token_ends"),
+        frames=fields.integer("frames"),
+        emission=_entry(fields.child("emission")),
+    )
+
+
+def _features(fields: Fields) -> FeatureInfo:
+    return FeatureInfo(
+        layers=fields.integer("layers", least=1),
+        width=fields.integer("width", least=1),
+        golden=_golden_features(fields.child("golden")),
+        parity=tuple(map(_feature_parity, fields.children("parity"))),
+    )
+
+
+def _golden_features(fields: Fields) -> GoldenFeatures:
+    return GoldenFeatures(
+        **vars(_entry(fields)),
+        seconds=fields.number("seconds"),
+        frames=fields.integer("frames"),
+        values=_entry(fields.child("values")),
+    )
+
+
+def _parity(fields: Fields) -> Parity:
+    return Parity(
+        **vars(_measurement(fields)),
+        max_emission_difference=fields.number("max_emission_difference"),
+        emission_tolerance=fields.number("emission_tolerance"),
+        equal_transcripts=fields.number("equal_transcripts"),
+        cer=fields.number("cer"),
+    )
+
+
+def _feature_parity(fields: Fields) -> FeatureParity:
+    return FeatureParity(
+        **vars(_measurement(fields)),
+        max_difference=fields.number("max_difference"),
+        tolerance=fields.number("tolerance"),
+    )
+
+
+def _gate(fields: Fields) -> QualityGate:
+    return QualityGate(
+        **vars(_measurement(fields)),
+        max_emission_difference=fields.number("max_emission_difference"),
+        equal_transcripts=fields.number("equal_transcripts"),
+        cer=fields.number("cer"),
+        cer_limit=fields.number("cer_limit"),
+        speed=None if fields.value("speed") is None else fields.number("speed"),
+        forced=fields.boolean("forced"),
+    )
+
+
+def _measurement(fields: Fields) -> Measurement:
+    return Measurement(
+        artifact=fields.file_name("artifact"),
+        reference=fields.text("reference"),
+        against=fields.text("against"),
+        provider=fields.text("provider"),
+        clips=fields.integer("clips"),
+        seconds=fields.number("seconds"),
+    )
+
+
+def _tensor(fields: Fields) -> TensorSpec:
+    return TensorSpec(fields.text("name"), fields.text("type"), fields.dimensions("shape"))
+
+
+def _entry(fields: Fields) -> FileEntry:
+    return FileEntry(fields.file_name("path"), fields.integer("bytes"), fields.sha256("sha256"))
