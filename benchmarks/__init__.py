@@ -1,5 +1,5 @@
-"""voxport beside the other ways to run the same model: ``python -m benchmarks --help``.
+"""Comparison of voxport with other ways to run the same model: ``python -m benchmarks --help``.
 
-Every peer gets the same waveforms and gives back texts, in a process of its own; the machinery is
-that of ``voxport benchmark``. One module a family of peers, all listed in ``benchmarks.peers``.
+Every peer maps the same waveforms to texts in a process of its own, by the machinery of ``voxport
+benchmark``. Each family of peers is a module; ``benchmarks.peers`` lists them all.
 """

@@ -1,7 +1,7 @@
-"""How many floating-point operations the base model takes: counted layer by layer.
+"""Floating-point operations of the base model, counted layer by layer.
 
-Products only (two operations each multiply-and-add); norms, GELU and softmax are left out, as they
-are in the peak that it is compared with. ``tests/benchmarks`` compares this with PyTorch's counter.
+Products only (two operations each multiply-and-add), as in the peak; norms, GELU and softmax are
+left out. ``tests/benchmarks`` compares the count with PyTorch's own counter.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# torchaudio's parameters of WAV2VEC2_ASR_BASE_960H that matter here.
+# torchaudio's parameters of WAV2VEC2_ASR_BASE_960H, as far as they change the count
 BASE: Mapping[str, Any] = {
     "extractor_conv_layer_config": [(512, 10, 5), *[(512, 3, 2)] * 4, *[(512, 2, 2)] * 2],
     "encoder_embed_dim": 768,
@@ -22,13 +22,13 @@ BASE: Mapping[str, Any] = {
 
 
 def flops(samples: int, model: Mapping[str, Any] = BASE) -> int:
-    """Operations for one clip of so many samples."""
+    """Return the operations for one clip of this many samples."""
     layers = model["extractor_conv_layer_config"]
     convolutions, frames = _convolutions(samples, layers)
     width, inner = model["encoder_embed_dim"], model["encoder_ff_interm_features"]
     projection = frames * layers[-1][0] * width
     # torchaudio pads the positional convolution by half its kernel on either side, and cuts off
-    # the frame that is then too many where the kernel is even.
+    # the extra frame of an even kernel.
     kernel, groups = model["encoder_pos_conv_kernel"], model["encoder_pos_conv_groups"]
     positions = (frames + 1 - kernel % 2) * width * (width // groups) * kernel
     attention = frames * 4 * width * width + 2 * frames * frames * width
@@ -39,7 +39,7 @@ def flops(samples: int, model: Mapping[str, Any] = BASE) -> int:
 
 
 def _convolutions(samples: int, layers: Iterable[tuple[int, int, int]]) -> tuple[int, int]:
-    """Products of the feature extractor, and the frames that come out."""
+    """Return the products of the feature extractor and its number of frames."""
     products, channels, time = 0, 1, samples
     for out, kernel, stride in layers:
         time = (time - kernel) // stride + 1

@@ -1,4 +1,4 @@
-"""What the figures were measured on, without a name or a path of this machine."""
+"""Description of the machine, without its name or any of its paths."""
 
 from __future__ import annotations
 
@@ -17,17 +17,25 @@ _DISTRIBUTIONS = (
     "torchaudio",
     "transformers",
 )
-_TELLING = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+_INSTRUCTION_SETS = (
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+)
 
 
 def describe(threads: int) -> dict[str, Any]:
-    """The processor, the memory, the versions."""
+    """Return processor, memory, system and versions as JSON values."""
     cpu = _fields("/proc/cpuinfo")
     memory = int(_fields("/proc/meminfo").get("MemTotal", "0 kB").split()[0]) * 1024
     flags = cpu.get("flags", "").split()
     return {
         "cpu": cpu.get("model name", platform.processor()),
-        "instructions": [name for name in _TELLING if name in flags],
+        "instructions": [name for name in _INSTRUCTION_SETS if name in flags],
         "cores": int(cpu.get("cpu cores", 0)) or None,
         "memory_bytes": memory,
         "system": f"{platform.system()} {platform.machine()}",
@@ -38,7 +46,7 @@ def describe(threads: int) -> dict[str, Any]:
 
 
 def _fields(path: str) -> dict[str, str]:
-    """The first value of every "name : value" of a file."""
+    """Read a file of ``name : value`` lines; the first value of a name counts."""
     found: dict[str, str] = {}
     for line in Path(path).read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition(":")

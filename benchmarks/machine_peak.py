@@ -1,7 +1,7 @@
-"""The most that this machine does: large, well-shaped matrix products in float32, bfloat16, int8.
+"""The machine's peak: large, well-shaped matrix products in float32, bfloat16 and int8.
 
-Several engines are asked, and the best answer is the machine's peak: what a model's operations
-over its time are a share of. Each is a candidate like any other, whose clips are ignored.
+The best of several engines is the peak; a model's operations over its time are a share of it. Each
+engine is a candidate like any other, except that it ignores the clips.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from voxport.benchmark.process import Candidate
 SIZE = 2048  # rows, columns and depth of the square product
 OPERATIONS = 2 * SIZE**3
 
-# Engine, precision; each is a function below.
+# Engine: its precision, and a function of this module
 ENGINES = {
     "numpy": ("float32", "multiply_numpy"),
     "torch": ("float32", "multiply_torch"),
@@ -28,7 +28,7 @@ Work = Callable[[Sequence[Any]], list[str]]
 
 
 def candidates(threads: int) -> list[Candidate]:
-    """One process an engine."""
+    """Return one process for each engine."""
     environment = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     return [
         Candidate(
@@ -42,7 +42,7 @@ def candidates(threads: int) -> list[Candidate]:
 
 
 def multiply_numpy(precision: str, threads: int) -> Work:  # noqa: ARG001
-    """numpy's BLAS; its threads come from the environment."""
+    """Multiply by numpy's BLAS; its threads come from the environment."""
     import numpy as np
 
     x, y = np.random.default_rng(0).standard_normal((2, SIZE, SIZE), np.float32)
@@ -50,7 +50,7 @@ def multiply_numpy(precision: str, threads: int) -> Work:  # noqa: ARG001
 
 
 def multiply_torch(precision: str, threads: int) -> Work:
-    """oneDNN or MKL, whichever torch takes."""
+    """Multiply by torch's oneDNN or MKL."""
     import torch
 
     torch.set_num_threads(threads)
@@ -59,7 +59,7 @@ def multiply_torch(precision: str, threads: int) -> Work:
 
 
 def multiply_onnxruntime(precision: str, threads: int) -> Work:
-    """MLAS, with the right matrix constant and packed beforehand, as weights are."""
+    """Multiply by MLAS, with the right matrix constant and packed beforehand, like weights."""
     import numpy as np
     import onnxruntime
 
@@ -73,7 +73,7 @@ def multiply_onnxruntime(precision: str, threads: int) -> Work:
 
 
 def _product(precision: str) -> Any:
-    """An ONNX model of one product: MatMul, MatMulInteger or DynamicQuantizeMatMul."""
+    """Return an ONNX model of one product: MatMul, MatMulInteger or DynamicQuantizeMatMul."""
     import numpy as np
     import onnx
     from onnx import helper, numpy_helper

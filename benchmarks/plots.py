@@ -1,4 +1,4 @@
-"""The results of one machine as pictures."""
+"""Plots of one machine's results."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import TORCHAUDIO
-from benchmarks.session import LOADS, Results
+from benchmarks.session import WORKLOADS, Results
 
 _OURS, _THEIRS = "#c8442b", "#8a97a6"
 
 
 def draw(results: Results, folder: Path) -> list[Path]:
-    """Write what there are results for; the files, in order."""
+    """Plot the results there are; return the files in order."""
     try:
         import matplotlib
     except ImportError:  # tables need no pictures
@@ -62,14 +62,15 @@ def _bars(results: Results, values: dict[str, float], title: str, path: Path) ->
     return _save(figure, path)
 
 
-_RATES = [step * 10.0**power for power in range(-5, 2) for step in (1, 2, 5)]
+# Real-time factors at the ticks of the axis
+_TICKS = [step * 10.0**power for power in range(-5, 2) for step in (1, 2, 5)]
 
 
 def _lengths(results: Results, path: Path) -> Path | None:
     single = {
-        load.name: load.seconds
-        for load in LOADS
-        if load.batch == 1 and not isinstance(load.seconds, tuple)
+        spec.name: spec.seconds
+        for spec in WORKLOADS
+        if spec.batch == 1 and not isinstance(spec.seconds, tuple)
     }
     found = {name: results.latest("time", name) for name in single}
     peers = results.latest("peer")
@@ -89,7 +90,7 @@ def _lengths(results: Results, path: Path) -> Path | None:
     ticks = sorted(set(single.values()))
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     low, high = axes.get_ylim()
-    ticks = [tick for tick in _RATES if low <= tick <= high]
+    ticks = [tick for tick in _TICKS if low <= tick <= high]
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_title("real-time factor: seconds spent per second of audio", fontsize=10, loc="left")

@@ -1,4 +1,4 @@
-"""The results of one machine as a page: tables for people, made from the lines of JSON alone."""
+"""The page of one machine: tables of its results, made from the lines of JSON alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from benchmarks import plots
 from benchmarks.flops import flops
 from benchmarks.peers import TORCHAUDIO
-from benchmarks.session import LOADS, QUICK, Load, Results
+from benchmarks.session import QUICK_WORKLOADS, WORKLOADS, Results, WorkloadSpec
 from benchmarks.speech import RATE
 
-_REFERENCE = Load(10, 1, 0)  # the clip that shares of the peak and memory are told of
+_REFERENCE = WorkloadSpec(10, 1, 0)  # the workload of the first table
 
 
 def write(folder: Path) -> None:
-    """Write the page and its plots beside the results."""
+    """Write the page and its plots into the folder of the results."""
     results = Results(folder)
     drawn = plots.draw(results, folder)
     parts = [_machine(results), _peak(results), _speed(results), _lengths(results, (1,))]
@@ -29,7 +29,7 @@ def write(folder: Path) -> None:
 
 
 def titles(results: Results) -> dict[str, str]:
-    """What people call each peer, in the order of the tables."""
+    """Return the title of each peer, in the order of the tables."""
     return {name: row["title"] for name, row in results.latest("peer").items()}
 
 
@@ -63,7 +63,7 @@ def _peak(results: Results) -> str:
 
 
 def _speed(results: Results) -> str:
-    """Ten seconds: the table that the README quotes."""
+    """Write the table of ten seconds."""
     times = results.latest("time", _REFERENCE.name)
     if TORCHAUDIO not in times:
         return ""
@@ -91,10 +91,14 @@ def _speed(results: Results) -> str:
 
 
 def _lengths(results: Results, batches: Sequence[int]) -> str:
-    """Medians over lengths, each with its ratio to eager torchaudio."""
-    loads = [x for x in (*LOADS, *QUICK) if x.batch in batches and x.name != "mixed"]
-    loads = sorted(loads, key=lambda load: load.seconds)
-    names = list(dict.fromkeys(load.name for load in loads if results.latest("time", load.name)))
+    """Write medians over lengths, each with its ratio to eager torchaudio."""
+    specs = [
+        spec
+        for spec in (*WORKLOADS, *QUICK_WORKLOADS)
+        if spec.batch in batches and spec.name != "mixed"
+    ]
+    specs = sorted(specs, key=lambda spec: spec.seconds)
+    names = list(dict.fromkeys(spec.name for spec in specs if results.latest("time", spec.name)))
     if not names:
         return ""
     times = {name: results.latest("time", name) for name in names}
@@ -110,7 +114,7 @@ def _lengths(results: Results, batches: Sequence[int]) -> str:
 
 
 def _mixed(results: Results) -> str:
-    """Clips of many lengths, one by one: what a service sees."""
+    """Write the table of clips of many lengths, one by one, as a service gets them."""
     times = results.latest("time", "mixed")
     rows = [
         (
@@ -137,7 +141,7 @@ def _with_ratio(times: dict[str, dict[str, Any]], peer: str) -> str:
 
 
 def _starts(results: Results) -> str:
-    """From the start of a process to the transcript of ten seconds."""
+    """Write the times from the start of a process to the transcript of ten seconds."""
     rows: list[tuple[str, ...]] = []
     for peer, title in titles(results).items():
         found = [row for row in results.rows if row["kind"] == "start" and row["peer"] == peer]
@@ -178,7 +182,7 @@ def _failures(results: Results) -> str:
 
 
 def _sorted(results: Results, times: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Slowest first."""
+    """Return title and row of each peer, the slowest first."""
     order = sorted(times, key=lambda peer: -times[peer]["median"])
     named = titles(results)
     return [(named.get(peer, peer), times[peer]) for peer in order]

@@ -1,7 +1,7 @@
-"""Thousands of files of varied lengths through one recognizer: does its memory stay flat?
+"""Memory of one recognizer over thousands of files of varied lengths.
 
-Half of the files are recordings (where there are some, see ``benchmarks.speech``), half noise of
-0.1 to 30 s, every length its own; one by one, as a service would get them.
+Half of the files are recordings (if there are any, see ``benchmarks.speech``), half noise of 0.1 to
+30 s, each of its own length; one by one, as a service gets them.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from benchmarks.session import Results
 from benchmarks.speech import RATE
 from voxport.benchmark import usage
 
-_SHORTEST, _LONGEST = 0.1, 30.0  # seconds
-_EVERY = 100  # files between two looks at the memory
-_SETTLED = 500  # files after which memory should not grow any more
+_SHORTEST_S, _LONGEST_S = 0.1, 30.0
+_INTERVAL_FILES = 100  # between two readings of the memory
+_SETTLED_FILES = 500  # memory should not grow after these
 
 
 def soak(
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the results.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the results.")],
     package: Annotated[str, typer.Option(help="A folder or a shipped model.")] = "commands",
     artifact: Annotated[str | None, typer.Option(help="onnx or torchscript")] = None,
     provider: Annotated[str, typer.Option(help="cpu, openvino, ...")] = "cpu",
-    files: Annotated[int, typer.Option(min=_SETTLED + _EVERY)] = 5000,
+    files: Annotated[int, typer.Option(min=_SETTLED_FILES + _INTERVAL_FILES)] = 5000,
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
-    """Watch the memory of one recognizer over thousands of files."""
+    """Measure the memory of one recognizer over thousands of files."""
     import voxport
 
     recognizer = voxport.load(package, provider, artifact, threads=threads)
@@ -43,29 +43,29 @@ def soak(
     seconds, start = 0.0, time.perf_counter()
     for number, clip in enumerate(_clips(files), 1):
         seconds += recognizer.transcribe(clip, sample_rate=RATE).duration
-        if number % _EVERY == 0:
+        if number % _INTERVAL_FILES == 0:
             resident.append(usage.resident_memory())
             print(f"{number} files, {resident[-1] / 1e6:.0f} MB", file=sys.stderr)
     Results(output).add(
         "soak",
         peer=" ".join([recognizer.manifest.model.name, recognizer.artifact.path, *other]),
         files=files,
-        every=_EVERY,
+        every=_INTERVAL_FILES,
         audio_seconds=seconds,
         wall_seconds=time.perf_counter() - start,
         resident=resident,
-        growth=resident[-1] / resident[_SETTLED // _EVERY - 1] - 1,
+        growth=resident[-1] / resident[_SETTLED_FILES // _INTERVAL_FILES - 1] - 1,
     )
     report.write(output)
 
 
 def _clips(count: int) -> Iterator[str | NDArray[np.float32]]:
-    """Paths of recordings and waveforms of noise, in a random order that is always the same."""
+    """Yield paths of recordings and waveforms of noise in a fixed random order."""
     rng = np.random.default_rng(0)
     recordings = speech.files()
     for _ in range(count):
         if recordings and rng.random() < 0.5:
             yield str(recordings[rng.integers(len(recordings))])
         else:
-            samples = int(np.exp(rng.uniform(np.log(_SHORTEST), np.log(_LONGEST))) * RATE)
+            samples = int(np.exp(rng.uniform(np.log(_SHORTEST_S), np.log(_LONGEST_S))) * RATE)
             yield rng.standard_normal(samples, np.float32) * 0.1

@@ -1,4 +1,4 @@
-"""Real speech, where it lies beside the repository; noise of like lengths where it does not."""
+"""Real speech from a folder beside the repository; noise of similar lengths without one."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from voxport.audio.recording import read_clip
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("VOXPORT_DATA", ROOT.parent / "shared" / "data"))
 RATE = 16_000  # Hz
-_LONGEST = 15  # seconds
+_LONGEST_S = 15
 _SENTENCES = ("speech/librispeech-test-other", "speech/vctk-autovc", "speech/ljspeech-coqui")
 _SHORT = ("commands", "digits", "keywords", "sentences")
 
 
 def files() -> list[Path]:
-    """Recordings of words and sentences, at their own rates and in their own formats."""
+    """Return recordings of words and sentences, at their own rates and in their own formats."""
     return [file for name in (*_SHORT, *_SENTENCES) for file in _in(name)]
 
 
-def some(count: int) -> list[NDArray[np.float32]]:
-    """The first clips of read speech, of at most 15 s."""
+def read_sentences(count: int) -> list[NDArray[np.float32]]:
+    """Return the first clips of read speech of at most 15 s, (samples,) each; else noise."""
     clips: list[NDArray[np.float32]] = []
     for file in (file for name in _SENTENCES for file in _in(name)):
         if len(clips) == count:
             break
         waveform = read_clip(file, str(file), None, RATE).waveform
-        if len(waveform) <= _LONGEST * RATE:
+        if len(waveform) <= _LONGEST_S * RATE:
             clips.append(waveform)
     return clips or noise(count)
 
 
 def noise(count: int) -> list[NDArray[np.float32]]:
-    """White noise of 1 to 15 s."""
+    """Return clips of white noise of 1 to 15 s, (samples,) each."""
     rng = np.random.default_rng(0)
-    lengths = rng.integers(RATE, _LONGEST * RATE, count)
+    lengths = rng.integers(RATE, _LONGEST_S * RATE, count)
     return [rng.standard_normal(int(length), np.float32) * 0.1 for length in lengths]
 
 

@@ -1,7 +1,7 @@
-"""The model that everything here runs, and where it lies: the base model with seeded weights.
+"""The model of every peer: the base model with seeded weights, and its package.
 
-What is measured does not depend on the weights, and the real ones need a download. They are put
-into a torch hub cache of their own, so that torchaudio and voxport load them as they always do.
+No measurement depends on the weights, and the real ones need a download. They are put into a torch
+hub cache of their own, from which torchaudio and voxport load them as usual.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MODEL = "WAV2VEC2_ASR_BASE_960H"
 
 
 def put_weights(workspace: Path) -> None:
-    """Seeded weights of the base model in the workspace's hub cache."""
+    """Write seeded weights of the base model into the workspace's hub cache."""
     home = workspace / "torch"
     if any(home.rglob("*.pt*")):
         return
@@ -27,9 +27,9 @@ def put_weights(workspace: Path) -> None:
 
 
 def export_package(workspace: Path) -> Path:
-    """The package that voxport makes of them, in every format and precision for a CPU.
+    """Export the model in every format and precision for a CPU; return the package.
 
-    ``--force``: what int8 does to the transcripts of random weights is no measure of it.
+    ``--force``: on random weights the loss of int8 means nothing.
     """
     folder = workspace / "package"
     if not folder.exists():

@@ -1,9 +1,9 @@
-"""The peers: what runs against voxport, and how each is made ready and opened.
+"""The peers: other ways to run the model, and how each is prepared and opened.
 
-A peer is two functions by name: ``prepare`` writes the files that it needs (an export, a
-quantisation), once and in a process of its own, and ``open`` is what a production process would
-do: it loads the model and returns a function from waveforms to texts. Both get the same arguments.
-Nothing heavy is imported here.
+A peer is two functions by name: ``prepare`` writes its files (an export, a quantization), once and
+in a process of its own; ``open`` does the work of a production process: it loads the model and
+returns a function from waveforms to texts. Both get the same arguments. Nothing heavy is imported
+here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Peer:
     is_own: bool = False
 
     def candidate(self, workspace: Path, threads: int, function: str | None = None) -> Candidate:
-        """The process that opens it, or that runs `function` of it instead."""
+        """Return a process that runs ``open``, or ``function`` instead."""
         given = {} if self.is_own else {"workspace": str(workspace)}
         return Candidate(
             name=self.name,
@@ -42,7 +42,7 @@ class Peer:
         )
 
 
-TORCHAUDIO = "torchaudio"  # the peer that all ratios are to: eager float32
+TORCHAUDIO = "torchaudio"  # eager float32, the reference of all ratios
 
 OTHERS = (
     Peer(TORCHAUDIO, "torchaudio, eager float32", "torchaudio:eager"),
@@ -82,7 +82,7 @@ OTHERS = (
 
 
 def own(package: Path, providers: tuple[str, ...]) -> list[Peer]:
-    """Every artifact of a package, on every provider that is asked for, as `voxport benchmark`."""
+    """Return a peer for every artifact of a package on every provider, as ``voxport benchmark``."""
     return [
         Peer(
             name=f"voxport {artifact.path} {provider}",

@@ -1,4 +1,4 @@
-"""What every peer does behind its model, so that all of them go from waveforms to texts."""
+"""Batching and greedy decoding for peers without their own: all map waveforms to texts."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# WAV2VEC2_ASR_BASE_960H's, written down so that peers without torchaudio need not import it.
+# WAV2VEC2_ASR_BASE_960H's; a copy, so peers without torchaudio need not import it
 LABELS = "-|ETAONIHSRDLUMWCFGYPBVK'XJQZ"
 BLANK = 0
 
 
-def texts(emission: NDArray[np.float32]) -> list[str]:
-    """Greedy CTC of an emission [batch, frames, labels]."""
-    return [_text(path) for path in emission.argmax(axis=-1)]
+def decode(emission: NDArray[np.float32]) -> list[str]:
+    """Decode an emission (B, T, L) greedily."""
+    return [_join_labels(path) for path in emission.argmax(axis=-1)]
 
 
-def stacked(waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """A batch of clips as [batch, samples]; the peers are given clips of one length only."""
+def stack(waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return a batch of clips of one length as (B, S); peers get no other batches."""
     return np.stack(waveforms)
 
 
-def _text(path: NDArray[np.int64]) -> str:
+def _join_labels(path: NDArray[np.int64]) -> str:
     starts = np.flatnonzero(np.diff(path, prepend=-1))
     return "".join(LABELS[i] for i in path[starts] if i != BLANK).replace("|", " ")

@@ -1,6 +1,6 @@
-"""Hugging Face's model of the same shape, with random weights: eager, and through optimum-onnx.
+"""Hugging Face's model of the same shape with random weights, eager and through optimum-onnx.
 
-Nothing is downloaded: the configuration that transformers has by default is the base model's.
+Nothing is downloaded: the default configuration of transformers is the base model's.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.peers.decoding import stacked, texts
+from benchmarks.peers.decoding import decode, stack
 
 Recognize = Callable[[Sequence[Any]], list[str]]
 
 
 def save(workspace: str, threads: int) -> None:  # noqa: ARG001
-    """Write the random model as ``save_pretrained`` does."""
+    """Write the random model by ``save_pretrained``."""
     folder = Path(workspace) / "huggingface"
     if folder.exists():
         return
@@ -30,7 +30,7 @@ def save(workspace: str, threads: int) -> None:  # noqa: ARG001
 
 
 def eager(workspace: str, threads: int) -> Recognize:
-    """The model in PyTorch."""
+    """Open the model in PyTorch."""
     import torch
     from transformers import Wav2Vec2ForCTC
 
@@ -39,7 +39,7 @@ def eager(workspace: str, threads: int) -> Recognize:
 
     @torch.inference_mode()
     def recognize(waveforms: Sequence[Any]) -> list[str]:
-        return texts(model(torch.from_numpy(normalized(waveforms))).logits.numpy())
+        return decode(model(torch.from_numpy(normalize(waveforms))).logits.numpy())
 
     return recognize
 
@@ -58,7 +58,7 @@ def export(workspace: str, threads: int) -> None:
 
 
 def optimum(workspace: str, threads: int) -> Recognize:
-    """The export in optimum's own class on onnxruntime."""
+    """Open the export with optimum's own class on onnxruntime."""
     import onnxruntime
     import torch
     from optimum.onnxruntime import ORTModelForCTC
@@ -70,13 +70,13 @@ def optimum(workspace: str, threads: int) -> Recognize:
     )
 
     def recognize(waveforms: Sequence[Any]) -> list[str]:
-        return texts(model(torch.from_numpy(normalized(waveforms))).logits.numpy())
+        return decode(model(torch.from_numpy(normalize(waveforms))).logits.numpy())
 
     return recognize
 
 
-def normalized(waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Zero mean and unit variance, as the model's feature extractor has it."""
-    x = stacked(waveforms)
+def normalize(waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Normalise clips to zero mean and unit variance, as the model's feature extractor does."""
+    x = stack(waveforms)
     mean, variance = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
     return (x - mean) / np.sqrt(variance + 1e-7)

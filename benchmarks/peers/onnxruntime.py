@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.decoding import stacked, texts
+from benchmarks.peers.decoding import decode, stack
 
 FILE = "plain.onnx"
 
 
 def export(workspace: str, threads: int) -> None:
-    """Write the ONNX file as PyTorch's documentation does it, with dynamic axes."""
+    """Write the ONNX file as in PyTorch's documentation, with dynamic axes."""
     path = Path(workspace) / FILE
     if path.exists():
         return
@@ -34,16 +34,16 @@ def export(workspace: str, threads: int) -> None:
 
 
 def plain(workspace: str, threads: int) -> Callable[[Sequence[Any]], list[str]]:
-    """The file in a session with onnxruntime's defaults."""
-    return session(Path(workspace) / FILE, threads)
+    """Open the file in a session with onnxruntime's defaults."""
+    return open_session(Path(workspace) / FILE, threads)
 
 
-def session(path: Path, threads: int) -> Callable[[Sequence[Any]], list[str]]:
-    """An ONNX file from [batch, samples] to an emission."""
+def open_session(path: Path, threads: int) -> Callable[[Sequence[Any]], list[str]]:
+    """Open an ONNX file from (B, S) to an emission (B, T, L)."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     opened = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = opened.get_inputs()[0].name
-    return lambda waveforms: texts(opened.run(None, {name: stacked(waveforms)})[0])
+    return lambda waveforms: decode(opened.run(None, {name: stack(waveforms)})[0])

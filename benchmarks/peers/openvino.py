@@ -8,10 +8,10 @@ from typing import Any
 
 from benchmarks import speech
 from benchmarks.peers import onnxruntime
-from benchmarks.peers.decoding import stacked, texts
+from benchmarks.peers.decoding import decode, stack
 
 _FLOAT, _INT8 = "openvino.xml", "openvino-int8.xml"
-_CALIBRATION = 32  # clips
+_CALIBRATION_CLIPS = 32
 
 
 def convert(workspace: str, threads: int, precision: str = "f32") -> None:  # noqa: ARG001
@@ -27,7 +27,7 @@ def convert(workspace: str, threads: int, precision: str = "f32") -> None:  # no
 
 
 def quantize(workspace: str, threads: int, model: str = _INT8) -> None:
-    """Quantise weights and activations, calibrated on speech (noise where there is none)."""
+    """Quantize weights and activations, calibrated on speech (on noise without any)."""
     path = Path(workspace) / model
     if path.exists():
         return
@@ -35,7 +35,7 @@ def quantize(workspace: str, threads: int, model: str = _INT8) -> None:
     import openvino
 
     convert(workspace, threads)
-    clips = [clip[None] for clip in speech.some(_CALIBRATION)]
+    clips = [clip[None] for clip in speech.read_sentences(_CALIBRATION_CLIPS)]
     quantized = nncf.quantize(
         openvino.Core().read_model(Path(workspace) / _FLOAT),
         nncf.Dataset(clips),
@@ -48,9 +48,9 @@ def quantize(workspace: str, threads: int, model: str = _INT8) -> None:
 def compiled(
     workspace: str, threads: int, precision: str = "f32", model: str = _FLOAT
 ) -> Callable[[Sequence[Any]], list[str]]:
-    """A file compiled for this CPU."""
+    """Compile a file for this CPU."""
     import openvino
 
     options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
     network = openvino.Core().compile_model(Path(workspace) / model, "CPU", options)
-    return lambda waveforms: texts(network(stacked(waveforms))[0])
+    return lambda waveforms: decode(network(stack(waveforms))[0])

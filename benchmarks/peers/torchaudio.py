@@ -1,4 +1,4 @@
-"""torchaudio's own model in PyTorch: eager, compiled, scripted, quantised."""
+"""torchaudio's own model in PyTorch: eager, compiled, scripted, quantized."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torchaudio
 
-from benchmarks.peers.decoding import stacked, texts
+from benchmarks.peers.decoding import decode, stack
 
 Recognize = Callable[[Sequence[Any]], list[str]]
 
@@ -18,12 +18,12 @@ _FILE = "torchaudio.ts"
 
 
 def eager(workspace: str, threads: int, precision: str = "float32") -> Recognize:  # noqa: ARG001
-    """The model as it comes, or all of it in another precision."""
+    """Open the model as it is, or all of it in another precision."""
     return _recognize(model(threads).to(getattr(torch, precision)))
 
 
 def compiled(workspace: str, threads: int) -> Recognize:  # noqa: ARG001
-    """``torch.compile`` with its defaults: lengths after the second are compiled as a symbol."""
+    """Open it in ``torch.compile`` with its defaults: lengths are dynamic after the second."""
     return _recognize(torch.compile(model(threads)))
 
 
@@ -37,13 +37,13 @@ def script(workspace: str, threads: int) -> None:
 
 
 def scripted(workspace: str, threads: int) -> Recognize:
-    """The TorchScript file, frozen."""
+    """Open the TorchScript file, frozen."""
     torch.set_num_threads(threads)
     return _recognize(torch.jit.freeze(torch.jit.load(str(Path(workspace) / _FILE)).eval()))
 
 
 def dynamic_int8(workspace: str, threads: int) -> Recognize:  # noqa: ARG001
-    """``quantize_dynamic`` on every linear layer."""
+    """Open it after ``quantize_dynamic`` on every linear layer."""
     quantize = torch.ao.quantization.quantize_dynamic
     return _recognize(quantize(model(threads), {torch.nn.Linear}, dtype=torch.qint8))
 
@@ -60,7 +60,7 @@ def _recognize(network: Any) -> Recognize:
 
     @torch.inference_mode()
     def recognize(waveforms: Sequence[Any]) -> list[str]:
-        emission, _ = network(torch.from_numpy(stacked(waveforms)).to(kind))
-        return texts(emission.float().numpy())
+        emission, _ = network(torch.from_numpy(stack(waveforms)).to(kind))
+        return decode(emission.float().numpy())
 
     return recognize

@@ -1,4 +1,4 @@
-"""voxport's own artifacts, opened as ``voxport benchmark`` opens them."""
+"""voxport's own artifacts, as ``voxport benchmark`` opens them."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from voxport.benchmark.package import Opened
 
 
 def opened(folder: str, artifact: str, provider: str, threads: int) -> Opened:
-    """One artifact of a package."""
+    """Open one artifact of a package."""
     return Opened(folder, artifact, provider, threads)

@@ -1,4 +1,4 @@
-"""Trace the graph to TorchScript, and script what a trace cannot hold: text, and other rates."""
+"""Export the graph to TorchScript: a trace, and scripts around it for text and other rates."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from voxport_export.graph import (
 )
 from voxport_export.quiet import quiet_torchscript
 
-# torch's archive writer adds these by itself.
-_WRITTEN_BY_THE_WRITER = (".data/serialization_id", "version")
+# torch's archive writer adds these records by itself.
+_WRITER_RECORDS = (".data/serialization_id", "version")
 
 
-def _at_rate(
+def _resample(
     waveform: Tensor, lengths: Tensor, rate: int | None, own: int
 ) -> tuple[Tensor, Tensor]:
-    """Map waveform [batch, samples] and lengths [batch] to what they are at the rate `own`."""
-    if rate is None or rate == own or waveform.shape[1] == 0:  # which torchaudio refuses
+    """Resample waveform (B, S) and lengths (B,) to the rate ``own``, in Hz."""
+    if rate is None or rate == own or waveform.shape[1] == 0:  # torchaudio refuses S = 0
         return waveform, lengths
     lengths = lengths.clamp(0, waveform.shape[1])
     inside = torch.arange(waveform.shape[1], device=waveform.device) < lengths.unsqueeze(1)
@@ -40,7 +40,7 @@ class _Scripted(nn.Module):
     def __init__(self, graph: torch.jit.ScriptModule, pieces: list[str], sample_rate: int):
         super().__init__()
         self.graph = graph
-        self.pieces = [*pieces, ""]  # token -1, the padding, finds the last
+        self.pieces = [*pieces, ""]  # the last is that of token -1, the padding
         self.sample_rate = sample_rate
 
 
@@ -48,7 +48,7 @@ class _WithTranscript(_Scripted):
     def forward(
         self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, list[str]]:
-        waveform, lengths = _at_rate(waveform, lengths, sample_rate, self.sample_rate)
+        waveform, lengths = _resample(waveform, lengths, sample_rate, self.sample_rate)
         emission, frames, tokens, counts, starts, ends, scores = self.graph(waveform, lengths)
         rows: list[list[int]] = tokens.tolist()
         transcripts: list[str] = []
@@ -62,7 +62,7 @@ class _WithFeatures(_Scripted):
     def extract_features(
         self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None
     ) -> tuple[list[Tensor], Tensor]:
-        waveform, lengths = _at_rate(waveform, lengths, sample_rate, self.sample_rate)
+        waveform, lengths = _resample(waveform, lengths, sample_rate, self.sample_rate)
         return self.graph.extract_features(waveform, lengths)
 
 
@@ -71,7 +71,7 @@ class _WithBoth(_WithTranscript, _WithFeatures):
 
 
 class _Methods(nn.Module):
-    """A graph with each of its answers in a method of its own, over the same weights."""
+    """A graph with one method for each kind of output, over the same weights."""
 
     def __init__(self, graph: Graph):
         super().__init__()
@@ -96,27 +96,26 @@ def export_torchscript(
 ) -> None:
     """Trace ``graph`` and save it.
 
-    Transcripts are the answer of the file's ``forward``, features that of ``extract_features``;
-    both have the same weights.
+    The file's ``forward`` returns transcripts, its ``extract_features`` features, over the same
+    weights.
 
     Args:
         graph: in evaluation mode, on the CPU.
-        example: a waveform [batch, samples] and lengths [batch] to trace with; other batch
-            sizes and lengths work as well afterwards.
-        pieces: what each label adds to a transcript.
+        example: waveform (B, S) and lengths (B,) to trace with; the file takes any others.
+        pieces: text of each label in a transcript.
         sample_rate: the model's own, Hz.
         path: the file to write.
 
     Raises:
-        RuntimeError: the trace holds a device, so it would run only where it was made.
+        RuntimeError: the trace holds a device, so it would run on no other.
     """
-    methods, wrapper = _FORMS[type(graph)]
+    methods, wrapper = _WRAPPERS[type(graph)]
     with torch.no_grad(), quiet_torchscript():
         module = torch.jit.trace_module(
             _Methods(graph),
             dict.fromkeys(methods, example),
             check_trace=False,
-            strict=False,  # a list of layers is meant to be one
+            strict=False,  # allows a list of layers as output
         )
     for method in methods:
         _check_device(str(getattr(module, method).inlined_graph))
@@ -128,8 +127,8 @@ def export_torchscript(
     whole.unlink()
 
 
-# What is traced of each graph, and what is scripted around it
-_FORMS = {
+# Traced methods of each graph, and the scripted module around them
+_WRAPPERS = {
     RecognizerGraph: (("forward",), _WithTranscript),
     FeatureGraph: (("extract_features",), _WithFeatures),
     FeatureRecognizerGraph: (("forward", "extract_features"), _WithBoth),
@@ -142,11 +141,11 @@ def _check_device(graph: str) -> None:
 
 
 def _copy_without_source_paths(archive: Path, target: Path) -> None:
-    """Leave out the debugging records: they hold the paths of this machine's source files."""
+    """Copy an archive without its debugging records, which hold paths of source files."""
     reader = torch._C.PyTorchFileReader(str(archive))
     writer = torch._C.PyTorchFileWriter(str(target))
     for name in reader.get_all_records():
-        if not name.endswith(".debug_pkl") and name not in _WRITTEN_BY_THE_WRITER:
+        if not name.endswith(".debug_pkl") and name not in _WRITER_RECORDS:
             data = reader.get_record(name)
             writer.write_record(name, data, len(data))
     writer.write_end_of_file()

@@ -1,4 +1,4 @@
-"""A TorchScript artifact reloaded from disk: any batch, any length, any device, and text."""
+"""TorchScript artifacts reloaded from disk: any batch, any length, any device, and text."""
 
 import zipfile
 from pathlib import Path
@@ -35,7 +35,7 @@ def load(path, **options):
 
 
 @torch.no_grad()
-def test_reloaded_equals_the_graph(graph, path):
+def test_the_reloaded_file_equals_the_graph(graph, path):
     loaded = load(path)
     waveform = torch.full((len(EDGES), max(EDGES)), float("nan"))
     for row, samples in enumerate(EDGES):
@@ -48,15 +48,15 @@ def test_reloaded_equals_the_graph(graph, path):
     assert transcripts[:3] == ["", "", ""]
 
 
-def test_nothing_is_tied_to_a_device(path):
-    """Devices are looked up from the input, and no tensor is baked in: constants stay behind."""
+def test_the_file_holds_no_device(path):
+    """Devices come from the input, and no tensor is a constant: those do not move to a device."""
     graph = str(load(path).inlined_graph)
     assert "prim::device" in graph
     for mark in ('="cpu"', '="cuda', "<Tensor>"):
         assert mark not in graph
 
 
-def test_no_path_of_this_machine_is_in_the_file(path):
+def test_the_file_holds_no_source_path(path):
     assert str(Path(__file__).parents[2]).encode() not in path.read_bytes()
     with zipfile.ZipFile(path) as archive:
         assert not [name for name in archive.namelist() if "debug" in name]

@@ -1,4 +1,4 @@
-"""The graph's decoder, and the runtime's, against the decoder of torchaudio's tutorial."""
+"""Greedy decoders of the graph and of the runtime against torchaudio's tutorial."""
 
 import numpy as np
 import onnx_ir as ir
@@ -17,7 +17,7 @@ BLANK = 0
 
 
 class GreedyCTCDecoder(nn.Module):
-    """The reference, as the tutorial "Speech Recognition with Wav2Vec2" has it."""
+    """The reference of the tutorial "Speech Recognition with Wav2Vec2"."""
 
     def __init__(self, labels, blank=0):
         super().__init__()
@@ -32,7 +32,7 @@ class GreedyCTCDecoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The graph's decoder with the row lengths given, as the recognizer calls it."""
+    """The graph's decoder with a mask of valid frames, as the recognizer calls it."""
 
     def __init__(self, blank=BLANK):
         super().__init__()
@@ -42,8 +42,8 @@ class Decoder(nn.Module):
         return self.decoder(emission, valid)
 
 
-def emission_of(path, labels=LABELS):
-    """An emission whose greedy path spells ``path``, the winner ahead by a random margin."""
+def make_emission(path, labels=LABELS):
+    """Return an emission (T, L) with the greedy path ``path``, ahead by random margins."""
     generator = torch.Generator().manual_seed(len(path))
     emission = torch.randn(len(path), len(labels), generator=generator)
     for frame, label in enumerate(path):
@@ -51,8 +51,8 @@ def emission_of(path, labels=LABELS):
     return emission
 
 
-def batch_of(emissions):
-    """Rows padded with labels that would decode to something, and which frames are valid."""
+def pad_batch(emissions):
+    """Pad rows with a label that would be decoded; return them and the mask of valid frames."""
     frames = max([len(e) for e in emissions] + [1])
     padded = torch.zeros(len(emissions), frames, emissions[0].shape[-1])
     padded[..., 2] = 9.0
@@ -108,18 +108,18 @@ HAND_MADE = {
 
 
 @pytest.mark.parametrize("path", HAND_MADE.values(), ids=HAND_MADE)
-def test_hand_made(path, run_onnx, run_torchscript):
-    emission = emission_of(path)
+def test_handmade_paths_equal_the_reference(path, run_onnx, run_torchscript):
+    emission = make_emission(path)
     check_rows([emission], run_onnx, run_torchscript)
-    check_rows([emission, emission_of("ALB-BAL"), emission[:0]], run_onnx, run_torchscript)
+    check_rows([emission, make_emission("ALB-BAL"), emission[:0]], run_onnx, run_torchscript)
 
 
-def test_random(run_onnx, run_torchscript):
+def test_random_emissions_equal_the_reference(run_onnx, run_torchscript):
     generator = torch.Generator().manual_seed(7)
     for case in range(100):
         rows = int(torch.randint(1, 6, (), generator=generator))
         lengths = torch.randint(0, 40, (rows,), generator=generator)
-        # Half the cases are steep in time, so that runs of one label are long
+        # Every second case repeats its frames: long runs of one label
         emissions = [torch.randn(n, len(LABELS), generator=generator) for n in lengths]
         if case % 2:
             emissions = [e.repeat_interleave(3, dim=0) for e in emissions]
@@ -127,7 +127,7 @@ def test_random(run_onnx, run_torchscript):
 
 
 def check_rows(emissions, run_onnx, run_torchscript):
-    padded, valid = batch_of(emissions)
+    padded, valid = pad_batch(emissions)
     *found, transcripts = run_onnx(padded, valid)
     traced = [t.numpy() for t in run_torchscript(padded, valid)]
     eager = [t.numpy() for t in Decoder()(padded, valid)]
@@ -144,7 +144,7 @@ def check_rows(emissions, run_onnx, run_torchscript):
 
 
 def check_row(emission, values, expected):
-    """Check one row's tokens, their times and scores against the frames themselves."""
+    """Check a row's tokens, their times and scores against the frames."""
     tokens, count, starts, ends, scores = values
     assert count == len(expected)
     assert "".join(LABELS[t] for t in tokens[:count]) == expected
@@ -163,15 +163,15 @@ def check_row(emission, values, expected):
 
 
 def check_numpy(emission, columns):
-    """The runtime's decoder gives what the graph's gives."""
+    """Check the runtime's decoder against the graph's."""
     path = greedy.decode(emission.numpy(), BLANK)
     for found, expected in zip((path.tokens, path.starts, path.ends), columns[:3], strict=True):
         assert found == expected.tolist()
     np.testing.assert_allclose(path.scores, columns[3], atol=1e-6)
 
 
-def test_blank_may_be_any_label():
+def test_the_blank_can_be_any_label():
     labels = "A|B-"
-    emission = emission_of("AA-AB--B|", labels)
+    emission = make_emission("AA-AB--B|", labels)
     path = GreedyDecoder(blank=3)(emission[None], torch.ones(1, len(emission), dtype=torch.bool))
     assert "".join(labels[t] for t in path.tokens[0]) == GreedyCTCDecoder(labels, 3)(emission)

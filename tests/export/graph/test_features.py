@@ -1,4 +1,4 @@
-"""Every layer's output against torchaudio's ``extract_features``, row by row."""
+"""The output of every layer against torchaudio's ``extract_features``, row by row."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from voxport_export.graph.features import FeatureGraph
 
 
 def make_wavlm(first=False, reach=40):
-    """Distances beyond `reach` frames share a score: 10 s of audio are 499 frames."""
+    """Return a WavLM; distances beyond ``reach`` frames share a score, and 10 s are 499 frames."""
     torch.manual_seed(4)
     mode = "layer_norm" if first else "group_norm"
     model = torchaudio.models.wavlm_model(

@@ -1,4 +1,4 @@
-"""The graph against eager torchaudio, and its independence from padding and neighbours."""
+"""The graph against eager torchaudio, and the independence of rows from padding and neighbours."""
 
 import numpy as np
 import onnxruntime
@@ -14,11 +14,13 @@ from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.to_onnx.export import export_onnx
 
 
-@pytest.mark.parametrize("form", [lambda graph: graph, to_fp32], ids=["as it is", "for ONNX"])
+@pytest.mark.parametrize(
+    "form", [lambda graph: graph, to_fp32], ids=["plain graph", "fp32 for ONNX"]
+)
 @pytest.mark.parametrize("normalize_eps", [None, 1e-5], ids=["plain", "normalised"])
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 @torch.no_grad()
-def test_equals_torchaudio(family, normalize_eps, form):
+def test_the_graph_equals_torchaudio(family, normalize_eps, form):
     model = make_model(**family)
     graph = form(RecognizerGraph(model, blank=0, normalize_eps=normalize_eps))
     for samples in (graph.backbone.receptive_field, 5_000, 16_001):
@@ -35,7 +37,7 @@ def test_equals_torchaudio(family, normalize_eps, form):
 
 @pytest.mark.parametrize("padding", [float("nan"), float("inf"), 3.0])
 @torch.no_grad()
-def test_padding_and_neighbours_do_not_matter(padding):
+def test_a_row_is_independent_of_padding_and_neighbours(padding):
     graph = RecognizerGraph(make_model(), blank=0, normalize_eps=1e-5)
     waveform = torch.full((len(EDGES), max(EDGES)), padding)
     for row, samples in enumerate(EDGES):
@@ -56,7 +58,7 @@ def test_padding_and_neighbours_do_not_matter(padding):
 
 @pytest.mark.parametrize("samples", [0, 399, 500, 719, 3_000])
 @torch.no_grad()
-def test_length_beyond_the_samples_is_all_of_them(samples):
+def test_a_length_beyond_the_samples_means_all_samples(samples):
     graph = RecognizerGraph(make_model(), blank=0)
     waveform = make_row(samples)[None]
     whole = graph(waveform, torch.tensor([samples]))
@@ -66,8 +68,8 @@ def test_length_beyond_the_samples_is_all_of_them(samples):
 
 
 @torch.no_grad()
-def test_high_pass_channels_of_low_frequency_speech():
-    """The folded first layer: a channel's variance is a small difference of large numbers."""
+def test_high_pass_channels_keep_their_precision_on_low_frequencies():
+    """In the folded first layer a channel's variance is a small difference of large numbers."""
     model = make_model()
     kernel = model.feature_extractor.conv_layers[0].conv.weight
     kernel[:] = torch.randn_like(kernel).diff(n=3, dim=-1, prepend=torch.zeros(24, 1, 3))
@@ -80,8 +82,8 @@ def test_high_pass_channels_of_low_frequency_speech():
 
 
 @torch.no_grad()
-def test_normalising_a_minute_with_an_offset(tmp_path):
-    """onnxruntime's float32 sums would be off by more than the bound."""
+def test_the_file_normalises_a_minute_with_an_offset(tmp_path):
+    """Float32 sums in onnxruntime would be off by more than the bound."""
     model = make_model(mode="layer_norm", first=True, bias=True)
     graph = RecognizerGraph(model, blank=0, normalize_eps=1e-5)
     waveform = (0.1 * torch.randn(960_000, generator=torch.Generator().manual_seed(1)) + 0.03)[None]
@@ -103,8 +105,8 @@ def test_normalising_a_minute_with_an_offset(tmp_path):
 
 
 @torch.no_grad()
-def test_the_file_takes_any_length(tmp_path):
-    """What it was traced with had one segment of a kernel of 64, and so had it for ever."""
+def test_the_file_takes_any_length_with_a_kernel_of_64(tmp_path):
+    """A trace with one segment of such a kernel fixed the file to one segment."""
     model = make_model(kernel=64)
     graph = to_fp32(RecognizerGraph(model, blank=0))
     path = tmp_path / "m.onnx"
@@ -118,7 +120,7 @@ def test_the_file_takes_any_length(tmp_path):
         assert np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max())
 
 
-def test_weights_are_not_changed():
+def test_building_a_graph_does_not_change_the_weights():
     model = make_model(mode="layer_norm", first=True, bias=True)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     RecognizerGraph(model, blank=0)
@@ -127,7 +129,7 @@ def test_weights_are_not_changed():
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_geometry_of_the_standard_layers():
+def test_stride_and_receptive_field_of_the_standard_layers():
     assert stride_and_receptive_field([(k, s) for _, k, s in LAYERS]) == (320, 400)
 
 

@@ -1,4 +1,4 @@
-"""Blocks of time in the file, and feed-forward layers in parts."""
+"""Blocks of time in the file."""
 
 import math
 
@@ -13,8 +13,6 @@ from voxport.backends.open import open_artifact
 from voxport.package.manifest import ONNX
 from voxport.package.read_manifest import read_manifest
 from voxport_export.graph import block_operators
-from voxport_export.graph.feed_forward import FeedForward
-from voxport_export.precisions.fp32_divided_feed_forward import DividedFeedForward, part_bounds
 from voxport_export.quiet import quiet_onnx_exporter
 
 STRIDE, FIELD, OVERLAP = 4, 6, 3
@@ -49,13 +47,13 @@ def cutter(tmp_path_factory):
             verbose=False,
         )
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # of the length that torch believes in
+    options.log_severity_level = 4  # a warning about the length that torch assumed
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 @pytest.mark.parametrize("samples", LENGTHS)
 @pytest.mark.parametrize("batch", [1, 3])
-def test_the_file_cuts_as_torch_does(cutter, batch, samples):
+def test_the_file_cuts_and_joins_like_the_torch_operators(cutter, batch, samples):
     waveform = torch.arange(batch * samples, dtype=torch.float32).reshape(batch, samples)
     frames = (samples - FIELD) // STRIDE + 1
     blocks, rows = block_operators.cut_blocks(waveform, frames, STRIDE, OVERLAP)
@@ -70,8 +68,8 @@ def test_the_file_cuts_as_torch_does(cutter, batch, samples):
 
 
 @pytest.mark.parametrize("frames", [1, 2, 51, 52, 53, 104, 105, 157])
-def test_every_number_of_frames_equals_one_block(exported, frames):
-    """TorchScript has no blocks."""
+def test_blocks_of_any_number_of_frames_equal_one_block(exported, frames):
+    """The reference is TorchScript, without blocks."""
     manifest = read_manifest(exported)
     runs = {}
     for artifact in manifest.artifacts:
@@ -84,23 +82,3 @@ def test_every_number_of_frames_equals_one_block(exported, frames):
     assert one.emission.shape == other.emission.shape == (2, frames, one.emission.shape[-1])
     scale = max(1.0, float(np.abs(other.emission).max()))
     assert float(np.abs(one.emission - other.emission).max()) <= 1e-4 * scale
-
-
-@pytest.mark.parametrize("channels", [1, 64, 576, 832, 833, 3072, 4096, 5120])
-def test_no_part_is_wide_or_a_page(channels):
-    edges = part_bounds(channels)
-    widths = np.diff(edges)
-    assert (edges[0], edges[-1]) == (0, channels)
-    assert widths.min() > 0
-    assert widths.max() <= 832
-    assert len(widths) == math.ceil(channels / 832)
-
-
-@torch.no_grad()
-def test_the_parts_give_what_the_whole_gives():
-    torch.manual_seed(0)
-    whole = FeedForward(nn.Linear(96, 3072), nn.Linear(3072, 96))
-    parts = DividedFeedForward(whole)
-    x = torch.randn(2, 17, 96)
-    assert len(parts.parts) == 4
-    torch.testing.assert_close(parts(x), whole(x), rtol=0, atol=1e-5)

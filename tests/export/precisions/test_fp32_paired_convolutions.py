@@ -1,4 +1,4 @@
-"""Convolutions on even and odd frames apart, and the graph that has them."""
+"""Paired convolutions on even and odd frames, alone and in a graph."""
 
 import numpy as np
 import pytest
@@ -14,15 +14,15 @@ from voxport_export.precisions.fp32_paired_convolutions import PairedConv, Paire
 from voxport_export.to_onnx.export import export_onnx
 
 
-def extractor_of(bias=False, mode="group_norm", layers=LAYERS):
+def make_extractor(bias=False, mode="group_norm", layers=LAYERS):
     graph = RecognizerGraph(make_model(mode, bias=bias, layers=layers), blank=0)
     return graph.backbone.extractor
 
 
 @pytest.mark.parametrize("bias", [False, True])
 @torch.no_grad()
-def test_one_layer_equals_its_convolution(bias):
-    conv = extractor_of(bias).blocks[0].conv
+def test_a_paired_layer_equals_its_convolution(bias):
+    conv = make_extractor(bias).blocks[0].conv
     x = torch.randn(2, 24, 1, 2 * 31)
     whole = F.conv2d(x, conv.weight, conv.bias, stride=(1, 2))  # 30 frames
     even, odd = PairedConv(conv)(x[..., ::2], x[..., 1::2])
@@ -34,8 +34,8 @@ def test_one_layer_equals_its_convolution(bias):
 @pytest.mark.parametrize("frames", [1, 2, 51, 52, 53, 200])
 @pytest.mark.parametrize("bias", [False, True])
 @torch.no_grad()
-def test_all_layers_equal_the_plain_ones(bias, frames):
-    plain = extractor_of(bias)
+def test_a_paired_extractor_equals_the_plain_one(bias, frames):
+    plain = make_extractor(bias)
     samples = plain.receptive_field + plain.stride * (frames - 1) + 7
     waveform = torch.stack([make_row(samples, seed=1), make_row(samples, seed=2)])
     valid = torch.arange(samples) < torch.tensor([[samples], [samples * 2 // 3]])
@@ -46,7 +46,7 @@ def test_all_layers_equal_the_plain_ones(bias, frames):
 
 
 @pytest.mark.parametrize(
-    ("options", "fits"),
+    ("options", "is_supported"),
     [
         ({}, True),
         ({"bias": True}, True),
@@ -56,13 +56,15 @@ def test_all_layers_equal_the_plain_ones(bias, frames):
         ({"layers": [(24, 10, 5), (24, 2, 2), (24, 2, 2)]}, False),
     ],
 )
-def test_only_what_it_can_do_is_taken(options, fits, monkeypatch):
-    assert not PairedExtractor.supports(extractor_of(**options))  # too narrow
+def test_only_wide_layers_of_kernel_3_without_norm_are_supported(
+    options, is_supported, monkeypatch
+):
+    assert not PairedExtractor.supports(make_extractor(**options))  # too narrow
     monkeypatch.setattr(fp32_paired_convolutions, "MIN_CHANNELS", 24)
-    assert PairedExtractor.supports(extractor_of(**options)) == fits
+    assert PairedExtractor.supports(make_extractor(**options)) == is_supported
 
 
-def test_the_graph_it_is_made_of_stays_as_it_is(monkeypatch):
+def test_to_fp32_does_not_change_its_argument(monkeypatch):
     monkeypatch.setattr(fp32_paired_convolutions, "MIN_CHANNELS", 24)
     graph = RecognizerGraph(make_model(), blank=0)
     before = {name: type(module) for name, module in graph.named_modules()}
@@ -74,7 +76,7 @@ def test_the_graph_it_is_made_of_stays_as_it_is(monkeypatch):
 
 @pytest.fixture(scope="module")
 def backend(tmp_path_factory):
-    """The file of a model that has paired convolutions and spectra."""
+    """An exported model with paired convolutions and spectra."""
     path = tmp_path_factory.mktemp("paired") / "model.onnx"
     graph = RecognizerGraph(make_model(), blank=0)
     example = torch.randn(2, 16_000), torch.tensor([16_000, 8_000])

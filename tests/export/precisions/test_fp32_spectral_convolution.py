@@ -1,4 +1,4 @@
-"""Positional convolutions as products of spectra."""
+"""Positional convolutions by spectra."""
 
 import numpy as np
 import onnxruntime
@@ -20,8 +20,8 @@ def make_conv(kernel, bias=True):
     return conv.requires_grad_(requires_grad=False)
 
 
-def convolved(conv, x):
-    """In float64, with as many frames as there were."""
+def convolve(conv, x):
+    """Convolve x (B, T, D) in float64, to as many frames."""
     y = nn.functional.conv1d(
         x.double().transpose(1, 2),
         conv.weight.double(),
@@ -35,10 +35,10 @@ def convolved(conv, x):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kernel", [64, 95, 127, 128, 129, 200])
 @pytest.mark.parametrize("frames", [1, 2, 63, 64, 65, 130, 499])
-def test_equals_the_convolution(kernel, frames, bias):
+def test_spectra_equal_the_convolution(kernel, frames, bias):
     conv = make_conv(kernel, bias)
     x = torch.randn(3, frames, CHANNELS)
-    expected = convolved(conv, x)
+    expected = convolve(conv, x)
     spectral = SpectralConv(conv)(x)
     assert spectral.shape == x.shape
     direct = conv(x.transpose(1, 2))[..., :frames].transpose(1, 2)
@@ -69,16 +69,16 @@ def test_the_file_takes_any_batch_and_length(conv_and_session, batch, frames):
     conv, session = conv_and_session
     x = torch.randn(batch, frames, CHANNELS)
     found = session.run(None, {"x": x.numpy()})[0]
-    np.testing.assert_allclose(found, convolved(conv, x), rtol=0, atol=3e-6)
+    np.testing.assert_allclose(found, convolve(conv, x), rtol=0, atol=3e-6)
 
 
-def test_a_row_does_not_hear_its_neighbour():
+def test_a_row_is_independent_of_its_neighbour():
     spectral = SpectralConv(make_conv(128))
     x = torch.randn(2, 100, CHANNELS)
     louder = torch.stack([x[0], x[1] * 1e6])
     assert torch.equal(spectral(x)[0], spectral(louder)[0])
 
 
-def test_short_kernels_stay_convolutions():
+def test_only_kernels_of_64_taps_or_more_are_supported():
     assert SpectralPositions.supports(make_conv(128))
     assert not SpectralPositions.supports(make_conv(31))

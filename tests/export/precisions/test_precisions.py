@@ -1,8 +1,8 @@
-"""Artifacts of fewer bits: what they compute, what the gate lets through, what verify says."""
+"""Low-precision artifacts: their arithmetic, the quality gate, and their verification."""
 
 import dataclasses
+import itertools
 import shutil
-import time
 
 import numpy as np
 import onnx
@@ -29,21 +29,25 @@ from voxport_export.precisions.int8 import QuantizedConv, to_int8
 from voxport_export.sources.resolve import resolve
 
 AUDIO = (data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav")
-LOWER = ["int8", "fp16"]
+LOW_PRECISIONS = ["int8", "fp16"]
 
 
 @pytest.fixture(scope="module")
-def lower(narrow_model, tmp_path_factory):
-    """All precisions of the narrow model; its random weights lose more than trained ones."""
-    folder = tmp_path_factory.mktemp("package") / "lower"
+def package(narrow_model, tmp_path_factory):
+    """A package in all precisions; the model's random weights lose more than trained ones."""
+    folder = tmp_path_factory.mktemp("package") / "low-precision"
     options = Options(
-        formats=("onnx",), precisions=("fp32", *LOWER), audio=AUDIO, max_cer=1.0, force=True
+        formats=("onnx",),
+        precisions=("fp32", *LOW_PRECISIONS),
+        audio=AUDIO,
+        max_cer=1.0,
+        force=True,
     )
     export_package(str(narrow_model), folder, options)
     return folder
 
 
-def opened(folder, precision):
+def open_precision(folder, precision):
     manifest = read_manifest(folder)
     found = next(item for item in manifest.artifacts if item.precision == precision)
     return open_artifact(folder, found, "cpu")
@@ -53,8 +57,8 @@ def speech(samples=30_000):
     return np.resize(read_audio(AUDIO[1], "seven").waveform, samples)
 
 
-def test_the_manifest_states_what_is_lost(lower):
-    manifest = read_manifest(lower)
+def test_the_manifest_records_the_loss(package):
+    manifest = read_manifest(package)
     assert [a.path for a in manifest.artifacts] == [
         "model.onnx",
         "model.int8.onnx",
@@ -65,22 +69,22 @@ def test_the_manifest_states_what_is_lost(lower):
     assert 0 < fp16.max_emission_difference < int8.max_emission_difference
     assert (int8.clips, int8.cer_limit, fp16.cer_limit) == (2, 1.0, 1.0)
     assert int8.speed is not None
-    card = (lower / "README.md").read_text(encoding="utf-8")
+    card = (package / "README.md").read_text(encoding="utf-8")
     assert "model.int8.onnx" in card
     sizes = {a.precision: a.bytes for a in manifest.artifacts}
     assert sizes["int8"] < sizes["fp32"]
 
 
-def test_only_a_cpu_runs_blocks_of_time(lower):
+def test_only_artifacts_for_a_cpu_run_in_blocks_of_time(package):
     for name, scans in (("model.onnx", 1), ("model.int8.onnx", 1), ("model.fp16.onnx", 0)):
-        nodes = onnx.load(lower / name).graph.node
+        nodes = onnx.load(package / name).graph.node
         assert [node.op_type for node in nodes].count("Scan") == scans
 
 
-@pytest.mark.parametrize("precision", LOWER)
-def test_a_row_never_sees_its_neighbours(lower, precision):
-    """Ranges are not taken from the batch: an answer is the same beside a loud one, and in NaN."""
-    backend = opened(lower, precision)
+@pytest.mark.parametrize("precision", LOW_PRECISIONS)
+def test_a_row_is_independent_of_its_neighbours(package, precision):
+    """Ranges do not come from the batch: a row is the same beside a loud one and before NaN."""
+    backend = open_precision(package, precision)
     quiet, loud = 0.01 * speech(), 0.9 * speech(60_000)
     alone = backend.run(quiet[None], np.array([len(quiet)]))
     batch = np.full((3, len(loud)), np.nan, np.float32)
@@ -89,7 +93,7 @@ def test_a_row_never_sees_its_neighbours(lower, precision):
     frames = int(alone.emission_lengths[0])
     assert together.emission_lengths.tolist()[::2] == [frames, 0]
     found = together.emission[0, :frames]
-    limit = 1e-3 if precision == "int8" else 2e-2  # float16 rounds sums of another order
+    limit = 1e-3 if precision == "int8" else 2e-2  # float16 sums in another order round otherwise
     assert np.abs(found - alone.emission[0]).max() <= limit * np.abs(alone.emission).max()
     assert str(together.transcript[0]) == str(alone.transcript[0])
     assert np.isfinite(together.emission).all()
@@ -97,9 +101,9 @@ def test_a_row_never_sees_its_neighbours(lower, precision):
 
 @pytest.mark.parametrize("offset", [0.0, 0.3])
 @pytest.mark.parametrize("samples", [16_080, 24_720])
-def test_a_last_frame_never_hears_what_follows_it(lower, samples, offset):
-    """int8 takes a range over more samples than a frame hears."""
-    backend = opened(lower, "int8")
+def test_the_last_frame_is_independent_of_the_padding(package, samples, offset):
+    """int8 takes a range over more samples than a frame's receptive field."""
+    backend = open_precision(package, "int8")
     waveform = speech(samples) + np.float32(offset)
     alone = backend.run(waveform[None], np.array([samples])).emission
     longer = np.full((1, samples + 319), np.nan, np.float32)
@@ -108,7 +112,7 @@ def test_a_last_frame_never_hears_what_follows_it(lower, samples, offset):
     assert np.abs(found - alone).max() <= 1e-5 * np.abs(alone).max()
 
 
-def test_a_bias_outlives_weights_that_are_nothing():
+def test_a_bias_survives_weights_of_zero():
     conv = nn.Conv1d(4, 4, 3, padding=1, groups=2).requires_grad_(requires_grad=False)
     conv.weight[1], conv.weight[2], conv.bias[:] = 0.0, conv.weight[2] * 1e-12, 0.5
     x = 2 * torch.rand(1, 4, 9, generator=torch.Generator().manual_seed(0)) - 1
@@ -117,15 +121,15 @@ def test_a_bias_outlives_weights_that_are_nothing():
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("int8", 0.15), ("fp16", 0.01)])
-def test_emissions_are_near_those_of_fp32(lower, precision, limit):
+def test_emissions_are_close_to_fp32(package, precision, limit):
     given = speech()[None], np.array([30_000])
-    exact = opened(lower, "fp32").run(*given).emission
-    found = opened(lower, precision).run(*given).emission
+    exact = open_precision(package, "fp32").run(*given).emission
+    found = open_precision(package, precision).run(*given).emission
     assert 0 < (found - exact).std() <= limit * exact.std()
 
 
-def test_weights_and_products_are_bytes(lower):
-    model = onnx.load(lower / "model.int8.onnx")
+def test_the_weights_of_int8_are_bytes(package):
+    model = onnx.load(package / "model.int8.onnx")
     assert {item.domain for item in model.opset_import if item.domain} <= {
         "pkg.onnxscript.torch_lib"
     }
@@ -134,7 +138,7 @@ def test_weights_and_products_are_bytes(lower):
     assert len(floats) <= 1, floats
 
 
-def test_the_source_is_not_changed(narrow_model):
+def test_conversions_do_not_change_the_source(narrow_model):
     source = resolve(str(narrow_model))
     before = {name: value.clone() for name, value in source.model.state_dict().items()}
     runs = [(torch.from_numpy(speech())[None], torch.tensor([30_000]))]
@@ -145,7 +149,7 @@ def test_the_source_is_not_changed(narrow_model):
         assert torch.equal(value, before[name]), name
 
 
-def test_a_range_clips_outliers_and_keeps_zero():
+def test_a_fitted_range_clips_outliers_and_contains_zero():
     values = torch.randn(100_000, generator=torch.Generator().manual_seed(0))
     tight = fit_range(torch.cat([values, torch.tensor([12.0])]))
     assert 3 < tight.high < 12
@@ -155,26 +159,54 @@ def test_a_range_clips_outliers_and_keeps_zero():
     assert Range(0.0, 255.0).zero_point == 0
 
 
-# The gate
+# The quality gate
 
 
 @pytest.fixture(scope="module")
-def answers(lower):
-    return [_golden_clip(lower, clip) for clip in read_manifest(lower).golden]
+def answers(package):
+    return [_golden_clip(package, clip) for clip in read_manifest(package).golden]
 
 
-class Slower:
-    """A backend that answers in a changed way, and not before some time has passed."""
+class FakeClock:
+    """A clock that only ``TimedBackend`` advances."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr("voxport_export.parity.low_precision.time", clock)
+    return clock
+
+
+class TimedBackend:
+    """A backend whose runs take the given seconds, over and over again."""
 
     runtime, provider = "fake 1", "fake"
 
-    def __init__(self, backend, seconds=0.0, change=None):
-        self._backend, self._seconds, self._change = backend, seconds, change
+    def __init__(self, backend, clock, *seconds):
+        self._backend, self._clock, self._seconds = backend, clock, itertools.cycle(seconds)
 
     def run(self, waveform, lengths, outputs=OUTPUTS):
-        time.sleep(self._seconds)
-        output = self._backend.run(waveform, lengths, outputs)
-        return output if self._change is None else self._change(output)
+        self._clock.now += next(self._seconds)
+        return self._backend.run(waveform, lengths, outputs)
+
+
+class ChangedBackend:
+    """A backend whose outputs are changed by a function."""
+
+    runtime, provider = "fake 1", "fake"
+
+    def __init__(self, backend, change):
+        self._backend, self._change = backend, change
+
+    def run(self, waveform, lengths, outputs=OUTPUTS):
+        return self._change(self._backend.run(waveform, lengths, outputs))
 
 
 def judge(backend, fp32, answers, **limits):
@@ -183,28 +215,29 @@ def judge(backend, fp32, answers, **limits):
     )
 
 
-def test_what_is_faster_and_equal_passes(lower, answers):
-    fast = opened(lower, "fp32")
-    gate = judge(fast, Slower(fast, 0.05), answers)
+def test_a_faster_artifact_with_equal_transcripts_passes(package, answers, clock):
+    backend = open_precision(package, "fp32")
+    gate = judge(TimedBackend(backend, clock, 0.5), TimedBackend(backend, clock, 1.0), answers)
     assert (gate.cer, gate.equal_transcripts, gate.forced) == (0.0, 1.0, False)
-    assert gate.speed > 1
+    assert gate.speed == pytest.approx(2.0)
 
 
-def test_what_is_not_faster_is_refused(lower, answers):
-    fast = opened(lower, "fp32")
+def test_an_artifact_that_is_not_faster_is_refused(package, answers, clock):
+    backend = open_precision(package, "fp32")
+    slow, fp32 = TimedBackend(backend, clock, 1.0), TimedBackend(backend, clock, 0.5)
     with pytest.raises(
-        LowPrecisionError, match=r"not faster than fp32 on fake: 0\.\d+ times as fast"
+        LowPrecisionError, match=r"not faster than fp32 on fake: 0\.50 times as fast"
     ):
-        judge(Slower(fast, 0.1), fast, answers)
-    assert judge(Slower(fast, 0.1), fast, answers, force=True).forced
+        judge(slow, fp32, answers)
+    assert judge(slow, fp32, answers, force=True).forced
 
 
-def test_what_loses_too_much_is_refused(lower, answers):
+def test_an_artifact_with_too_many_wrong_characters_is_refused(package, answers):
     def lose(output):
         texts = [f"{text[1:]}" for text in output.transcript]
         return dataclasses.replace(output, transcript=texts)
 
-    other = Slower(opened(lower, "fp32"), change=lose)
+    other = ChangedBackend(open_precision(package, "fp32"), lose)
     with pytest.raises(
         LowPrecisionError, match=r"of the characters are not those of fp32.*--force"
     ):
@@ -216,43 +249,43 @@ def test_what_loses_too_much_is_refused(lower, answers):
     assert not judge(other, None, answers, cer=1.0).forced
 
 
-def test_what_is_not_a_number_is_refused_even_by_force(lower, answers):
-    broken = Slower(
-        opened(lower, "fp32"),
-        change=lambda o: dataclasses.replace(o, emission=o.emission * np.nan),
+def test_emissions_of_nan_are_refused_even_with_force(package, answers):
+    broken = ChangedBackend(
+        open_precision(package, "fp32"),
+        lambda o: dataclasses.replace(o, emission=o.emission * np.nan),
     )
     with pytest.raises(LowPrecisionError, match="emissions differ by nan"):
         judge(broken, None, answers, force=True)
 
 
-def test_silence_proves_nothing(lower, answers):
+def test_recordings_without_speech_are_refused(package, answers):
     mute = [dataclasses.replace(one, transcript="") for one in answers]
-    with pytest.raises(ExportError, match=r"hears no words in the recordings.*--calibrate"):
-        judge(opened(lower, "fp32"), None, mute)
+    with pytest.raises(ExportError, match=r"nothing is heard .*--calibrate"):
+        judge(open_precision(package, "fp32"), None, mute)
 
 
-def test_speed_is_a_ratio_of_medians(lower):
-    fast = opened(lower, "fp32")
-    short = speech(2_000)[None]
-    assert measure_speedup(Slower(fast, 0.03), fast, short) > 1.5
+def test_speed_is_the_ratio_of_medians_after_a_warm_up(package, clock):
+    backend = open_precision(package, "fp32")
+    slow = TimedBackend(backend, clock, 9.0, 1.0, 1.0, 7.0, 1.0, 1.0)
+    assert measure_speedup(slow, TimedBackend(backend, clock, 0.25), speech(2_000)[None]) == 4.0
 
 
 @pytest.fixture
-def written(lower, monkeypatch):
-    """Exports that take the files written before: tracing is most of their time."""
-    artifacts = {(a.kind, a.precision): a for a in read_manifest(lower).artifacts}
+def written(package, monkeypatch):
+    """Let exports copy the files of ``package``: tracing is most of their time."""
+    artifacts = {(a.kind, a.precision): a for a in read_manifest(package).artifacts}
 
-    def take(graph, source, folder, kind, precision="fp32"):
-        shutil.copy(lower / artifacts[kind, precision].path, folder)
+    def copy_artifact(graph, source, folder, kind, precision="fp32"):
+        shutil.copy(package / artifacts[kind, precision].path, folder)
         return artifacts[kind, precision]
 
-    monkeypatch.setattr("voxport_export.package.export.write_artifact", take)
-    monkeypatch.setattr("voxport_export.package.low_precision.write_artifact", take)
+    monkeypatch.setattr("voxport_export.package.export.write_artifact", copy_artifact)
+    monkeypatch.setattr("voxport_export.package.low_precision.write_artifact", copy_artifact)
 
 
 @pytest.mark.usefixtures("written")
-def test_a_refused_artifact_writes_no_package(narrow_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("voxport_export.parity.low_precision.speed", lambda *_: 0.5)
+def test_no_package_is_written_for_a_refused_artifact(narrow_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("voxport_export.parity.low_precision.measure_speedup", lambda *_: 0.5)
     options = Options(formats=("onnx",), precisions=("int8",), audio=AUDIO, max_cer=1.0)
     with pytest.raises(LowPrecisionError, match=r"model\.int8\.onnx: not faster"):
         export_package(str(narrow_model), tmp_path / "package", options)
@@ -260,8 +293,8 @@ def test_a_refused_artifact_writes_no_package(narrow_model, tmp_path, monkeypatc
 
 
 @pytest.mark.usefixtures("written")
-def test_one_lower_precision_alone_on_other_speech(narrow_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("voxport_export.parity.low_precision.speed", lambda *_: 2.0)
+def test_int8_alone_is_judged_on_the_calibration_recordings(narrow_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("voxport_export.parity.low_precision.measure_speedup", lambda *_: 2.0)
     folder = tmp_path / "package"
     calibrate = (data.SAMPLES / "stop.flac",)
     options = Options(precisions=("int8",), audio=AUDIO, calibrate=calibrate, max_cer=1.0)
@@ -272,7 +305,7 @@ def test_one_lower_precision_alone_on_other_speech(narrow_model, tmp_path, monke
     assert voxport.load(folder, provider="cpu").artifact.precision == "int8"
 
 
-def test_lower_precisions_are_onnx_of_recognisers(narrow_model, headless_model, tmp_path):
+def test_low_precisions_need_onnx_and_a_ctc_head(narrow_model, headless_model, tmp_path):
     options = Options(formats=("torchscript",), precisions=("int8",), audio=AUDIO)
     with pytest.raises(ExportError, match="int8 is written as ONNX only"):
         export_package(str(narrow_model), tmp_path / "package", options)
@@ -281,31 +314,31 @@ def test_lower_precisions_are_onnx_of_recognisers(narrow_model, headless_model, 
         export_package(str(headless_model), tmp_path / "package", options)
 
 
-# What the runtime makes of it
+# The runtime
 
 
-def test_precision_chooses(lower):
-    assert voxport.load(lower, "cpu").artifact.precision == "fp32"
-    assert voxport.load(lower, "cpu", precision="int8").artifact.path == "model.int8.onnx"
-    result = CliRunner().invoke(app, ["inspect", str(lower)])
+def test_the_precision_chooses_the_artifact(package):
+    assert voxport.load(package, "cpu").artifact.precision == "fp32"
+    assert voxport.load(package, "cpu", precision="int8").artifact.path == "model.int8.onnx"
+    result = CliRunner().invoke(app, ["inspect", str(package)])
     assert "against fp32:" in result.stdout
     assert "; forced" in result.stdout or "times as fast" in result.stdout
 
 
-def test_verify_knows_the_recorded_loss(lower):
-    report = verify(lower)
+def test_verify_allows_the_recorded_loss(package):
+    report = verify(package)
     assert report.ok, [check.problem for check in report.checks]
-    result = CliRunner().invoke(app, ["verify", str(lower)])
+    result = CliRunner().invoke(app, ["verify", str(package)])
     assert "model.int8.onnx: 2 of 2 recordings as close as was measured" in result.stdout
-    assert verify(lower, "eager", [data.SAMPLES / "stop.flac"]).skipped == ()
+    assert verify(package, "eager", [data.SAMPLES / "stop.flac"]).skipped == ()
 
 
-def test_verify_finds_more_than_the_recorded_loss(lower, monkeypatch):
-    manifest = read_manifest(lower)
+def test_verify_refuses_more_than_the_recorded_loss(package, monkeypatch):
+    manifest = read_manifest(package)
     gates = [dataclasses.replace(gate, max_emission_difference=1e-7) for gate in manifest.gates]
     monkeypatch.setattr(
         "voxport.verification.verify.read_manifest",
         lambda _: dataclasses.replace(manifest, gates=tuple(gates)),
     )
-    report = verify(lower)
+    report = verify(package)
     assert {c.artifact for c in report.checks if not c.ok} == {"model.int8.onnx", "model.fp16.onnx"}

@@ -1,4 +1,4 @@
-"""Attention in blocks of queries, in the file."""
+"""Attention in blocks of queries in the file."""
 
 import numpy as np
 import onnx_ir as ir
@@ -26,12 +26,12 @@ class Attention(nn.Module):
         return attend(q, k, v, bias)
 
 
-def write(path, scores_bias=False):
-    """The operators of attention as torch exports them, and the same in blocks."""
+def write_models(path, has_score_bias=False):
+    """Write attention as torch exports it and in blocks; return the names of its Ifs and a flag."""
     frames = torch.export.Dim("frames")
     axes = {0: torch.export.Dim("batch"), 2: frames}
-    bias = torch.zeros(2, HEADS, 7, 7) if scores_bias else torch.zeros(2, 1, 1, 7)
-    bias_axes = {0: axes[0], 3: frames} | ({2: frames} if scores_bias else {})
+    bias = torch.zeros(2, HEADS, 7, 7) if has_score_bias else torch.zeros(2, 1, 1, 7)
+    bias_axes = {0: axes[0], 3: frames} | ({2: frames} if has_score_bias else {})
     with quiet_onnx_exporter():
         program = torch.onnx.export(
             Attention().eval(),
@@ -50,14 +50,14 @@ def write(path, scores_bias=False):
 @pytest.fixture(scope="module")
 def sessions(tmp_path_factory):
     path = tmp_path_factory.mktemp("attention")
-    assert write(path) == ([f"{ATTENTION}_0"], True)
+    assert write_models(path) == ([f"{ATTENTION}_0"], True)
     paths = [str(path / name) for name in ("whole.onnx", "blocks.onnx")]
     return [onnxruntime.InferenceSession(one, providers=["CPUExecutionProvider"]) for one in paths]
 
 
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("frames", [1, 2, SHORT_FRAMES, SHORT_FRAMES + 1, 1535, 1536, 1537, 2999])
-def test_blocks_give_what_the_whole_gives(sessions, batch, frames):
+def test_blocks_equal_all_queries_at_once(sessions, batch, frames):
     rng = np.random.default_rng(frames)
     shape = (batch, HEADS, frames, WIDTH)
     feed = {name: rng.standard_normal(shape, np.float32) for name in "qkv"}
@@ -68,13 +68,13 @@ def test_blocks_give_what_the_whole_gives(sessions, batch, frames):
     np.testing.assert_allclose(blocks, whole, rtol=0, atol=1e-6)
 
 
-def test_what_adds_to_the_scores_stays_as_it_is(tmp_path):
-    assert write(tmp_path, scores_bias=True) == ([], False)
+def test_attention_with_a_bias_of_its_scores_is_not_split(tmp_path):
+    assert write_models(tmp_path, has_score_bias=True) == ([], False)
 
 
-def test_the_manifest_tells(exported):
-    told = {one.kind: one.attention_in_blocks for one in read_manifest(exported).artifacts}
-    assert told == {"onnx": True, "torchscript": False}
+def test_the_manifest_records_blocks_of_attention(exported):
+    recorded = {one.kind: one.attention_in_blocks for one in read_manifest(exported).artifacts}
+    assert recorded == {"onnx": True, "torchscript": False}
 
 
 @pytest.mark.parametrize("samples", [16_000, 40_000])

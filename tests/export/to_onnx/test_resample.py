@@ -1,4 +1,4 @@
-"""The optional input ``sample_rate``, against torchaudio's resampler."""
+"""Resampling by the optional input ``sample_rate`` against torchaudio's."""
 
 import numpy as np
 import onnx
@@ -17,14 +17,14 @@ TOLERANCE = 1e-5
 EDGES = [0, 1, 2, 7, 440, 441, 442, 5_000, 30_000]
 
 
-def session_of(model):
+def open_session(model):
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # it warns of an initializer that is an input
+    options.log_severity_level = 3  # a warning about an initializer that is an input
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def resampler(own=OWN):
-    """A graph that does nothing else."""
+def make_resampler(own=OWN):
+    """Return a graph of the resampling alone."""
     given = [
         ir.val("waveform", ir.DataType.FLOAT, ["batch", "samples"]),
         ir.val("lengths", ir.DataType.INT64, ["batch"]),
@@ -41,9 +41,9 @@ def resampler(own=OWN):
 
 @pytest.fixture(scope="module")
 def session():
-    model = resampler()
+    model = make_resampler()
     onnx.checker.check_model(model, full_check=True)
-    return session_of(model.SerializeToString())
+    return open_session(model.SerializeToString())
 
 
 def run(session, waveform, lengths, rate):
@@ -65,13 +65,13 @@ def check(session, rate, samples, own=OWN):
 
 
 @pytest.mark.parametrize("rate", [*RATES, 1_000, 12_345, 96_000])
-def test_equals_torchaudio(session, rate):
+def test_resampling_equals_torchaudio(session, rate):
     for samples in (1, 2, rate // 100, rate // 3):
         check(session, rate, samples)
 
 
 def test_lengths_are_rounded_as_torchaudio_rounds_them(session):
-    """From 2^17 samples on, a float32 does not hold a fraction of 1 / 441 any more."""
+    """From 2^17 samples on a float32 has no room for a fraction of 1 / 441."""
     counts = [400_000 + 7 * i for i in range(63)]
     silence = np.zeros((len(counts), max(counts)), np.float32)
     lengths = run(session, silence, counts, 44_100)[1].tolist()
@@ -81,14 +81,14 @@ def test_lengths_are_rounded_as_torchaudio_rounds_them(session):
 
 
 @pytest.mark.parametrize("own", [8_000, 22_050])
-def test_models_of_other_rates(own):
-    session = session_of(resampler(own).SerializeToString())
+def test_the_models_own_rate_can_be_another(own):
+    session = open_session(make_resampler(own).SerializeToString())
     for rate in (16_000, 44_100):
         check(session, rate, 4_321, own)
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_padding_and_neighbours_do_not_matter(session, rate):
+def test_a_row_is_independent_of_padding_and_neighbours(session, rate):
     waveform = np.full((len(EDGES), max(EDGES)), np.nan, np.float32)
     for row, samples in enumerate(EDGES):
         waveform[row, :samples] = noise(samples)
@@ -100,7 +100,7 @@ def test_padding_and_neighbours_do_not_matter(session, rate):
         np.testing.assert_allclose(together[row, :length], alone, atol=1e-6)
 
 
-def test_length_beyond_the_samples_is_all_of_them(session):
+def test_a_length_beyond_the_samples_means_all_samples(session):
     waveform = np.stack([noise(500)] * 3)
     found, lengths = run(session, waveform, [9_999, 500, -7], 8_000)
     assert lengths.tolist() == [1_000, 1_000, 0]
@@ -108,11 +108,11 @@ def test_length_beyond_the_samples_is_all_of_them(session):
 
 
 @pytest.mark.parametrize("rate", [0, -16_000, 999, 1_000_001, -(2**63), 2**63 - 1])
-def test_a_rate_that_no_recording_has_gives_nothing(session, rate):
+def test_a_rate_out_of_range_gives_empty_rows(session, rate):
     assert run(session, noise(5_000), [5_000], rate)[1].tolist() == [0]
 
 
-def test_without_it_the_waveform_is_left_alone(session):
+def test_without_a_rate_the_waveform_is_unchanged(session):
     assert [value.name for value in session.get_inputs()] == ["waveform", "lengths"]
     assert [v.name for v in session.get_overridable_initializers()] == ["sample_rate"]
     waveform = np.array([[1, np.nan, 3]], np.float32)
@@ -125,8 +125,8 @@ def test_without_it_the_waveform_is_left_alone(session):
 # Artifacts
 
 
-def answers_at(package, rate):
-    """Emissions for a waveform at `rate`, and for what torchaudio's resampler makes of it."""
+def waveforms_at(rate):
+    """Yield a waveform at ``rate`` and the same resampled by torchaudio, each with its inputs."""
     waveform = np.cumsum(noise(2 * rate))[None] * np.float32(0.01)
     own = resample(torch.from_numpy(waveform), rate, OWN).numpy()
     yield waveform, {"sample_rate": np.array(rate)}
@@ -134,20 +134,20 @@ def answers_at(package, rate):
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100])
-def test_the_exported_graph(exported, rate):
-    session = session_of(exported / "model.onnx")
+def test_the_exported_graph_resamples_like_torchaudio(exported, rate):
+    session = open_session(exported / "model.onnx")
     names = ["emission", "emission_lengths", "tokens", "transcript"]
     found, expected = (
         session.run(names, {"waveform": x, "lengths": np.array([x.shape[1]])} | more)
-        for x, more in answers_at(exported, rate)
+        for x, more in waveforms_at(rate)
     )
     assert found[0].shape == expected[0].shape
     assert np.abs(found[0] - expected[0]).max() <= 1e-4 * max(1, np.abs(expected[0]).max())
     assert [value.tolist() for value in found[1:]] == [value.tolist() for value in expected[1:]]
 
 
-def test_too_short_to_be_heard(exported):
-    session = session_of(exported / "model.onnx")
+def test_recordings_shorter_than_a_frame_are_empty(exported):
+    session = open_session(exported / "model.onnx")
     for samples, rate in ((1, 44_100), (1_000, 44_100), (5_000, 0)):
         feed = {"waveform": noise(samples)[None], "lengths": np.array([samples])}
         found = session.run(["transcript"], feed | {"sample_rate": np.array(rate)})
@@ -156,7 +156,7 @@ def test_too_short_to_be_heard(exported):
 
 @pytest.mark.parametrize("rate", RATES)
 @torch.no_grad()
-def test_torchscript(exported, rate):
+def test_the_torchscript_file_resamples_like_torchaudio(exported, rate):
     with quiet_torchscript():
         module = torch.jit.load(exported / "model.ts")
     waveform = torch.full((4, rate), float("nan"))
