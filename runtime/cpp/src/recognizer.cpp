@@ -2,9 +2,9 @@
 // matters: neither ONNX Runtime nor LibTorch sees a file before its hash is the manifest's.
 #include <algorithm>
 
-#include "backend.hpp"
-#include "integrity.hpp"
-#include "manifest.hpp"
+#include "backends/backend.hpp"
+#include "package/integrity.hpp"
+#include "package/manifest.hpp"
 #include "transcript.hpp"
 #include "voxport/voxport.hpp"
 

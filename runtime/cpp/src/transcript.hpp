@@ -1,7 +1,7 @@
 // From a row of the graph's output to a transcript.
 #pragma once
 
-#include "backend.hpp"
+#include "backends/backend.hpp"
 
 namespace voxport {
 

@@ -1,5 +1,5 @@
 // libsndfile reads what is left of a cut wav or aiff file and says nothing but in its log.
-#include "truncation.hpp"
+#include "audio/truncation.hpp"
 
 #include <cstdio>
 #include <set>

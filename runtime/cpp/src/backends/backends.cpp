@@ -1,5 +1,5 @@
 // The one place that knows which backends were chosen in CMake, and what they have in common.
-#include "backend.hpp"
+#include "backends/backend.hpp"
 
 namespace voxport {
 

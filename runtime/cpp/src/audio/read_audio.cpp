@@ -12,7 +12,7 @@
 #include <cstring>
 #include <memory>
 
-#include "truncation.hpp"
+#include "audio/truncation.hpp"
 #include "voxport/voxport.hpp"
 
 namespace voxport {

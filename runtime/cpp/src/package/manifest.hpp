@@ -1,21 +1,14 @@
 // What manifest.json says, as far as a host without Python needs it.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "package/file_entry.hpp"
 #include "voxport/voxport.hpp"
 
 namespace voxport {
-
-/// A file of the package, as its manifest records it.
-struct FileEntry {
-  std::string path;  // a plain file name inside the package's folder
-  std::uint64_t bytes = 0;
-  std::string sha256;  // 64 hexadecimal digits
-};
 
 /// A file that runs the model.
 struct Artifact {

@@ -1,12 +1,12 @@
 // Reads manifest.json. Knows the format and its own integrity; opens no other file of the package.
-#include "manifest.hpp"
+#include "package/manifest.hpp"
 
 #include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "integrity.hpp"
+#include "package/integrity.hpp"
 
 namespace voxport {
 namespace {

@@ -1,11 +1,13 @@
 // Whatever a backend opens has gone through here first. Knows nothing of what the files are.
-#include "integrity.hpp"
+#include "package/integrity.hpp"
 
 #include <openssl/evp.h>
 
 #include <fstream>
 #include <memory>
 #include <vector>
+
+#include "voxport/voxport.hpp"
 
 namespace voxport {
 namespace {

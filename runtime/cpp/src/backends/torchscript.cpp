@@ -5,7 +5,7 @@
 #include <torch/csrc/api/include/torch/version.h>
 #include <torch/script.h>
 
-#include "backend.hpp"
+#include "backends/backend.hpp"
 
 namespace voxport {
 namespace {

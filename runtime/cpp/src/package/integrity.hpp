@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "manifest.hpp"
+#include "package/file_entry.hpp"
 
 namespace voxport {
 

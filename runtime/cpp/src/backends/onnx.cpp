@@ -2,7 +2,7 @@
 // nothing of packages, audio or labels.
 #include <onnxruntime_cxx_api.h>
 
-#include "backend.hpp"
+#include "backends/backend.hpp"
 
 namespace voxport {
 namespace {
