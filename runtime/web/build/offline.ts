@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 
 import type { Plugin } from "vite";
 
-const TEMPLATE = new URL("../page/service-worker.js", import.meta.url);
+const TEMPLATE = new URL("../page/offline/service-worker.js", import.meta.url);
 
 export function offlinePlugin(
   isOnRequest: (fileName: string) => boolean,

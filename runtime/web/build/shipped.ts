@@ -9,9 +9,10 @@ import { join, resolve } from "node:path";
 
 import type { Plugin } from "vite";
 
-import { examplesOf } from "../page/shipped.ts";
+import { examplesOf } from "../page/engine/shipped.ts";
+import type { FileEntry } from "../src/file-entry.ts";
 import { checked, sha256 } from "../src/integrity.ts";
-import { FILE_NAME, type FileEntry } from "../src/manifest.ts";
+import { FILE_NAME } from "../src/manifest.ts";
 import { chooseArtifact, readManifest } from "../src/package.ts";
 
 const DEFAULT = "../voxport/packages/commands";

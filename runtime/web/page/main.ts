@@ -8,14 +8,14 @@ import type { Audio } from "../src/audio.js";
 import { readAudio } from "../src/browser/audio.js";
 import { AudioError, VoxportError, messageOf } from "../src/errors.js";
 import type { GoldenClip } from "../src/manifest.js";
-import { Engine } from "./engine.js";
-import { type Incoming, dropped, sorted } from "./incoming.js";
-import { Microphone } from "./microphone.js";
-import { workOffline } from "./offline.js";
-import { Player } from "./player.js";
-import type { Opened, RuntimeName, Source } from "./protocol.js";
-import { example, examples } from "./shipped.js";
-import { View } from "./view.js";
+import { Engine } from "./engine/engine.js";
+import { type Incoming, dropped, sorted } from "./input/incoming.js";
+import { Microphone } from "./input/microphone.js";
+import { workOffline } from "./offline/register.js";
+import { Player } from "./view/player.js";
+import type { Opened, RuntimeName, Source } from "./engine/protocol.js";
+import { example, examples } from "./engine/shipped.js";
+import { View } from "./view/view.js";
 
 const PACKAGE = new URL(__PACKAGE__, document.baseURI).href;
 const MOST_SECONDS = 120; // time grows with the square of a recording's length

@@ -6,7 +6,8 @@
 export type { Audio } from "./audio.js";
 export * from "./errors.js";
 export type { Emission, OnnxRuntime } from "./graph.js";
-export type { Artifact, FileEntry, GoldenClip, Manifest, Model } from "./manifest.js";
+export type { FileEntry } from "./file-entry.js";
+export type { Artifact, GoldenClip, Manifest, Model } from "./manifest.js";
 export { parseManifest } from "./manifest.js";
 export type { CheckedFile, Choice, PackageFiles } from "./package.js";
 export { chooseArtifact, readManifest } from "./package.js";

@@ -5,7 +5,7 @@
  */
 
 import { IntegrityError, VoxportError } from "./errors.js";
-import type { FileEntry } from "./manifest.js";
+import type { FileEntry } from "./file-entry.js";
 
 /** 64 hexadecimal digits. */
 export async function sha256(bytes: Uint8Array): Promise<string> {

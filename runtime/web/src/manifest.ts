@@ -6,20 +6,14 @@
  */
 
 import { LaterVersionError, ManifestError, messageOf } from "./errors.js";
-import { Fields } from "./fields.js";
+import type { FileEntry } from "./file-entry.js";
 import { sha256 } from "./integrity.js";
+import { Fields } from "./json-fields.js";
 
 export const FILE_NAME = "manifest.json";
 const FORMAT = "voxport";
 const VERSION = 2; // the latest that this reader understands
 const UNSIGNED = "0".repeat(64); // stood where the manifest's own hash is while that was computed
-
-/** A file of the package. */
-export interface FileEntry {
-  readonly path: string; // a plain file name inside the package's folder
-  readonly bytes: number;
-  readonly sha256: string;
-}
 
 /** A file that runs the model. */
 export interface Artifact extends FileEntry {

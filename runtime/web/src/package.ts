@@ -5,7 +5,8 @@
  */
 
 import { ArtifactUnavailableError, ManifestError } from "./errors.js";
-import { type Artifact, FILE_NAME, type FileEntry, type Manifest, parseManifest } from "./manifest.js";
+import type { FileEntry } from "./file-entry.js";
+import { type Artifact, FILE_NAME, type Manifest, parseManifest } from "./manifest.js";
 
 export const NO_MANIFEST =
   `not a voxport package: there is no ${FILE_NAME} in it; ` +

@@ -4,7 +4,8 @@
 
 import { PackageError, PackageNotFoundError, messageOf } from "../errors.js";
 import { checked } from "../integrity.js";
-import { FILE_NAME, type FileEntry } from "../manifest.js";
+import type { FileEntry } from "../file-entry.js";
+import { FILE_NAME } from "../manifest.js";
 import { NO_FILE, NO_MANIFEST, type PackageFiles } from "../package.js";
 
 /** What both have in common: each file is read whole, and checked. */

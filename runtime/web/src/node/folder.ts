@@ -11,7 +11,8 @@ import { pipeline } from "node:stream/promises";
 
 import { PackageError, PackageNotFoundError, VoxportError, messageOf } from "../errors.js";
 import { checkHash, checkSize } from "../integrity.js";
-import { FILE_NAME, type FileEntry } from "../manifest.js";
+import type { FileEntry } from "../file-entry.js";
+import { FILE_NAME } from "../manifest.js";
 import { NO_FILE, NO_MANIFEST, type PackageFiles } from "../package.js";
 
 export class Folder implements PackageFiles {

@@ -1,6 +1,6 @@
 /** What the heat map shows of an emission: probabilities, and the labels that get a row. */
 
-import type { Emission, Model } from "../../src/index.js";
+import type { Emission, Model } from "../../../src/index.js";
 
 const MOST_LABELS = 40; // rows that can be read; the likeliest where a model has more
 const LONGEST_LABEL = 8; // characters

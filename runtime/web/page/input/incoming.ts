@@ -4,8 +4,8 @@
  * Knows drops and file inputs; opens nothing.
  */
 
-import { VoxportError } from "../src/errors.js";
-import { FILE_NAME } from "../src/manifest.js";
+import { VoxportError } from "../../src/errors.js";
+import { FILE_NAME } from "../../src/manifest.js";
 
 export type Incoming =
   | { readonly kind: "recording"; readonly file: File }

@@ -1,6 +1,6 @@
 /** What the page and its worker say to each other. Knows neither of them. */
 
-import type { Artifact, Audio, Emission, Model, Transcript } from "../src/index.js";
+import type { Artifact, Audio, Emission, Model, Transcript } from "../../src/index.js";
 
 export type RuntimeName = "wasm" | "webgpu";
 

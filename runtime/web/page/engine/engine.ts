@@ -1,6 +1,6 @@
 /** The page's side of the worker: requests become promises. */
 
-import { VoxportError } from "../src/errors.js";
+import { VoxportError } from "../../src/errors.js";
 import type { Reply, Requests, Verb } from "./protocol.js";
 
 interface Waiting {

@@ -1,6 +1,6 @@
 /** Plays a recording from any place and says where it is. */
 
-import type { Audio } from "../src/audio.js";
+import type { Audio } from "../../src/audio.js";
 
 export class Player {
   private context: AudioContext | undefined;

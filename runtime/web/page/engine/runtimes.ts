@@ -10,8 +10,8 @@ import wasmBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import gpuModule from "onnxruntime-web/ort-wasm-simd-threaded.jsep.mjs?url";
 import gpuBinary from "onnxruntime-web/ort-wasm-simd-threaded.jsep.wasm?url";
 
-import type { OnnxRuntime } from "../src/graph.js";
-import { download } from "./download.js";
+import type { OnnxRuntime } from "../../src/graph.js";
+import { download } from "../offline/download.js";
 import type { RuntimeName } from "./protocol.js";
 
 /**

@@ -1,6 +1,6 @@
 /** A recording from the microphone, with its level while it is made. Sends nothing anywhere. */
 
-import { VoxportError, messageOf } from "../src/errors.js";
+import { VoxportError, messageOf } from "../../src/errors.js";
 
 export class Microphone {
   private readonly parts: Blob[] = [];

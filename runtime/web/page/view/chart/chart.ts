@@ -4,8 +4,8 @@
  * Draws what it is given and reports where it was pointed at; runs nothing.
  */
 
-import type { Audio } from "../../src/audio.js";
-import type { Emission, Model, Transcript } from "../../src/index.js";
+import type { Audio } from "../../../src/audio.js";
+import type { Emission, Model, Transcript } from "../../../src/index.js";
 import { paint, rampOf } from "./heatmap.js";
 import { type Mark, elements, lanes } from "./marks.js";
 import { type Posteriors, likeliest, posteriorsOf } from "./posteriors.js";

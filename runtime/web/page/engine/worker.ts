@@ -4,11 +4,11 @@
  * Answers one request after the other. Knows no document.
  */
 
-import { ChosenFiles } from "../src/browser/files.js";
-import { PackageError, VoxportError, messageOf } from "../src/errors.js";
-import { disagreement } from "../src/golden.js";
-import type { PackageFiles } from "../src/package.js";
-import { Recognizer } from "../src/recognizer.js";
+import { ChosenFiles } from "../../src/browser/files.js";
+import { PackageError, VoxportError, messageOf } from "../../src/errors.js";
+import { disagreement } from "../../src/golden.js";
+import type { PackageFiles } from "../../src/package.js";
+import { Recognizer } from "../../src/recognizer.js";
 import type { Heard, Opened, Reply, Request, Requests, RuntimeName, Source, Verb } from "./protocol.js";
 import { PREFERRED, onnxRuntime } from "./runtimes.js";
 import { examplesOf, shippedPackage } from "./shipped.js";

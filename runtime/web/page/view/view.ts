@@ -1,10 +1,10 @@
 /** The document: what it shows, and what it tells of the visitor. Decides nothing. */
 
-import type { Audio } from "../src/audio.js";
-import type { Transcript, Word } from "../src/index.js";
-import type { GoldenClip } from "../src/manifest.js";
+import type { Audio } from "../../src/audio.js";
+import type { Transcript, Word } from "../../src/index.js";
+import type { GoldenClip } from "../../src/manifest.js";
 import { Chart, type Picture } from "./chart/chart.js";
-import type { Opened, RuntimeName } from "./protocol.js";
+import type { Opened, RuntimeName } from "../engine/protocol.js";
 
 const UNSURE = 0.6; // words of a lower score are marked
 

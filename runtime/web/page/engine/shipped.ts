@@ -1,10 +1,10 @@
 /** The package that the build put beside the page, and what of it serves as an example. */
 
-import type { Audio } from "../src/audio.js";
-import { ServedFiles } from "../src/browser/files.js";
-import { type GoldenClip, type Manifest, parseManifest } from "../src/manifest.js";
-import { readWav } from "../src/wav.js";
-import { download } from "./download.js";
+import type { Audio } from "../../src/audio.js";
+import { ServedFiles } from "../../src/browser/files.js";
+import { type GoldenClip, type Manifest, parseManifest } from "../../src/manifest.js";
+import { readWav } from "../../src/wav.js";
+import { download } from "../offline/download.js";
 
 const MOST_EXAMPLES = 4;
 
