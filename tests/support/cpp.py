@@ -1,9 +1,10 @@
-"""Builds runtime/cpp where a compiler and the libraries are, and says what to install elsewhere."""
+"""Build runtime/cpp where a compiler and the libraries are; elsewhere say what to install."""
 
 import importlib.util
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,24 +28,41 @@ class Program:
 
     path: Path
 
-    def run(self, *args: object) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *args: object, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run it; what is no UTF-8 in its output is replaced."""
         return subprocess.run(
-            [self.path, *map(str, args)], capture_output=True, text=True, timeout=300
+            [self.path, *map(str, args)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=300,
+            env={**os.environ, **(environment or {})},
         )
 
 
 def build(folder: Path, *options: str) -> Program:
-    """`transcribe`, every warning of the compiler an error."""
-    if missing := _missing():
-        pytest.skip(f"runtime/cpp is not built here: apt-get install {' '.join(missing)}")
-    strict = "-DCMAKE_CXX_FLAGS=-Werror"
-    _call("cmake", "-S", SOURCES, "-B", folder, strict, *options)
-    _call("cmake", "--build", folder, "--parallel", "2")
+    """Build `transcribe`, every warning of the compiler an error."""
+    skip_without_tools()
+    configure_and_build(SOURCES, folder, "-DCMAKE_CXX_FLAGS=-Werror", *options)
     return Program(folder / "transcribe")
 
 
-def onnxruntime(folder: Path) -> Path:
-    """What a release of ONNX Runtime holds: installed headers and the library of Python's wheel."""
+def skip_without_tools() -> None:
+    """Skip a test where the compiler or a library is missing."""
+    if missing := _missing_packages():
+        pytest.skip(f"runtime/cpp is not built here: apt-get install {' '.join(missing)}")
+
+
+def configure_and_build(sources: Path, folder: Path, *options: str) -> None:
+    """Run CMake on `sources` in `folder`."""
+    call("cmake", "-S", sources, "-B", folder, *options)
+    call("cmake", "--build", folder, "--parallel", "2")
+
+
+def find_onnxruntime(folder: Path) -> Path:
+    """Make `folder` a release of ONNX Runtime: installed headers, the library of Python's wheel."""
     named = os.environ.get("VOXPORT_ONNXRUNTIME_HEADERS")
     places = [Path(named)] if named else [prefix / "onnxruntime" for prefix in _PREFIXES]
     headers = next((p for p in places if (p / "onnxruntime_cxx_api.h").exists()), None)
@@ -54,7 +72,7 @@ def onnxruntime(folder: Path) -> Path:
             "that has it in VOXPORT_ONNXRUNTIME_HEADERS"
         )
     pytest.importorskip("onnxruntime")
-    library = next((_package("onnxruntime") / "capi").glob("libonnxruntime.so.*"), None)
+    library = next((_package_folder("onnxruntime") / "capi").glob("libonnxruntime.so.*"), None)
     if library is None:
         pytest.skip("the installed onnxruntime holds no libonnxruntime.so")
     (folder / "lib").mkdir()
@@ -64,14 +82,14 @@ def onnxruntime(folder: Path) -> Path:
     return folder
 
 
-def libtorch() -> Path:
-    """The folder of Python's torch, which holds headers and libraries."""
+def find_libtorch() -> Path:
+    """Return the folder of Python's torch, which holds headers and libraries."""
     pytest.importorskip("torch")
-    return _package("torch")
+    return _package_folder("torch")
 
 
-def _missing() -> list[str]:
-    """The Debian packages to install."""
+def _missing_packages() -> list[str]:
+    """Return the Debian packages to install."""
     tools = [name for name in ("cmake", "g++") if shutil.which(name) is None]
     return tools + [
         package
@@ -80,13 +98,20 @@ def _missing() -> list[str]:
     ]
 
 
-def _package(name: str) -> Path:
+def _package_folder(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent
 
 
-def _call(*command: object) -> None:
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+def call(*command: object, environment: Mapping[str, str] | None = None) -> str:
+    """Run a command that must succeed; return its output."""
+    done = subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

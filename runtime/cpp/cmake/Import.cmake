@@ -1,10 +1,13 @@
 # voxport_import(TARGET HEADER LIBRARIES ADVICE [ROOT] [PREFIXES]): an imported target for a library
-# that brings no CMake package, or one that cannot be relied on.
+# without a CMake package, or with one that cannot be relied on.
 #
 # ROOT: a folder to look in before the system's. PREFIXES: folders under `include` that headers are
 # found from.
 function(voxport_import target)
   cmake_parse_arguments(ARG "" "HEADER;ADVICE;ROOT" "LIBRARIES;PREFIXES" ${ARGN})
+  if(TARGET ${target})
+    return()
+  endif()
   add_library(${target} INTERFACE IMPORTED)
   list(TRANSFORM ARG_PREFIXES PREPEND "include/" OUTPUT_VARIABLE suffixes)
   find_path(${target}_INCLUDE ${ARG_HEADER} HINTS ${ARG_ROOT} PATH_SUFFIXES include ${suffixes})

@@ -1,10 +1,12 @@
-// The program: parse, call the library, print. Transcripts go to stdout, everything else to stderr.
+// The program `transcribe`: parse, call the library, print. Transcripts go to stdout, everything else
+// to stderr.
+#include <fcntl.h>
 #include <getopt.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <charconv>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
+#include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -14,13 +16,14 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+constexpr int kMaxThreads = 256;  // as in Python: more only cost memory
 
 constexpr const char* kHelp = R"(usage: transcribe [OPTIONS] PACKAGE AUDIO...
 
 Print what is said in audio files, one line a file, in the order given.
 
-PACKAGE is a folder that `voxport export MODEL -o PACKAGE` wrote. AUDIO is wav, flac, aiff or au,
-at any rate and with any number of channels; for anything else:
+PACKAGE is a folder that `voxport export MODEL -o PACKAGE` wrote. AUDIO is wav, flac, ogg, aiff or
+au, at any rate and with up to 64 channels; for anything else:
 
   ffmpeg -i talk.mp3 talk.wav
 
@@ -28,12 +31,14 @@ A file that cannot be transcribed is reported on stderr (with --json in its line
 still transcribed, and the exit code is 1. Wrong usage is 2.
 
 options:
-  --artifact KIND    onnx or torchscript; the first that runs here if not given
+  --artifact KIND    onnx (if not given) or torchscript, which runs the package's own code: it can
+                     read and write your files, so name it for packages that you trust
   --precision NAME   fp32 or another that the package has; fp32 if not given
-  --threads N        CPU threads; the backend's own choice if not given
+  --threads N        CPU threads, 1 to 256; the backend's own choice if not given
   --json             one JSON object a line: file, text, duration, words and tokens with their
                      times (seconds) and scores (0 to 1)
   --emission FILE    also write the emission of the one AUDIO: raw float32 [frames, labels]
+  --version          print the versions of voxport and of what it runs on
   -h, --help         this text
 
 examples:
@@ -47,6 +52,7 @@ struct Arguments {
   std::string emission;  // a file to write it to, or ""
   bool json = false;
   bool help = false;
+  bool version = false;
   std::string package;
   std::vector<std::string> audio;
 };
@@ -58,8 +64,9 @@ struct UsageError {
 int thread_count(const std::string& text) {
   int count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size() || count < 1) {
-    throw UsageError{"--threads must be a whole number of at least 1, got '" + text + "'"};
+  if (error != std::errc() || end != text.data() + text.size() || count < 1 || count > kMaxThreads) {
+    throw UsageError{"--threads must be a whole number from 1 to " + std::to_string(kMaxThreads) +
+                     ", got '" + text + "'"};
   }
   return count;
 }
@@ -79,6 +86,7 @@ void parse_option(int option, Arguments& arguments) {
     case 'e': arguments.emission = optarg; break;
     case 'j': arguments.json = true; break;
     case 'h': arguments.help = true; break;
+    case 'v': arguments.version = true; break;
     default: throw UsageError{""};  // getopt has said why
   }
 }
@@ -88,13 +96,14 @@ Arguments parse(int argc, char** argv) {
       {"artifact", required_argument, nullptr, 'a'}, {"precision", required_argument, nullptr, 'p'},
       {"threads", required_argument, nullptr, 't'},  {"emission", required_argument, nullptr, 'e'},
       {"json", no_argument, nullptr, 'j'},           {"help", no_argument, nullptr, 'h'},
+      {"version", no_argument, nullptr, 'v'},
       {nullptr, 0, nullptr, 0},
   };
   Arguments arguments;
   for (int option; (option = getopt_long(argc, argv, "h", options, nullptr)) != -1;) {
     parse_option(option, arguments);
   }
-  if (arguments.help) return arguments;
+  if (arguments.help || arguments.version) return arguments;
   if (argc - optind < 2) throw UsageError{"expected a package and at least one audio file"};
   arguments.package = argv[optind];
   arguments.audio.assign(argv + optind + 1, argv + argc);
@@ -107,8 +116,8 @@ Arguments parse(int argc, char** argv) {
 
 using Json = nlohmann::ordered_json;
 
-/// One line; bytes of a name that are not UTF-8 become U+FFFD.
-std::string line(const Json& object) {
+/// Write an object as one line; bytes of a name that are not UTF-8 become U+FFFD.
+std::string dump_line(const Json& object) {
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -123,47 +132,71 @@ Json json_parts(const std::vector<Part>& parts) {
 }
 
 std::string json_line(const std::string& file, const voxport::Transcript& transcript) {
-  return line({{"file", file},
+  return dump_line({{"file", file},
                {"text", transcript.text},
                {"duration", transcript.duration},
                {"words", json_parts(transcript.words)},
                {"tokens", json_parts(transcript.tokens)}});
 }
 
-/// Written under another name and renamed, so that none is ever half-written.
+/// Replace control characters, with which a name, a label or a message could steer a terminal.
+std::string printable(std::string text) {
+  for (char& one : text) {
+    const auto byte = static_cast<unsigned char>(one);
+    if (byte < 0x20 || byte == 0x7F) one = '?';
+  }
+  // The other control characters, U+0080 to U+009F.
+  for (std::size_t i = 0; (i = text.find('\xC2', i)) != std::string::npos; ++i) {
+    const bool is_control = i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (is_control) text.replace(i, 2, "?");
+  }
+  return text;
+}
+
+/// Write under another name, which nobody can have foretold, and rename: no file is half-written,
+/// and no link is followed.
 void write_emission(const voxport::Emission& emission, const std::filesystem::path& path) {
-  const std::filesystem::path temporary = path.string() + ".tmp";
-  std::ofstream file(temporary, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(emission.values.data()),
-             static_cast<std::streamsize>(emission.values.size() * sizeof(float)));
-  file.close();
+  std::string temporary = path.string() + ".XXXXXX";
+  const int file = ::mkostemp(temporary.data(), O_CLOEXEC);
+  const char* bytes = reinterpret_cast<const char*>(emission.values.data());
+  std::size_t left = emission.values.size() * sizeof(float);
+  while (file >= 0 && left > 0) {
+    const ssize_t written = ::write(file, bytes, left);
+    if (written <= 0) break;
+    bytes += written;
+    left -= static_cast<std::size_t>(written);
+  }
+  const bool is_written = file >= 0 && left == 0 && ::fchmod(file, 0644) == 0;
+  const bool is_closed = file >= 0 && ::close(file) == 0;
   std::error_code error;
-  if (file) std::filesystem::rename(temporary, path, error);
-  if (!file || error) {
-    std::filesystem::remove(temporary, error);
+  if (is_written && is_closed) std::filesystem::rename(temporary, path, error);
+  if (!is_written || !is_closed || error) {
+    if (file >= 0) std::filesystem::remove(temporary, error);
     throw voxport::Error("its emission cannot be written to " + path.string());
   }
 }
 
 void transcribe(const voxport::Recognizer& recognizer, const std::string& file,
                 const Arguments& arguments) {
-  const voxport::Audio audio = voxport::read_audio(file);
-  const voxport::Transcript transcript = recognizer.transcribe(audio);
-  if (!arguments.emission.empty()) {
-    write_emission(recognizer.emission(audio), arguments.emission);
+  const voxport::Recognition heard = recognizer.recognize(voxport::read_audio(file));
+  if (!arguments.emission.empty()) write_emission(heard.emission, arguments.emission);
+  if (arguments.json) {
+    std::cout << json_line(file, heard.transcript) << std::endl;
+  } else {
+    const std::string& text = heard.transcript.text;
+    std::cout << (::isatty(STDOUT_FILENO) == 1 ? printable(text) : text) << std::endl;
   }
-  std::cout << (arguments.json ? json_line(file, transcript) : transcript.text) << std::endl;
 }
 
 void report(const std::string& file, const std::string& reason, bool json) {
   if (json) {
-    std::cout << line({{"file", file}, {"error", reason}}) << std::endl;
+    std::cout << dump_line({{"file", file}, {"error", reason}}) << std::endl;
   } else {
-    std::cerr << "error: " << file << ": " << reason << std::endl;
+    std::cerr << printable("error: " + file + ": " + reason) << std::endl;
   }
 }
 
-/// Whether every file was transcribed.
+/// Transcribe each file; return true where all succeeded.
 bool transcribe_all(const Arguments& arguments) {
   const voxport::Recognizer recognizer(arguments.package, arguments.options);
   bool all = true;
@@ -184,14 +217,12 @@ bool transcribe_all(const Arguments& arguments) {
   return all;
 }
 
-void print_help() {
-  std::cout << kHelp << "\nthis build runs:";
-  const char* separator = " ";
+std::string list_backends() {
+  std::string names;
   for (const std::string& backend : voxport::backends()) {
-    std::cout << separator << backend;
-    separator = ", ";
+    names += (names.empty() ? "" : ", ") + backend;
   }
-  std::cout << std::endl;
+  return names;
 }
 
 }  // namespace
@@ -200,16 +231,20 @@ int main(int argc, char** argv) {
   try {
     const Arguments arguments = parse(argc, argv);
     if (arguments.help) {
-      print_help();
+      std::cout << kHelp << "\nthis build runs: " << list_backends() << std::endl;
+      return 0;
+    }
+    if (arguments.version) {
+      std::cout << "voxport " << VOXPORT_VERSION << " (" << list_backends() << ')' << std::endl;
       return 0;
     }
     return transcribe_all(arguments) ? 0 : kFailed;
   } catch (const UsageError& error) {
     if (!error.reason.empty()) std::cerr << "error: " << error.reason << '\n';
-    std::cerr << "`transcribe --help` says more" << std::endl;
+    std::cerr << "See `transcribe --help`." << std::endl;
     return kWrongUsage;
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << std::endl;
+    std::cerr << printable(std::string("error: ") + error.what()) << std::endl;
     return kFailed;
   }
 }

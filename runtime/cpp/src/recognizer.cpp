@@ -1,5 +1,5 @@
-// From a package to something that runs: choose an artifact, check its hash, open it. The order
-// matters: neither ONNX Runtime nor LibTorch sees a file before its hash is the manifest's.
+// From a package to a backend: choose an artifact, read and hash its files, load those bytes. The
+// order matters: neither ONNX Runtime nor LibTorch sees a byte that was not hashed.
 #include <algorithm>
 
 #include "backends/backend.hpp"
@@ -18,7 +18,7 @@ const BackendKind* backend_for(const std::string& artifact) {
   return nullptr;
 }
 
-std::string listed(const Manifest& manifest) {
+std::string list_artifacts(const Manifest& manifest) {
   std::string names;
   for (const Artifact& item : manifest.artifacts) {
     names += (names.empty() ? "" : ", ") + item.precision + " " + item.kind;
@@ -26,7 +26,7 @@ std::string listed(const Manifest& manifest) {
   return names.empty() ? "nothing" : names;
 }
 
-std::string what_runs_here() {
+std::string list_kinds() {
   std::string names;
   for (const BackendKind& kind : built_in_backends()) {
     names += (names.empty() ? "" : " and ") + kind.artifact;
@@ -34,14 +34,15 @@ std::string what_runs_here() {
   return names.empty() ? "nothing" : names;
 }
 
-/// The artifact that is meant; where the request leaves several, the preferred backend and fp32.
+/// Choose the artifact that fits the request; of several, the preferred backend's and fp32.
 const Artifact& choose(const std::filesystem::path& package, const Manifest& manifest,
                        const Options& options) {
   for (const BackendKind& kind : built_in_backends()) {
     const Artifact* chosen = nullptr;
     for (const Artifact& item : manifest.artifacts) {
       const bool fits = item.kind == kind.artifact &&
-                        (options.artifact.empty() || options.artifact == item.kind) &&
+                        (options.artifact == item.kind ||
+                         (options.artifact.empty() && !kind.is_by_name_only)) &&
                         (options.precision.empty() || options.precision == item.precision);
       if (fits && (chosen == nullptr || item.precision == "fp32")) chosen = &item;
     }
@@ -49,24 +50,34 @@ const Artifact& choose(const std::filesystem::path& package, const Manifest& man
   }
   const std::string wanted = options.precision + (options.precision.empty() ? "" : " ") +
                              options.artifact + (options.artifact.empty() ? "" : " ");
+  const bool runs_code_only = options.artifact.empty() && list_kinds() == "torchscript";
   throw Error(package, "holds no " + wanted + "artifact that can run here: it has " +
-                           listed(manifest) + ", and this program was built to run " +
-                           what_runs_here());
+                           list_artifacts(manifest) + ", and this program was built to run " +
+                           list_kinds() +
+                           (runs_code_only ? ", which runs the package's own code and so only where "
+                                             "it is named: artifact torchscript"
+                                           : ""));
 }
 
 std::unique_ptr<Backend> open(const std::filesystem::path& package, const Artifact& artifact,
                               int threads) {
-  for (const FileEntry& entry : artifact.external_data) checked(package, entry);
-  return backend_for(artifact.kind)->open(checked(package, artifact.file), threads);
+  ArtifactBytes bytes;
+  for (const FileEntry& entry : artifact.external_data) {
+    bytes.weight_names.push_back(entry.path);
+    bytes.weights.push_back(read_checked(package, entry));
+  }
+  bytes.path = package / artifact.file.path;
+  bytes.model = read_checked(package, artifact.file);
+  return backend_for(artifact.kind)->open(bytes, threads);
 }
 
-// A rate outside these is a damaged header; telephones have 8 kHz, recorders of ultrasound 500 kHz.
+// A rate outside of these is a damaged header: telephones have 8 kHz, recorders of ultrasound 500 kHz.
 // The graph gives no frames for one.
-constexpr int kLeastRate = 1'000;
-constexpr int kMostRate = 1'000'000;
+constexpr int kMinRate = 1'000;  // Hz
+constexpr int kMaxRate = 1'000'000;
 
-/// The rate to tell the graph of: none where the audio is at the model's.
-std::optional<std::int64_t> rate_to_tell(int sample_rate, const Model& model, bool resamples) {
+/// Return the rate that the graph resamples from, or none where the audio is at the model's.
+std::optional<std::int64_t> rate_to_resample(int sample_rate, const Model& model, bool resamples) {
   if (sample_rate == model.sample_rate) return std::nullopt;
   const std::string given = "its sample rate is " + std::to_string(sample_rate) + " Hz";
   const std::string wanted = std::to_string(model.sample_rate);
@@ -75,11 +86,15 @@ std::optional<std::int64_t> rate_to_tell(int sample_rate, const Model& model, bo
                 "voxport, does not resample; export it again, or convert the recording: " +
                 "ffmpeg -i FILE -ar " + wanted + " new.wav");
   }
-  if (sample_rate < kLeastRate || sample_rate > kMostRate) {
-    throw Error(given + "; it must be " + std::to_string(kLeastRate) + " to " +
-                std::to_string(kMostRate));
+  if (sample_rate < kMinRate || sample_rate > kMaxRate) {
+    throw Error(given + "; it must be " + std::to_string(kMinRate) + " to " +
+                std::to_string(kMaxRate));
   }
   return sample_rate;
+}
+
+double duration_of(const Audio& audio) {
+  return static_cast<double>(audio.waveform.size()) / static_cast<double>(audio.sample_rate);
 }
 
 }  // namespace
@@ -100,7 +115,7 @@ Recognizer::Recognizer(Recognizer&&) noexcept = default;
 Recognizer& Recognizer::operator=(Recognizer&&) noexcept = default;
 
 GraphOutput Recognizer::run(const Audio& audio) const {
-  const auto sample_rate = rate_to_tell(audio.sample_rate, model_, resamples_);
+  const auto sample_rate = rate_to_resample(audio.sample_rate, model_, resamples_);
   std::vector<float> waveform = audio.waveform;
   const auto one_frame = static_cast<std::size_t>(model_.receptive_field);
   waveform.resize(std::max(waveform.size(), one_frame));
@@ -108,15 +123,18 @@ GraphOutput Recognizer::run(const Audio& audio) const {
   return backend_->run(std::move(waveform), length, sample_rate);
 }
 
+Recognition Recognizer::recognize(const Audio& audio) const {
+  GraphOutput output = run(audio);
+  Transcript transcript = make_transcript(output, duration_of(audio), model_);
+  return {std::move(transcript), take_emission(std::move(output), model_)};
+}
+
 Transcript Recognizer::transcribe(const Audio& audio) const {
-  const GraphOutput output = run(audio);
-  const double duration =
-      static_cast<double>(audio.waveform.size()) / static_cast<double>(audio.sample_rate);
-  return transcript_of(output, duration, model_);
+  return make_transcript(run(audio), duration_of(audio), model_);
 }
 
 Emission Recognizer::emission(const Audio& audio) const {
-  return emission_of(run(audio), model_);
+  return take_emission(run(audio), model_);
 }
 
 }  // namespace voxport

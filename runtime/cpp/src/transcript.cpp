@@ -4,24 +4,52 @@
 #include "transcript.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace voxport {
 namespace {
 
-void require(bool holds) {
-  if (!holds) throw Error("the graph's answer does not fit its manifest; export the package again");
+constexpr float kScoreRounding = 1e-3F;  // a mean of probabilities may round to a little over 1
+
+/// The graph may be a stranger's: nothing that it says is believed before it was checked.
+void require(bool holds, const std::string& what) {
+  if (!holds) {
+    throw Error("the graph's answer breaks its contract: " + what + "; export the package again");
+  }
 }
 
-Token token(const GraphOutput& output, std::size_t i, double duration, const Model& model) {
-  const std::int64_t label = output.tokens.at(i);
-  require(label >= 0 && label < static_cast<std::int64_t>(model.labels.size()));
-  const std::string& text = model.labels[static_cast<std::size_t>(label)];
+/// Check the token path: labels of the model, runs of frames one behind another, probabilities.
+void check_path(const GraphOutput& output, const Model& model) {
+  const auto count = static_cast<std::size_t>(output.token_count);
+  require(output.token_count >= 0 && count <= output.tokens.size() &&
+              count <= output.starts.size() && count <= output.ends.size() &&
+              count <= output.scores.size(),
+          std::to_string(output.token_count) + " tokens of " +
+              std::to_string(output.tokens.size()));
+  const auto labels = static_cast<std::int64_t>(model.labels.size());
+  std::int64_t frame = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    require(output.tokens[i] >= 0 && output.tokens[i] < labels,
+            "token " + std::to_string(output.tokens[i]) + " of " + std::to_string(labels) +
+                " labels");
+    require(frame <= output.starts[i] && output.starts[i] < output.ends[i] &&
+                output.ends[i] <= output.frames,
+            "a token on the frames " + std::to_string(output.starts[i]) + " to " +
+                std::to_string(output.ends[i]) + " of " + std::to_string(output.frames));
+    require(output.scores[i] >= -kScoreRounding && output.scores[i] <= 1 + kScoreRounding,
+            "a score of " + std::to_string(output.scores[i]));
+    frame = output.ends[i];
+  }
+}
+
+Token make_token(const GraphOutput& output, std::size_t i, double duration, const Model& model) {
+  const std::string& text = model.labels[static_cast<std::size_t>(output.tokens[i])];
   const auto seconds = [&](std::int64_t frame) {
-    const auto samples = static_cast<double>(frame * model.frame_stride);
+    const double samples = static_cast<double>(frame) * static_cast<double>(model.frame_stride);
     return std::min(samples / static_cast<double>(model.sample_rate), duration);
   };
-  return {label, text == model.word_delimiter ? " " : text, seconds(output.starts.at(i)),
-          seconds(output.ends.at(i)), output.scores.at(i)};
+  return {output.tokens[i], text == model.word_delimiter ? " " : text, seconds(output.starts[i]),
+          seconds(output.ends[i]), output.scores[i]};
 }
 
 /// Adds up the tokens of one word.
@@ -49,13 +77,14 @@ class WordInProgress {
 
 }  // namespace
 
-Transcript transcript_of(const GraphOutput& output, double duration, const Model& model) {
+Transcript make_transcript(const GraphOutput& output, double duration, const Model& model) {
+  check_path(output, model);
   Transcript transcript{output.transcript, duration, {}, {}};
-  const auto count = static_cast<std::size_t>(std::max<std::int64_t>(output.token_count, 0));
-  require(count <= output.tokens.size());
   WordInProgress word;
-  for (std::size_t i = 0; i < count; ++i) {
-    transcript.tokens.push_back(token(output, i, duration, model));
+  std::string joined;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(output.token_count); ++i) {
+    transcript.tokens.push_back(make_token(output, i, duration, model));
+    joined += transcript.tokens.back().text;
     if (model.labels[static_cast<std::size_t>(output.tokens[i])] == model.word_delimiter) {
       word.finish(transcript.words);
     } else {
@@ -63,14 +92,22 @@ Transcript transcript_of(const GraphOutput& output, double duration, const Model
     }
   }
   word.finish(transcript.words);
+  require(joined == transcript.text, "its transcript is not its tokens joined");
   return transcript;
 }
 
-Emission emission_of(GraphOutput output, const Model& model) {
-  require(output.labels == static_cast<std::int64_t>(model.labels.size()) && output.frames >= 0);
-  const auto size = static_cast<std::size_t>(output.frames * output.labels);
-  require(size <= output.emission.size());
-  output.emission.resize(size);
+Emission take_emission(GraphOutput output, const Model& model) {
+  require(output.labels == static_cast<std::int64_t>(model.labels.size()),
+          std::to_string(output.labels) + " logits a frame for " +
+              std::to_string(model.labels.size()) + " labels");
+  const std::int64_t held =
+      static_cast<std::int64_t>(output.emission.size()) / std::max<std::int64_t>(output.labels, 1);
+  require(output.frames >= 0 && output.frames <= held,
+          std::to_string(output.frames) + " frames of " + std::to_string(held));
+  output.emission.resize(static_cast<std::size_t>(output.frames * output.labels));
+  require(std::none_of(output.emission.begin(), output.emission.end(),
+                       [](float logit) { return std::isnan(logit); }),
+          "a logit that is not a number");
   return {std::move(output.emission), output.frames, output.labels};
 }
 

@@ -5,10 +5,11 @@
 
 namespace voxport {
 
-/// What the path in `output` says of a recording of `duration` seconds.
-Transcript transcript_of(const GraphOutput& output, double duration, const Model& model);
+/// Make the transcript of a recording of `duration` seconds. Error where the graph's answer breaks
+/// its contract: a label that the model does not have, times out of order, a score that is none.
+Transcript make_transcript(const GraphOutput& output, double duration, const Model& model);
 
-/// The valid frames; throws Error where the graph has another number of labels than the manifest.
-Emission emission_of(GraphOutput output, const Model& model);
+/// Take the valid frames. Error where their labels are not the manifest's or a logit is NaN.
+Emission take_emission(GraphOutput output, const Model& model);
 
 }  // namespace voxport

@@ -1,4 +1,4 @@
-/** Compresses what the page downloads by itself, so that no server has to. */
+/** Compresses the page's own downloads: not every server does. */
 
 import { constants, gzipSync } from "node:zlib";
 

@@ -9,7 +9,7 @@ const TEMPLATE = new URL("../page/offline/service-worker.js", import.meta.url);
 
 export function offlinePlugin(
   isOnRequest: (fileName: string) => boolean,
-  others: readonly string[], // files that vite copies as they are
+  others: readonly string[], // files that vite copies unchanged
 ): Plugin {
   return {
     name: "voxport-offline",

@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 
 import type { Plugin } from "vite";
 
-import { examplesOf } from "../page/engine/shipped.ts";
+import { chooseExamples } from "../page/engine/shipped.ts";
 import type { FileEntry } from "../src/file-entry.ts";
 import { checked, sha256 } from "../src/integrity.ts";
 import { FILE_NAME } from "../src/manifest.ts";
@@ -18,23 +18,23 @@ import { chooseArtifact, readManifest } from "../src/package.ts";
 const DEFAULT = "../voxport/packages/commands";
 
 interface Shipped {
-  readonly name: string; // of its folder beside the page: another package has another
+  readonly name: string; // of its folder beside the page, another one for another package
   readonly files: ReadonlyMap<string, Uint8Array>;
-  readonly onRequest: readonly string[]; // those that only WebGPU wants
+  readonly onRequest: readonly string[]; // for WebGPU only
 }
 
 export async function shipped(root: string): Promise<Shipped> {
   const folder = resolve(root, process.env["VOXPORT_PACKAGE"] ?? DEFAULT);
   const read = (path: string): Promise<Uint8Array> => readFile(join(folder, path));
   const raw = await read(FILE_NAME);
-  const files = { name: folder, manifest: async () => raw, open: async () => folder };
+  const files = { name: folder, manifest: async () => raw, open: (entry: FileEntry) => read(entry.path) };
   const manifest = await readManifest(files);
   const [wasm, webgpu] = (["int8", "fp32"] as const).map((prefer) => {
     const artifact = chooseArtifact(manifest, { prefer }, folder);
     return [artifact, ...artifact.externalData];
   }) as [FileEntry[], FileEntry[]];
   const found = new Map([[FILE_NAME, raw]]);
-  for (const entry of [...wasm, ...webgpu, ...examplesOf(manifest)]) {
+  for (const entry of [...wasm, ...webgpu, ...chooseExamples(manifest)]) {
     found.set(entry.path, await checked(await read(entry.path), entry, join(folder, entry.path)));
   }
   return {
@@ -44,7 +44,7 @@ export async function shipped(root: string): Promise<Shipped> {
   };
 }
 
-/** Emits it in a build and serves it in development. */
+/** Emit the package in a build and serve it in development. */
 export function shippedPlugin({ name, files }: Shipped): Plugin {
   return {
     name: "voxport-shipped",

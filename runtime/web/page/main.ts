@@ -1,5 +1,5 @@
 /**
- * The page: what a visitor does becomes a request to the engine, and its answers what is seen.
+ * The page: turns a visitor's actions into requests to the engine, and its answers into a view.
  *
  * One recording and one package at a time; of several requests the last one's answer is shown.
  */
@@ -9,16 +9,16 @@ import { readAudio } from "../src/browser/audio.js";
 import { AudioError, VoxportError, messageOf } from "../src/errors.js";
 import type { GoldenClip } from "../src/manifest.js";
 import { Engine } from "./engine/engine.js";
-import { type Incoming, dropped, sorted } from "./input/incoming.js";
+import { type Incoming, classify, dropped } from "./input/incoming.js";
 import { Microphone } from "./input/microphone.js";
 import { workOffline } from "./offline/register.js";
 import { Player } from "./view/player.js";
 import type { Opened, RuntimeName, Source } from "./engine/protocol.js";
-import { example, examples } from "./engine/shipped.js";
+import { readExample, readExamples } from "./engine/shipped.js";
 import { View } from "./view/view.js";
 
 const PACKAGE = new URL(__PACKAGE__, document.baseURI).href;
-const MOST_SECONDS = 120; // time grows with the square of a recording's length
+const MAX_SECONDS = 120; // time grows with the square of a recording's length
 
 const engine = new Engine();
 const view = new View();
@@ -28,7 +28,7 @@ let source: Source = { kind: "shipped", address: PACKAGE };
 let runtime: RuntimeName = "wasm";
 let ready: Promise<Opened> = opened(source, runtime);
 let shown: { audio: Audio; name: string } | undefined;
-let turn = 0; // of requests: an answer that a later one has overtaken is not shown
+let turn = 0; // of requests: an answer overtaken by a later one is not shown
 let microphone: Microphone | undefined;
 
 async function opened(from: Source, on: RuntimeName): Promise<Opened> {
@@ -37,7 +37,7 @@ async function opened(from: Source, on: RuntimeName): Promise<Opened> {
   return answer;
 }
 
-/** Runs what a visitor asked for, and shows why where it cannot be done. */
+/** Run a visitor's request, and show the reason where it fails. */
 async function attempt(work: (isLast: () => boolean) => Promise<void>): Promise<void> {
   const mine = ++turn;
   const isLast = (): boolean => mine === turn;
@@ -54,9 +54,9 @@ async function attempt(work: (isLast: () => boolean) => Promise<void>): Promise<
 
 async function recognize(audio: Audio, name: string, isLast: () => boolean): Promise<void> {
   const seconds = audio.waveform.length / audio.sampleRate;
-  if (seconds > MOST_SECONDS) {
+  if (seconds > MAX_SECONDS) {
     throw new AudioError(
-      `${seconds.toFixed(0)} s long, the page takes up to ${MOST_SECONDS} s; ` +
+      `${seconds.toFixed(0)} s long, the page takes up to ${MAX_SECONDS} s; ` +
         "`voxport transcribe` takes any length",
       name,
     );
@@ -82,11 +82,11 @@ function transcribe(file: Blob, name = file instanceof File ? file.name : "micro
 
 function tryExample(clip: GoldenClip): Promise<void> {
   return attempt(async (isLast) => {
-    await recognize(await example(PACKAGE, clip), clip.path, isLast);
+    await recognize(await readExample(PACKAGE, clip), clip.path, isLast);
   });
 }
 
-/** Another package or runtime, and the recording that is shown through it. */
+/** Open another package or runtime, and run it on the recording in view. */
 function reopen(next: Source, on: RuntimeName): Promise<void> {
   return attempt(async (isLast) => {
     const answer = await opened(next, on);
@@ -105,7 +105,7 @@ async function usePackage({ name, files }: Extract<Incoming, { kind: "package" }
 
 async function switchRuntime(on: RuntimeName): Promise<void> {
   await reopen(source, on);
-  view.showRuntime(runtime); // as before, where the other cannot run here
+  view.showRuntime(runtime); // the previous one, where the other cannot run here
 }
 
 async function speak(): Promise<void> {
@@ -119,7 +119,7 @@ async function speak(): Promise<void> {
   try {
     const started = await Microphone.start();
     microphone = started;
-    const end = performance.now() + MOST_SECONDS * 1000;
+    const end = performance.now() + MAX_SECONDS * 1000;
     view.showRecording(() => {
       if (performance.now() > end && microphone === started) void speak();
       return started.level();
@@ -135,14 +135,14 @@ function play(from: number): void {
 
 view.on({
   speak: () => void speak(),
-  file: (files) => void attemptIncoming(() => sorted(files)),
+  file: (files) => void attemptIncoming(() => classify(files)),
   drop: (transfer) => void attemptIncoming(() => dropped(transfer)),
   play: () => (player.isPlaying ? player.stop() : play(0)),
   seek: play,
   runtime: (name) => void switchRuntime(name),
 });
 
-/** What was given may itself be the problem. */
+/** Take an input, which may itself be the problem. */
 async function attemptIncoming(read: () => Incoming | Promise<Incoming>): Promise<void> {
   try {
     await take(await read());
@@ -157,9 +157,9 @@ async function webGpu(): Promise<boolean> {
 }
 
 async function start(): Promise<void> {
-  ready.catch(() => undefined); // told with the first recording
+  ready.catch(() => undefined); // reported with the first recording
   void webGpu().then((isThere) => view.offerWebGpu(isThere));
-  const clips = await examples(PACKAGE).catch(() => []);
+  const clips = await readExamples(PACKAGE).catch(() => []);
   view.offerExamples(clips, (clip) => void tryExample(clip));
   const [first] = clips;
   if (turn === 0) await (first ? tryExample(first) : attempt(async () => void (await ready)));

@@ -1,28 +1,33 @@
-/**
- * A decoded recording. Knows neither files nor models.
- */
+/** A decoded recording. Knows neither files nor models. */
 
 import { AudioError } from "./errors.js";
 
 export interface Audio {
   readonly waveform: Float32Array; // (S,) the mean of the channels, -1 to 1
   readonly sampleRate: number; // Hz
-  readonly name?: string; // what messages call it
+  readonly name?: string; // in messages
 }
 
-/** Audio, once it is found to hold samples and nothing but numbers. */
+export const MAX_CHANNELS = 64;
+
+// Full scale is 1. Some programs write 32-bit integers as floats unscaled, up to 2**31; beyond, sums
+// of squares overflow float32, and the answer would be an empty transcript.
+const MAX_AMPLITUDE = 1e10;
+
+/** Check that a recording has samples, and that they are numbers, and return it. */
 export function checkedAudio(waveform: Float32Array, sampleRate: number, name: string): Audio {
   if (waveform.length === 0) throw new AudioError("holds no audio (0 samples)", name);
-  const bad = waveform.findIndex((sample) => !Number.isFinite(sample));
+  const bad = waveform.findIndex((sample) => !(Math.abs(sample) <= MAX_AMPLITUDE));
   if (bad >= 0) {
-    const near = (bad / sampleRate).toFixed(2);
-    const reason = `holds samples that are not numbers (NaN or infinite), near ${near} s`;
-    throw new AudioError(reason, name);
+    const kind = Number.isFinite(waveform[bad])
+      ? "of more than 1e+10, where full scale is 1"
+      : "that are not numbers (NaN or infinite)";
+    throw new AudioError(`holds samples ${kind}, near ${(bad / sampleRate).toFixed(2)} s`, name);
   }
   return { waveform, sampleRate, name };
 }
 
-/** The mean of channels that are equally long. */
+/** Mix channels of equal length to their mean. */
 export function mixed(channels: readonly Float32Array[]): Float32Array {
   const [first = new Float32Array(), ...others] = channels;
   if (others.length === 0) return first;

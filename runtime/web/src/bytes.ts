@@ -1,6 +1,6 @@
-/** What readers of binary formats share. */
+/** Helpers of readers of binary formats. */
 
-/** The four characters at a byte; fewer at the end. */
+/** Return the four characters at a byte; fewer at the end. */
 export function ascii(bytes: Uint8Array, place: number): string {
   return String.fromCharCode(...bytes.subarray(place, place + 4));
 }

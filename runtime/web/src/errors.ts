@@ -1,12 +1,11 @@
 /**
- * Every error that voxport throws on purpose.
+ * The errors of expected failures.
  *
- * One base class, so that `error instanceof VoxportError` tells an expected failure, which is a
- * message for people, from a defect. Messages say what was given, what was expected and what to do;
- * this module knows nothing of where they are thrown.
+ * One base class: `error instanceof VoxportError` tells an expected failure, a message for people,
+ * from a defect. Messages give the input, the expectation and the remedy.
  */
 
-/** Its message is "subject: reason", or the reason alone where there is no subject. */
+/** An expected failure; the message is "subject: reason", or the reason alone without a subject. */
 export class VoxportError extends Error {
   constructor(
     readonly reason: string,
@@ -18,7 +17,7 @@ export class VoxportError extends Error {
   }
 }
 
-/** A package that cannot be used: its manifest or one of its files is not what it must be. */
+/** A package that cannot be used: its manifest or one of its files is wrong. */
 export class PackageError extends VoxportError {}
 
 /** There is no package at the given place, or a file of it is missing. */
@@ -30,19 +29,19 @@ export class ManifestError extends PackageError {}
 /** A manifest that a later voxport wrote. */
 export class LaterVersionError extends ManifestError {}
 
-/** A file whose bytes are not the ones that the manifest records. */
+/** A file whose bytes differ from the manifest's record. */
 export class IntegrityError extends PackageError {}
 
-/** The package holds no artifact that can run here, or not the one that was asked for. */
+/** The package has no artifact that can run here, or not the requested one. */
 export class ArtifactUnavailableError extends PackageError {}
 
-/** The runtime failed to load an artifact or to run it. */
+/** ONNX Runtime failed to load an artifact or to run it, or its answer breaks the contract. */
 export class InferenceError extends VoxportError {}
 
 /** Audio that cannot be transcribed. */
 export class AudioError extends VoxportError {}
 
-/** What an unknown thing that was thrown says, on one line. */
+/** Return the message of anything that was thrown, on one line. */
 export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return text.split(/\s+/).join(" ").trim();

@@ -1,7 +1,6 @@
 /**
- * Whether a recognizer gives the answer that its package promises.
- *
- * Kernels and drivers can be wrong without a word; one golden clip tells.
+ * The check of a recognizer against a golden clip of its package: kernels and drivers can be wrong in
+ * silence.
  */
 
 import { messageOf } from "./errors.js";
@@ -10,7 +9,7 @@ import type { Recognizer } from "./recognizer.js";
 import type { Transcript } from "./transcript.js";
 import { readWav } from "./wav.js";
 
-/** What is wrong with the answer to `clip`, whose file holds `bytes`, or null. */
+/** Return the fault of the answer to `clip`, whose file holds `bytes`, or null. */
 export async function disagreement(
   recognizer: Recognizer,
   clip: GoldenClip,

@@ -1,5 +1,5 @@
 /**
- * Runs an ONNX artifact in a session of ONNX Runtime, whichever build of it the host has.
+ * Runs an ONNX artifact in a session of ONNX Runtime, of whichever build the host has.
  *
  * Knows the graph's inputs and outputs. Knows nothing of packages, hashes, audio files or labels.
  */
@@ -7,13 +7,13 @@
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 
 import { InferenceError, messageOf } from "./errors.js";
-import type { CheckedFile } from "./package.js";
 
-/** What is used of onnxruntime-node, onnxruntime-web/wasm or onnxruntime-web/webgpu. */
+/** The part of onnxruntime-node, onnxruntime-web/wasm or onnxruntime-web/webgpu in use here. */
 export type OnnxRuntime = Pick<typeof import("onnxruntime-common"), "InferenceSession" | "Tensor">;
 
-/** The output of the graph for one recording. */
+/** The output of the graph for one recording; types and shapes are checked, values are not. */
 export interface GraphOutput {
+  readonly frames: number; // valid ones
   readonly text: string;
   readonly tokens: readonly number[]; // (N,) indices into the labels
   readonly starts: readonly number[]; // (N,) frames
@@ -29,12 +29,13 @@ export interface Emission {
 }
 
 export interface Weights {
-  readonly path: string; // as the graph calls it
+  readonly path: string; // its name in the graph
   readonly data: Uint8Array;
 }
 
 const EMISSION = ["emission", "emission_lengths"] as const;
 const DECODED = [
+  "emission_lengths",
   "tokens",
   "token_lengths",
   "token_starts",
@@ -43,12 +44,12 @@ const DECODED = [
   "transcript",
 ] as const;
 
-const ERROR = 3; // of onnxruntime's severities
+const ERROR = 3; // one of onnxruntime's severities
 
 type Output = (typeof EMISSION)[number] | (typeof DECODED)[number];
 type Tensors = Readonly<Record<string, Tensor>>;
 
-/** A graph that was opened. */
+/** A loaded graph. */
 export class Graph {
   private constructor(
     private readonly ort: OnnxRuntime,
@@ -56,25 +57,22 @@ export class Graph {
     private readonly name: string,
   ) {}
 
-  /** `model` and `weights` were checked; `name` stands for the model in messages. */
+  /** Load `model` and its `weights`, which were checked; `name` stands for the model in messages. */
   static async open(
     ort: OnnxRuntime,
     name: string,
-    model: CheckedFile,
+    model: Uint8Array,
     weights: readonly Weights[],
     options: InferenceSession.SessionOptions,
   ): Promise<Graph> {
     const all: InferenceSession.SessionOptions = {
       logSeverityLevel: ERROR, // errors come as exceptions, and are said once
       ...options,
+      extra: { ...options.extra, session: { ...sessionOf(options), load_model_format: "ONNX" } },
       ...(weights.length > 0 && { externalData: [...weights] }),
     };
     try {
-      // Two calls, as the overloads for a path and for bytes are two.
-      const session = await (typeof model === "string"
-        ? ort.InferenceSession.create(model, all)
-        : ort.InferenceSession.create(model, all));
-      return new Graph(ort, session, name);
+      return new Graph(ort, await ort.InferenceSession.create(model, all), name);
     } catch (error) {
       const reason = `onnxruntime cannot load it: ${messageOf(error)}`;
       throw new InferenceError(reason, name, { cause: error });
@@ -89,9 +87,9 @@ export class Graph {
     return emissionOf(await this.run(waveform, length, EMISSION));
   }
 
-  /** Both, for the price of one. */
+  /** Return both from one run. */
   async all(waveform: Float32Array, length: number): Promise<[GraphOutput, Emission]> {
-    const tensors = await this.run(waveform, length, [...EMISSION, ...DECODED]);
+    const tensors = await this.run(waveform, length, [...new Set([...EMISSION, ...DECODED])]);
     return [decoded(tensors), emissionOf(tensors)];
   }
 
@@ -122,29 +120,56 @@ export class Graph {
 }
 
 function decoded(tensors: Tensors): GraphOutput {
-  const count = integers(tensors, "token_lengths")[0] ?? 0;
+  const count = integers(tensors, "token_lengths", 1)[0] ?? 0;
+  const tokens = integers(tensors, "tokens", 2);
+  const starts = integers(tensors, "token_starts", 2);
+  const ends = integers(tensors, "token_ends", 2);
+  const scores = Array.from(values(tensors, "token_scores", 2, Float32Array));
+  const held = Math.min(tokens.length, starts.length, ends.length, scores.length);
+  if (count < 0 || count > held) throw broken(`${count} tokens of ${held}`);
   return {
-    text: (values(tensors, "transcript") as string[])[0] ?? "",
-    tokens: integers(tensors, "tokens").slice(0, count),
-    starts: integers(tensors, "token_starts").slice(0, count),
-    ends: integers(tensors, "token_ends").slice(0, count),
-    scores: Array.from(values(tensors, "token_scores") as Float32Array).slice(0, count),
+    frames: integers(tensors, "emission_lengths", 1)[0] ?? 0,
+    text: String(values(tensors, "transcript", 1, Array)[0]),
+    tokens: tokens.slice(0, count),
+    starts: starts.slice(0, count),
+    ends: ends.slice(0, count),
+    scores: scores.slice(0, count),
   };
 }
 
 function emissionOf(tensors: Tensors): Emission {
-  const frames = integers(tensors, "emission_lengths")[0] ?? 0;
-  const labels = tensors["emission"]?.dims[2] ?? 0;
-  const all = values(tensors, "emission") as Float32Array;
+  const frames = integers(tensors, "emission_lengths", 1)[0] ?? 0;
+  const all = values(tensors, "emission", 3, Float32Array);
+  const [, held = 0, labels = 0] = tensors["emission"]?.dims ?? [];
+  if (frames < 0 || frames > held) throw broken(`${frames} frames of ${held}`);
   return { values: all.slice(0, frames * labels), frames, labels };
 }
 
-function integers(tensors: Tensors, name: Output): number[] {
-  return Array.from(values(tensors, name) as BigInt64Array, Number);
+function integers(tensors: Tensors, name: Output, rank: number): number[] {
+  return Array.from(values(tensors, name, rank, BigInt64Array), Number);
 }
 
-function values(tensors: Tensors, name: Output): Tensor.DataType {
+/** Return the data of an output of one row, once its type and shape are found to be the contract's. */
+function values<T>(
+  tensors: Tensors,
+  name: Output,
+  rank: number,
+  Type: new (...args: never[]) => T,
+): T {
   const tensor = tensors[name];
-  if (tensor === undefined) throw new InferenceError(`gave no output '${name}'`);
-  return tensor.data;
+  if (tensor === undefined) throw broken(`there is no output '${name}'`);
+  const { data, dims } = tensor;
+  if (data instanceof Type && dims.length === rank && dims[0] === 1) return data;
+  throw broken(`the output '${name}' has another type or shape than voxport writes`);
+}
+
+/** The graph may be a stranger's: nothing that it says is believed before it was checked. */
+export function broken(reason: string): InferenceError {
+  return new InferenceError(
+    `the graph's answer breaks its contract: ${reason}; export the package again`,
+  );
+}
+
+function sessionOf({ extra }: InferenceSession.SessionOptions): object {
+  return (extra?.["session"] as object | undefined) ?? {};
 }

@@ -1,6 +1,6 @@
 /**
- * What every host has. The hosts' own entries, `voxport` in Node and in a browser, add `load` and
- * `readAudio` to it.
+ * The part that all hosts share. The hosts' own entries, `voxport` in Node and in a browser, add
+ * `load` and `readAudio`.
  */
 
 export type { Audio } from "./audio.js";
@@ -9,7 +9,7 @@ export type { Emission, OnnxRuntime } from "./graph.js";
 export type { FileEntry } from "./file-entry.js";
 export type { Artifact, GoldenClip, Manifest, Model } from "./manifest.js";
 export { parseManifest } from "./manifest.js";
-export type { CheckedFile, Choice, PackageFiles } from "./package.js";
+export type { Choice, PackageFiles } from "./package.js";
 export { chooseArtifact, readManifest } from "./package.js";
 export { type Options, Recognizer } from "./recognizer.js";
 export { resample } from "./resample.js";

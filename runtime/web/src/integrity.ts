@@ -1,13 +1,14 @@
 /**
- * SHA-256, and the check of bytes against what a manifest records.
+ * SHA-256, and the check of bytes against the manifest's record of them.
  *
- * Whatever a session opens has gone through here first. Knows nothing of what the files are.
+ * A session gets the bytes that were hashed here: a file that is read twice may be swapped between.
+ * Knows nothing of what the files hold.
  */
 
 import { IntegrityError, VoxportError } from "./errors.js";
 import type { FileEntry } from "./file-entry.js";
 
-/** 64 hexadecimal digits. */
+/** Return 64 hexadecimal digits. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   if (globalThis.crypto?.subtle === undefined) {
     throw new VoxportError("hashes need a secure context: open the page over https or on localhost");
@@ -16,7 +17,7 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** `bytes`, once their size and their hash are found to be as recorded. */
+/** Check the size and the hash of `bytes`, and return them. */
 export async function checked(
   bytes: Uint8Array,
   entry: FileEntry,

@@ -1,8 +1,8 @@
 /**
  * Typed reading of JSON that somebody else wrote.
  *
- * Every accessor checks one field's type and names it (`artifacts[0].bytes`) when it is wrong. Knows
- * nothing of what the fields mean; fields that are not asked for are ignored.
+ * Every accessor checks one field's type and names it (`artifacts[0].bytes`) when it is wrong. Does
+ * not know the fields' meaning; other fields are ignored.
  */
 
 import { ManifestError } from "./errors.js";
@@ -13,7 +13,7 @@ export class Fields {
     private readonly where: string, // "" for the document itself, else for example "artifacts[0]."
   ) {}
 
-  /** The object `value` that was found at `name`. */
+  /** Wrap the object `value`, found at `name`. */
   static of(value: unknown, name = ""): Fields {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw wrong(name || "the document", "an object", value);
@@ -21,7 +21,7 @@ export class Fields {
     return new Fields(value as Record<string, unknown>, name && `${name}.`);
   }
 
-  /** The field as it is. */
+  /** Return the field as it is. */
   value(key: string): unknown {
     if (!Object.hasOwn(this.data, key)) {
       throw new ManifestError(`the field '${this.where}${key}' is missing`);
@@ -43,9 +43,9 @@ export class Fields {
     return found;
   }
 
-  /** A whole number that is at least `least`. */
-  integer(key: string, least = 0): number {
-    return integer(this.value(key), this.where + key, least);
+  /** Return a whole number from `min` to `max`. */
+  integer(key: string, min = 0, max = Number.MAX_SAFE_INTEGER): number {
+    return integer(this.value(key), this.where + key, min, max);
   }
 
   number(key: string): number {
@@ -56,7 +56,7 @@ export class Fields {
     return value;
   }
 
-  /** 64 lower-case hexadecimal digits. */
+  /** Return 64 lower-case hexadecimal digits. */
   sha256(key: string): string {
     const value = this.value(key);
     if (typeof value !== "string" || !/^[0-9a-f]{64}$/.test(value)) {
@@ -65,7 +65,7 @@ export class Fields {
     return value;
   }
 
-  /** A plain file name, so that no manifest can point outside its folder. */
+  /** Return a plain file name: no manifest can point outside its folder. */
   fileName(key: string): string {
     const value = this.text(key);
     if (["", ".", ".."].includes(value) || /[/\\:\0]/.test(value)) {
@@ -87,7 +87,7 @@ export class Fields {
   }
 
   integers(key: string): number[] {
-    return this.items(key, (value, name) => integer(value, name, 0));
+    return this.items(key, (value, name) => integer(value, name, 0, Number.MAX_SAFE_INTEGER));
   }
 
   private items<T>(key: string, read: (value: unknown, name: string) => T): T[] {
@@ -102,11 +102,14 @@ function text(value: unknown, name: string): string {
   return value;
 }
 
-function integer(value: unknown, name: string, least: number): number {
-  if (!Number.isSafeInteger(value) || (value as number) < least) {
-    throw wrong(name, `a whole number of at least ${least}`, value);
+function integer(value: unknown, name: string, min: number, max: number): number {
+  const number = value as number; // isSafeInteger refuses everything else
+  if (!Number.isSafeInteger(value) || number < min || number > max) {
+    const isOpen = max === Number.MAX_SAFE_INTEGER;
+    const range = isOpen ? `of at least ${min}` : `from ${min} to ${max}`;
+    throw wrong(name, `a whole number ${range}`, value);
   }
-  return value as number;
+  return number;
 }
 
 function wrong(name: string, expected: string, value: unknown): ManifestError {

@@ -1,8 +1,8 @@
 /**
- * `manifest.json`: what a package is and how to run it.
+ * `manifest.json`: a package's model, artifacts and golden clips.
  *
- * The format is published in runtime/voxport/manifest.schema.json. Knows the format and its own
- * integrity; opens no other file of the package, and skips what a host has no use for.
+ * The format is published in runtime/voxport/manifest.schema.json. Checks the manifest's own hash;
+ * opens no other file of the package, and skips fields of no use to a host.
  */
 
 import { LaterVersionError, ManifestError, messageOf } from "./errors.js";
@@ -13,16 +13,23 @@ import { Fields } from "./json-fields.js";
 export const FILE_NAME = "manifest.json";
 const FORMAT = "voxport";
 const VERSION = 2; // the latest that this reader understands
-const UNSIGNED = "0".repeat(64); // stood where the manifest's own hash is while that was computed
+const UNSIGNED = "0".repeat(64); // in place of the manifest's own hash while that is computed
 
-/** A file that runs the model. */
+export const MAX_MANIFEST_BYTES = 8 << 20; // labels and golden clips take far less
+
+// Bounds of the numbers that sizes are computed from: a stranger's may be anything.
+const MIN_RATE_HZ = 1_000;
+const MAX_RATE_HZ = 1_000_000;
+const MAX_SAMPLES = 1_000_000; // of a stride or a receptive field
+
+/** An executable form of the model. */
 export interface Artifact extends FileEntry {
   readonly kind: "onnx" | "torchscript";
   readonly precision: string; // "fp32", "int8", "fp16"
   readonly externalData: readonly FileEntry[]; // weights beside the graph
 }
 
-/** A recording in the package and the answer that eager torchaudio gave for it. */
+/** A recording in the package with the answer of eager torchaudio. */
 export interface GoldenClip extends FileEntry {
   readonly seconds: number;
   readonly transcript: string;
@@ -33,7 +40,7 @@ export interface GoldenClip extends FileEntry {
   readonly emission: FileEntry; // numpy file, float32 [frames, labels]
 }
 
-/** The model that every artifact of the package computes. */
+/** The model of a package; every artifact computes it. */
 export interface Model {
   readonly name: string;
   readonly source: string;
@@ -54,8 +61,11 @@ export interface Manifest {
   readonly golden: readonly GoldenClip[];
 }
 
-/** The manifest in the bytes of a `manifest.json`; every way in which it can be wrong is an error. */
+/** Parse the bytes of a `manifest.json`. Rejects with ManifestError, naming the field, where it is wrong. */
 export async function parseManifest(raw: Uint8Array): Promise<Manifest> {
+  if (raw.length > MAX_MANIFEST_BYTES) {
+    throw new ManifestError(`has ${raw.length} bytes, and at most ${MAX_MANIFEST_BYTES} are read`);
+  }
   let text: string;
   let fields: Fields;
   try {
@@ -90,7 +100,7 @@ function checkVersion(fields: Fields): void {
   }
 }
 
-/** Its text is valid UTF-8, so that encoding it again gives the bytes that were read. */
+/** `text` is valid UTF-8: encoded again, it gives the bytes that were read. */
 async function checkIntegrity(text: string, recorded: string): Promise<void> {
   const found = await sha256(new TextEncoder().encode(text.replace(recorded, UNSIGNED)));
   if (found !== recorded) {
@@ -118,9 +128,9 @@ function readModel(fields: Fields): Model {
     labels: fields.texts("labels"),
     blank: fields.integer("blank"),
     wordDelimiter: fields.optionalText("word_delimiter"),
-    sampleRate: fields.integer("sample_rate", 1),
-    frameStride: fields.integer("frame_stride", 1),
-    receptiveField: fields.integer("receptive_field", 1),
+    sampleRate: fields.integer("sample_rate", MIN_RATE_HZ, MAX_RATE_HZ),
+    frameStride: fields.integer("frame_stride", 1, MAX_SAMPLES),
+    receptiveField: fields.integer("receptive_field", 1, MAX_SAMPLES),
     emission: fields.oneOf("emission", ["logits", "log_probs", "none"] as const),
     parameters: fields.integer("parameters"),
   };

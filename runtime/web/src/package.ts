@@ -1,7 +1,7 @@
 /**
- * From a package to the file that is run: read the manifest, choose an artifact, check what it needs.
+ * From a package to the artifact to run: read the manifest, choose.
  *
- * Where the files lie (a folder, a server, a drop on a page) is known only to a `PackageFiles`.
+ * Only a `PackageFiles` knows where the files lie: in a folder, on a server, on a page.
  */
 
 import { ArtifactUnavailableError, ManifestError } from "./errors.js";
@@ -14,21 +14,18 @@ export const NO_MANIFEST =
 export const NO_FILE =
   "the manifest lists this file and it is missing; copy the package again or export it again";
 
-/** A file that was found to be as recorded: its bytes, or its path where it is read from a disk. */
-export type CheckedFile = Uint8Array | string;
-
-/** Where the files of one package lie. */
+/** Access to the files of one package. */
 export interface PackageFiles {
-  readonly name: string; // what messages call the package
+  readonly name: string; // of the package, in messages
 
-  /** The bytes of its manifest, or a PackageNotFoundError. */
+  /** Read its manifest. Rejects with PackageNotFoundError where there is none. */
   manifest(): Promise<Uint8Array>;
 
-  /** A file, once its size and its hash are found to be as recorded, or an error. */
-  open(entry: FileEntry): Promise<CheckedFile>;
+  /** Read a file and check its size and hash; the bytes that were hashed are the result. */
+  open(entry: FileEntry): Promise<Uint8Array>;
 }
 
-/** Which artifact is meant. */
+/** The choice of an artifact. */
 export interface Choice {
   readonly precision?: string; // that one and no other
   readonly prefer?: string; // that one where the package has it; without it fp32
@@ -45,7 +42,7 @@ export async function readManifest(files: PackageFiles): Promise<Manifest> {
   }
 }
 
-/** The ONNX artifact that is meant. */
+/** Choose among the ONNX artifacts; TorchScript, which runs code, is never taken here. */
 export function chooseArtifact(manifest: Manifest, choice: Choice, subject: string): Artifact {
   if (manifest.model.labels.length === 0) {
     throw new ArtifactUnavailableError(

@@ -1,7 +1,7 @@
 /**
  * `Recognizer`: audio in, transcripts out.
  *
- * Knows no build of ONNX Runtime, no file format and no place where packages lie.
+ * Does not know the build of ONNX Runtime, formats of files, or where packages lie.
  */
 
 import type { InferenceSession } from "onnxruntime-common";
@@ -10,14 +10,15 @@ import type { Audio } from "./audio.js";
 import { AudioError } from "./errors.js";
 import { type Emission, Graph, type OnnxRuntime, type Weights } from "./graph.js";
 import type { Artifact, Manifest, Model } from "./manifest.js";
+import { checkOnnx } from "./onnx-protobuf.js";
 import { type Choice, type PackageFiles, chooseArtifact, readManifest } from "./package.js";
 import { resample } from "./resample.js";
-import { type Transcript, transcriptOf } from "./transcript.js";
+import { type Transcript, checkEmission, makeTranscript } from "./transcript.js";
 
-const LEAST_RATE = 1_000; // Hz
-const MOST_RATE = 1_000_000;
+const MIN_RATE_HZ = 1_000;
+const MAX_RATE_HZ = 1_000_000;
 
-/** Which artifact of a package to run, and how. */
+/** Choice of an artifact, and settings for its session. */
 export interface Options extends Choice {
   readonly session?: InferenceSession.SessionOptions; // execution providers, threads, ...
 }
@@ -30,7 +31,7 @@ export class Recognizer {
     private readonly graph: Graph,
   ) {}
 
-  /** No session sees a file before its hash is the manifest's. `ort` may still be on its way. */
+  /** Open a package: the session gets the bytes that were hashed. `ort` may still be loading. */
   static async open(
     ort: OnnxRuntime | Promise<OnnxRuntime>,
     files: PackageFiles,
@@ -40,12 +41,11 @@ export class Recognizer {
     const artifact = chooseArtifact(manifest, options, files.name);
     const weights: Weights[] = [];
     for (const entry of artifact.externalData) {
-      const data = await files.open(entry);
-      // On a disk they lie beside the graph, and the session finds them itself.
-      if (typeof data !== "string") weights.push({ path: entry.path, data });
+      weights.push({ path: entry.path, data: await files.open(entry) });
     }
     const model = await files.open(artifact);
     const name = `${files.name}/${artifact.path}`;
+    checkOnnx(model, weights.map(({ path }) => path), name);
     const graph = await Graph.open(await ort, name, model, weights, options.session ?? {});
     return new Recognizer(manifest, artifact, graph);
   }
@@ -57,22 +57,28 @@ export class Recognizer {
   async transcribe(audio: Audio): Promise<Transcript> {
     const waveform = this.resampled(audio);
     const output = await this.graph.decode(this.padded(waveform), waveform.length);
-    return transcriptOf(output, this.seconds(audio), this.model);
+    return makeTranscript(output, this.seconds(audio), this.model);
   }
 
   async emission(audio: Audio): Promise<Emission> {
     const waveform = this.resampled(audio);
-    return this.graph.emission(this.padded(waveform), waveform.length);
+    return checkEmission(
+      await this.graph.emission(this.padded(waveform), waveform.length),
+      this.model,
+    );
   }
 
-  /** Both, in one run. */
+  /** Return both from one run. */
   async recognize(audio: Audio): Promise<{ transcript: Transcript; emission: Emission }> {
     const waveform = this.resampled(audio);
     const [output, emission] = await this.graph.all(this.padded(waveform), waveform.length);
-    return { transcript: transcriptOf(output, this.seconds(audio), this.model), emission };
+    return {
+      transcript: makeTranscript(output, this.seconds(audio), this.model),
+      emission: checkEmission(emission, this.model),
+    };
   }
 
-  /** Frees the session's memory; the recognizer is of no use afterwards. */
+  /** Free the session's memory; the recognizer cannot be used afterwards. */
   async release(): Promise<void> {
     await this.graph.release();
   }
@@ -81,16 +87,16 @@ export class Recognizer {
     return audio.waveform.length / audio.sampleRate;
   }
 
-  /** The waveform at the model's rate. */
+  /** Return the waveform at the model's rate. */
   private resampled({ waveform, sampleRate, name }: Audio): Float32Array {
-    if (!Number.isInteger(sampleRate) || sampleRate < LEAST_RATE || sampleRate > MOST_RATE) {
-      const reason = `the sample rate must be ${LEAST_RATE} to ${MOST_RATE}, got ${sampleRate}`;
+    if (!Number.isInteger(sampleRate) || sampleRate < MIN_RATE_HZ || sampleRate > MAX_RATE_HZ) {
+      const reason = `the sample rate must be ${MIN_RATE_HZ} to ${MAX_RATE_HZ}, got ${sampleRate}`;
       throw new AudioError(reason, name);
     }
     return resample(waveform, sampleRate, this.model.sampleRate);
   }
 
-  /** With room for one frame at the least. */
+  /** Pad the waveform to one receptive field at least. */
   private padded(waveform: Float32Array): Float32Array {
     if (waveform.length >= this.model.receptiveField) return waveform;
     const padded = new Float32Array(this.model.receptiveField);

@@ -9,7 +9,7 @@
 const CROSSINGS = 6; // of zero by the sinc, on either side
 const ROLLOFF = 0.99;
 
-/** `waveform` at `from` Hz as the nearly S * to / from samples that it has at `to` Hz. */
+/** Convert `waveform` (S samples at `from` Hz) to nearly S * to / from samples at `to` Hz. */
 export function resample(waveform: Float32Array, from: number, to: number): Float32Array {
   if (from === to) return waveform;
   const divisor = greatestDivisor(from, to);
@@ -23,7 +23,7 @@ export function resample(waveform: Float32Array, from: number, to: number): Floa
   });
 }
 
-/** The samples that one result is a sum of. */
+/** The weights of the samples that one result sums up. */
 interface Filter {
   readonly start: number; // of its first weight, from the step's first sample
   readonly weights: Float32Array;
@@ -39,7 +39,7 @@ function applied({ start, weights }: Filter, waveform: Float32Array, step: numbe
   return sum;
 }
 
-/** In float32 throughout, as torchaudio computes it: its rounding is larger than 1e-5. */
+/** Compute in float32 throughout, as torchaudio does: its rounding is larger than 1e-5. */
 function filterOf(phase: number, orig: number, wanted: number): Filter {
   const f = Math.fround;
   const base = Math.min(orig, wanted) * ROLLOFF;
@@ -57,7 +57,7 @@ function filterOf(phase: number, orig: number, wanted: number): Filter {
   return { start, weights };
 }
 
-/** The samples of the result: torchaudio takes the ceiling of a float32. */
+/** Return the result's number of samples: torchaudio takes the ceiling of a float32. */
 function lengthOf(samples: number, orig: number, wanted: number): number {
   const ceiling = Math.ceil(Math.fround((wanted * samples) / orig));
   return Math.min(ceiling, (Math.floor(samples / orig) + 1) * wanted);

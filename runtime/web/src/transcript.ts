@@ -1,15 +1,15 @@
 /**
- * The answer for one recording, and how the graph's output becomes one.
+ * The answer for one recording, made from the graph's output.
  *
  * Frame t of a model with a stride of s samples at r Hz stands for the s samples from t * s on, so
  * a token on the frames start..end-1 lasts from start * s / r to end * s / r seconds, clipped to the
  * recording. A word's score is the mean of its tokens', each weighted by its frames.
  */
 
-import type { GraphOutput } from "./graph.js";
+import { type Emission, type GraphOutput, broken } from "./graph.js";
 import type { Model } from "./manifest.js";
 
-/** A label and where it was heard. */
+/** A label with its times and score. */
 export interface Token {
   readonly text: string; // the label; the word delimiter is a space
   readonly start: number; // seconds
@@ -25,7 +25,7 @@ export interface Word {
   readonly score: number; // 0 to 1
 }
 
-/** What was said in a recording. */
+/** The answer for one recording. */
 export interface Transcript {
   readonly text: string; // exactly as the graph decoded it
   readonly duration: number; // seconds
@@ -33,7 +33,11 @@ export interface Transcript {
   readonly tokens: readonly Token[]; // their texts joined are `text`
 }
 
-export function transcriptOf(output: GraphOutput, duration: number, model: Model): Transcript {
+const SCORE_ROUNDING = 1e-3; // a mean of probabilities may round to a little over 1
+
+/** Make the transcript of a recording of `duration` seconds; refuses an answer that breaks the contract. */
+export function makeTranscript(output: GraphOutput, duration: number, model: Model): Transcript {
+  checkPath(output, model);
   const tokens = output.tokens.map((label, i) => ({
     text: piece(model, label),
     start: Math.min((frame(output.starts, i) * model.frameStride) / model.sampleRate, duration),
@@ -42,6 +46,9 @@ export function transcriptOf(output: GraphOutput, duration: number, model: Model
     frames: frame(output.ends, i) - frame(output.starts, i),
     isGap: model.labels[label] === model.wordDelimiter,
   }));
+  if (tokens.map(({ text }) => text).join("") !== output.text) {
+    throw broken("its transcript is not its tokens joined");
+  }
   return {
     text: output.text,
     duration,
@@ -55,7 +62,34 @@ interface Heard extends Token {
   readonly isGap: boolean;
 }
 
-/** The tokens between gaps. */
+/** Check that the logits are numbers, one a label. */
+export function checkEmission(emission: Emission, model: Model): Emission {
+  if (emission.labels !== model.labels.length) {
+    throw broken(`${emission.labels} logits a frame for ${model.labels.length} labels`);
+  }
+  if (emission.values.some(Number.isNaN)) throw broken("a logit that is not a number");
+  return emission;
+}
+
+/** Check the token path: labels of the model, runs of frames one behind another, probabilities. */
+function checkPath({ tokens, starts, ends, scores, frames }: GraphOutput, model: Model): void {
+  let frame = 0;
+  tokens.forEach((token, i) => {
+    const [start = -1, end = -1, score = NaN] = [starts[i], ends[i], scores[i]];
+    if (token < 0 || token >= model.labels.length) {
+      throw broken(`token ${token} of ${model.labels.length} labels`);
+    }
+    if (!(frame <= start && start < end && end <= frames)) {
+      throw broken(`a token on the frames ${start} to ${end} of ${frames}`);
+    }
+    if (!(score >= -SCORE_ROUNDING && score <= 1 + SCORE_ROUNDING)) {
+      throw broken(`a score of ${score}`);
+    }
+    frame = end;
+  });
+}
+
+/** Return the tokens between gaps. */
 function runs(tokens: readonly Heard[]): Heard[][] {
   const found: Heard[][] = [[]];
   for (const token of tokens) {
@@ -76,7 +110,7 @@ function wordOf(run: readonly Heard[]): Word {
   };
 }
 
-/** What a label adds to a transcript: itself, or a space for the word delimiter. */
+/** Return a label's part of a transcript: itself, or a space for the word delimiter. */
 function piece(model: Model, label: number): string {
   const text = model.labels[label] ?? "";
   return text === model.wordDelimiter ? " " : text;

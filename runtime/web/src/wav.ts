@@ -1,11 +1,10 @@
 /**
- * Decodes wav files, so that Node needs no library for it and a browser does not hide a missing part.
+ * Decodes wav files: Node needs no library for it, and no browser hides a missing part.
  *
- * PCM of 8 to 32 bits and floats of 32 or 64. Knows the format; does not know the rate that a model
- * wants.
+ * PCM of 8 to 32 bits and floats of 32 or 64. Does not know the rate of a model.
  */
 
-import { type Audio, checkedAudio, mixed } from "./audio.js";
+import { type Audio, MAX_CHANNELS, checkedAudio, mixed } from "./audio.js";
 import { ascii } from "./bytes.js";
 import { AudioError } from "./errors.js";
 
@@ -13,11 +12,12 @@ const PCM = 1;
 const FLOAT = 3;
 const EXTENSIBLE = 0xfffe; // the real format is in the first two bytes of a GUID
 
-// Writers to a pipe cannot go back and fill in the length: they leave 0xFFFFFFFF, 0x7FFFFFFF or a
-// little less. Nothing is known about such a file.
-const UNKNOWN_LENGTH = 0x7fff0000;
+// Recorder libraries count a header with the samples: up to 44 bytes too many. What is missing of
+// less than this is shorter than one frame of a model, and holds no word.
+const SLACK_SECONDS = 0.02;
+const SLACK_BYTES = 64; // behind the samples: a header counted twice, a padding
 
-const MOST_HEADERS = 1 << 12; // bytes: those of a file without samples are fewer
+const HEADER_BYTES = 1 << 12; // more than the headers of a file without samples
 
 interface Format {
   readonly code: number; // PCM or FLOAT
@@ -27,15 +27,15 @@ interface Format {
 }
 
 interface Chunk {
-  readonly start: number;
-  readonly size: number; // as its header has it
+  readonly start: number; // of its content
+  readonly size: number; // bytes, by its header
 }
 
 export function isWav(bytes: Uint8Array): boolean {
   return ascii(bytes, 0) === "RIFF" && ascii(bytes, 8) === "WAVE";
 }
 
-/** The audio in a wav file; one that ends early is refused rather than half decoded. */
+/** Decode a wav file; one that ends early is refused rather than half decoded. */
 export function readWav(bytes: Uint8Array, name: string): Audio {
   try {
     return decode(bytes, name);
@@ -50,22 +50,53 @@ function decode(bytes: Uint8Array, name: string): Audio {
   if (!isWav(bytes)) {
     throw new AudioError("not a wav file; convert it: ffmpeg -i FILE new.wav", name);
   }
+  // The size of the whole file, at byte 4, is often wrong and tells nothing of the samples.
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (isCut({ start: 8, size: view.getUint32(4, true) }, bytes)) throw truncated(name);
-  const chunks = chunksOf(view, bytes);
+  const chunks = readChunks(view, bytes);
   const format = formatOf(view, chunks.get("fmt "), name);
   const data = chunks.get("data");
   if (data === undefined) throw new AudioError("damaged: it has no samples (data chunk)", name);
-  if (isCut(data, bytes)) throw truncated(name);
-  if (data.size === 0 && bytes.length > MOST_HEADERS) {
-    const reason = `damaged: its header tells of no audio, and the file has ${bytes.length} bytes`;
-    throw new AudioError(`${reason}; was the recorder stopped before it wrote the length?`, name);
-  }
+  const problem = lengthProblem(data, bytes, format);
+  if (problem !== null) throw new AudioError(problem, name);
   return checkedAudio(mixed(channelsOf(view, data, format)), format.sampleRate, name);
 }
 
-/** The chunks up to that of the samples, by name. */
-function chunksOf(view: DataView, bytes: Uint8Array): Map<string, Chunk> {
+/** Return the reason why the samples are not all there, or null. */
+function lengthProblem(data: Chunk, bytes: Uint8Array, format: Format): string | null {
+  const end = data.start + data.size;
+  if (data.size === 0 && bytes.length > HEADER_BYTES) {
+    return (
+      `damaged: its header tells of no audio, and the file has ${bytes.length} bytes; ` +
+      "was the recorder stopped before it wrote the length?"
+    );
+  }
+  if (isUnknownLength(data.size)) return null;
+  const missing = (end - bytes.length) / (format.channels * format.bytes * format.sampleRate);
+  if (missing > SLACK_SECONDS) return "truncated: the file ends before its audio does";
+  const isWhole =
+    end + SLACK_BYTES >= bytes.length ||
+    hasChunksFrom(bytes, end + (data.size % 2)) ||
+    hasChunksFrom(bytes, end) ||
+    bytes.subarray(end).every((byte) => byte === 0);
+  if (isWhole) return null;
+  // A recorder that is killed leaves the length that it wrote last.
+  return (
+    `damaged: behind the samples that its header counts, ${bytes.length - end} bytes follow that may ` +
+    "be samples too; convert it: ffmpeg -ignore_length 1 -i FILE new.wav"
+  );
+}
+
+/**
+ * Return true for a length that a writer to a pipe leaves, as it cannot go back: 0x7FFFFFFF,
+ * 0x80000000 or 0xFFFFFFFF, less a header or rounded to blocks (sox: 0x7FFFF000). Half of a 2.4 GB
+ * file is none of them.
+ */
+function isUnknownLength(size: number): boolean {
+  return (size >= 0x7fffe000 && size < 0x80001000) || size >= 0xffffe000;
+}
+
+/** Return the chunks up to that of the samples, by name. */
+function readChunks(view: DataView, bytes: Uint8Array): Map<string, Chunk> {
   const chunks = new Map<string, Chunk>();
   for (let place = 12; place + 8 <= bytes.length && !chunks.has("data"); ) {
     const size = view.getUint32(place + 4, true);
@@ -73,6 +104,18 @@ function chunksOf(view: DataView, bytes: Uint8Array): Map<string, Chunk> {
     place += 8 + size + (size % 2);
   }
   return chunks;
+}
+
+/** Return true where chunks stand from `place` to the end of the file. */
+function hasChunksFrom(bytes: Uint8Array, place: number): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  while (place + SLACK_BYTES < bytes.length) {
+    const size = view.getUint32(place + 4, true);
+    const isName = /^[ -~]{4}$/.test(ascii(bytes, place));
+    if (!isName || size > bytes.length - place - 8 + SLACK_BYTES) return false;
+    place += 8 + size + (size % 2);
+  }
+  return true;
 }
 
 function formatOf(view: DataView, chunk: Chunk | undefined, name: string): Format {
@@ -87,7 +130,8 @@ function formatOf(view: DataView, chunk: Chunk | undefined, name: string): Forma
     sampleRate: view.getUint32(chunk.start + 4, true),
     bytes: bits / 8,
   };
-  if (!known.includes(bits) || format.channels === 0 || format.sampleRate === 0) {
+  const isCounted = format.channels > 0 && format.channels <= MAX_CHANNELS;
+  if (!known.includes(bits) || !isCounted || format.sampleRate === 0) {
     throw new AudioError(
       `wav of a kind that is not read here (format ${code}, ${bits} bits, ${format.channels} ` +
         `channels, ${format.sampleRate} Hz); convert it: ffmpeg -i FILE -c:a pcm_s16le new.wav`,
@@ -108,14 +152,14 @@ function channelsOf(view: DataView, data: Chunk, format: Format): Float32Array[]
   });
 }
 
-/** Reads the sample at a byte as -1 to 1. */
+/** Return a function that reads the sample at a byte as -1 to 1. */
 function sampleOf(view: DataView, { code, bytes }: Format): (place: number) => number {
   if (code === FLOAT) {
     if (bytes === 8) return (place) => view.getFloat64(place, true);
     return (place) => view.getFloat32(place, true);
   }
   switch (bytes) {
-    case 1: // unsigned, unlike the wider ones
+    case 1: // unsigned, unlike wider samples
       return (place) => (view.getUint8(place) - 128) / 128;
     case 2:
       return (place) => view.getInt16(place, true) / 2 ** 15;
@@ -124,12 +168,4 @@ function sampleOf(view: DataView, { code, bytes }: Format): (place: number) => n
     default:
       return (place) => view.getInt32(place, true) / 2 ** 31;
   }
-}
-
-function isCut(chunk: Chunk, bytes: Uint8Array): boolean {
-  return chunk.size < UNKNOWN_LENGTH && chunk.start + chunk.size > bytes.length;
-}
-
-function truncated(name: string): AudioError {
-  return new AudioError("truncated: the file ends before its audio does", name);
 }

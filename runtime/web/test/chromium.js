@@ -1,4 +1,4 @@
-/** A static server that compresses nothing, and Chromium with a page of it. */
+/** A static server without compression, and Chromium with a page of it. */
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -22,7 +22,7 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** Serves a folder on the loopback; `sent` counts the bytes of bodies by path. */
+/** Serve a folder on the loopback; `sent` counts the bytes of bodies by path. */
 export async function serve(folder, pages = {}) {
   const sent = new Map();
   const server = createServer(async (request, response) => {
@@ -50,7 +50,7 @@ export function launch(...args) {
   return chromium.launch({ executablePath: PROGRAM, args: ["--no-sandbox", ...args] });
 }
 
-/** A page that fails the test where its console has an error. */
+/** Open a page and collect the errors of its console. */
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext(options);
   const page = await context.newPage();

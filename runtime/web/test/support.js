@@ -1,4 +1,4 @@
-/** What the tests share: the package under test, its golden answers, and ways to spoil a copy. */
+/** Helpers of the tests: the package under test, its golden answers, spoiled copies of it. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { cp, readFile, writeFile } from "node:fs/promises";
@@ -13,14 +13,14 @@ export const PACKAGE =
   process.env.VOXPORT_PACKAGE ?? join(ROOT, "runtime/voxport/packages/commands");
 export const TOLERANCE = 1e-3; // of emissions: other kernels round otherwise
 
-/** The float32 values of a numpy file of version 1. */
+/** Read the float32 values of a numpy file of version 1. */
 export async function readNpy(path) {
   const bytes = await readFile(path);
   const start = 10 + bytes.readUInt16LE(8);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length));
 }
 
-/** The tokens and times that a golden clip promises. */
+/** Return the tokens and times of a golden clip. */
 export function promisedTokens(clip, model) {
   const seconds = (frame) => Math.min((frame * model.frameStride) / model.sampleRate, clip.seconds);
   return clip.tokens.map((token, i) => ({
@@ -43,13 +43,13 @@ process.on("exit", () => {
   for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder that is gone when the tests are. */
+/** Make a folder that is deleted with the end of the tests. */
 export function temporaryFolder() {
   temporary.push(mkdtempSync(join(tmpdir(), "voxport-")));
   return temporary.at(-1);
 }
 
-/** A copy of the package with one file changed by `change`, or removed where that gives null. */
+/** Copy the package with one file changed by `change`, or removed where that returns null. */
 export async function spoiled(file, change) {
   const folder = join(temporaryFolder(), "package");
   await cp(PACKAGE, folder, { recursive: true, filter: (path) => path !== join(PACKAGE, file) });
@@ -58,14 +58,14 @@ export async function spoiled(file, change) {
   return folder;
 }
 
-/** One bit in the middle changed. */
+/** Change one bit in the middle. */
 export function flipped(content) {
   const copy = Buffer.from(content);
   copy[copy.length >> 1] ^= 1;
   return copy;
 }
 
-/** A wav file of one channel. */
+/** Make a wav file. */
 export function wav({ code = 1, bits = 16, rate = 16000, channels = 1, data }) {
   const header = Buffer.alloc(44);
   header.write("RIFF", 0);

@@ -1,7 +1,7 @@
-// A package of voxport, run without Python: audio in, transcripts out.
+// voxport packages without Python: audio in, transcripts out.
 //
-// This is the whole interface. It knows neither ONNX Runtime nor LibTorch; which of them a build
-// has is decided in CMake and told by `backends()`.
+// This is the whole interface. It knows neither ONNX Runtime nor LibTorch: CMake chooses between
+// them, and `backends()` lists them.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,18 @@
 #include <string>
 #include <vector>
 
+#include "voxport/version.hpp"
+
 namespace voxport {
 
-/// Every error that this library raises on purpose: what() is "subject: reason".
+/// An expected failure: a bad recording, a bad package, a failed run. what() is "subject: reason".
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& reason) : std::runtime_error(reason), reason_(reason) {}
   Error(const std::filesystem::path& subject, const std::string& reason)
       : std::runtime_error(subject.string() + ": " + reason), reason_(reason) {}
 
-  /// The message without the file that it is about.
+  /// Return the message without its subject, a file.
   const std::string& reason() const noexcept { return reason_; }
 
  private:
@@ -34,11 +36,11 @@ struct Audio {
   int sample_rate = 0;          // Hz
 };
 
-/// The audio in a file (wav, flac, aiff, au), at the file's own rate. Throws Error where the file
-/// is not audio, is damaged or ends early: a transcript of half a recording is a wrong transcript.
+/// Read a file (wav, flac, ogg, aiff, au) at its own rate. Throws Error where it is not audio, is
+/// damaged or ends early: a transcript of half a recording is a wrong transcript.
 Audio read_audio(const std::filesystem::path& file);
 
-/// A label and where it was heard.
+/// A label with its times and score.
 struct Token {
   std::int64_t label = 0;  // index into Model::labels
   std::string text;        // the label; the word delimiter is a space
@@ -55,7 +57,7 @@ struct Word {
   double score = 0;  // 0 to 1: the mean of its tokens', each weighted by its frames
 };
 
-/// What was said in a recording.
+/// The answer for one recording.
 struct Transcript {
   std::string text;     // UTF-8, exactly as the graph decoded it
   double duration = 0;  // seconds
@@ -70,7 +72,7 @@ struct Emission {
   std::int64_t labels = 0;
 };
 
-/// What the manifest tells of the model.
+/// The model as its manifest describes it.
 struct Model {
   std::string name;
   std::vector<std::string> labels;
@@ -80,14 +82,22 @@ struct Model {
   std::int64_t receptive_field = 0;           // samples; a shorter waveform has no frames
 };
 
-/// Which artifact of a package to run, and how.
+/// A transcript and the logits that it was decoded from.
+struct Recognition {
+  Transcript transcript;
+  Emission emission;
+};
+
+/// Choice of an artifact, and settings for its backend.
 struct Options {
-  std::string artifact;   // "onnx" or "torchscript"; empty: the first that this build can run
+  // "onnx", also where empty, or "torchscript", which runs the package's own code: it can read and
+  // write files, and so runs only where it is named.
+  std::string artifact;
   std::string precision;  // "fp32", "int8", ...; empty: fp32 if the package has it
   int threads = 0;        // CPU threads; 0: the backend's own choice
 };
 
-/// The backends in this build, with their versions: "ONNX Runtime 1.22.0".
+/// Return the backends in this build with their versions: "ONNX Runtime 1.22.0".
 std::vector<std::string> backends();
 
 class Backend;
@@ -96,7 +106,9 @@ struct GraphOutput;
 /// A loaded artifact on the CPU. Several threads may use one at once.
 class Recognizer {
  public:
-  /// Opens a package's folder. Every file that is opened has the manifest's SHA-256, or Error.
+  /// Open a package's folder. The bytes that run are those whose SHA-256 the manifest records, or
+  /// Error. ONNX Runtime's telemetry is turned off (ORT_DISABLE_TELEMETRY=1 in this process, unless
+  /// the variable is set).
   explicit Recognizer(const std::filesystem::path& package, const Options& options = {});
   ~Recognizer();
   Recognizer(Recognizer&&) noexcept;
@@ -104,8 +116,11 @@ class Recognizer {
 
   const Model& model() const noexcept { return model_; }
 
-  /// Audio of any rate; Error where it is not the model's and the package cannot resample, as
-  /// those of an earlier voxport.
+  /// Run the model once on audio of any rate. Error where the rate is not the model's and the package
+  /// cannot resample, as those of an earlier voxport.
+  Recognition recognize(const Audio& audio) const;
+
+  /// The same without the emission, or without the transcript.
   Transcript transcribe(const Audio& audio) const;
   Emission emission(const Audio& audio) const;
 

@@ -1,51 +1,60 @@
-// libsndfile reads what is left of a cut wav or aiff file and says nothing but in its log.
+// libsndfile reads the rest of a cut wav or aiff file and tells so in its log only.
 #include "audio/truncation.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <set>
 #include <sstream>
 
+#include "audio/riff.hpp"
+
 namespace voxport {
 namespace {
 
-// Writers to a pipe cannot go back and fill in the length: they leave 0xFFFFFFFF, 0x7FFFFFFF or a
-// little less. Nothing is known about such a file.
-constexpr unsigned long long kUnknownLength = 0x7FFF0000;
+// Recorder libraries count a header with the samples: up to 44 bytes too many. What is missing of
+// less than this is shorter than one frame of a model, and holds no word.
+constexpr double kSlackSeconds = 0.02;
 
-constexpr std::uintmax_t kHeaders = 1 << 12;  // bytes: those of a file without samples are fewer
+constexpr std::uintmax_t kHeaderBytes = 1 << 12;  // more than the headers of a file without samples
 
-/// "data : 96000 (should be 47978)": what is logged when a chunk is larger than its file.
-bool tells_of_cut_chunk(const std::string& line) {
-  static const std::set<std::string> chunks = {"data", "SSND", "Data Size", "riff", "Riff size"};
+/// Return the frames that a line such as "data : 96000 (should be 47978)" tells are missing of the
+/// `found` ones and them.
+double missing_frames(const std::string& line, std::int64_t found) {
+  static const std::set<std::string> chunks = {"data", "SSND", "Data Size"};
   char name[32] = "";
   unsigned long long written = 0;
   unsigned long long held = 0;
   if (std::sscanf(line.c_str(), " %31[^:]: %llu (should be %llu)", name, &written, &held) != 3) {
-    return false;
+    return 0;
   }
   std::string chunk = name;
   chunk.erase(chunk.find_last_not_of(' ') + 1);
-  return chunks.count(chunk) > 0 && held < written && written < kUnknownLength;
+  if (chunks.count(chunk) == 0 || written <= held || is_unknown_length(written)) return 0;
+  const double frame_bytes = found > 0 ? static_cast<double>(held) / static_cast<double>(found) : 1;
+  return static_cast<double>(written - held) / frame_bytes;
 }
 
-bool has_cut_chunk(const std::string& log) {
-  std::istringstream lines(log);
-  for (std::string line; std::getline(lines, line);) {
-    if (tells_of_cut_chunk(line)) return true;
+double missing_frames(const Decoded& decoded) {
+  double missing = 0;
+  if (decoded.found < decoded.promised && decoded.promised < kUnknownFrames) {
+    missing = static_cast<double>(decoded.promised - decoded.found);
   }
-  return false;
+  std::istringstream lines(decoded.log);
+  for (std::string line; std::getline(lines, line);) {
+    missing = std::max(missing, missing_frames(line, decoded.found));
+  }
+  return missing;
 }
 
 }  // namespace
 
 std::string truncation_problem(const Decoded& decoded) {
-  const bool is_short = decoded.found < decoded.promised && decoded.promised < kUnknownFrames;
-  if (is_short || has_cut_chunk(decoded.log)) {
+  if (missing_frames(decoded) > kSlackSeconds * decoded.sample_rate) {
     return "truncated: the file ends before its audio does, after " +
            std::to_string(decoded.found) + " samples";
   }
   // A recorder that is killed leaves 0 as the length in the header, and libsndfile believes it.
-  if (decoded.found == 0 && decoded.bytes > kHeaders) {
+  if (decoded.found == 0 && decoded.bytes > kHeaderBytes) {
     return "damaged: its header tells of no audio, and the file has " +
            std::to_string(decoded.bytes) +
            " bytes; was the recorder stopped before it wrote the length?";

@@ -1,4 +1,4 @@
-// What runs an artifact: the graph's contract, the same for every backend.
+// The contract of the graph inside an artifact, the same for every backend.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "package/integrity.hpp"
 #include "voxport/voxport.hpp"
 
 namespace voxport {
@@ -19,7 +20,7 @@ inline constexpr std::array kOutputs = {
     "token_starts", "token_ends",       "token_scores", "transcript",
 };
 
-/// The answer for the one row of a batch, its padding included.
+/// The answer for the one row of a batch, its padding included and nothing in it checked.
 struct GraphOutput {
   std::vector<float> emission;         // (frames, labels)
   std::int64_t labels = 0;
@@ -32,35 +33,46 @@ struct GraphOutput {
   std::string transcript;
 };
 
-/// Something that runs an artifact. Safe to call from several threads.
+/// A loaded artifact. Safe to call from several threads.
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  /// `waveform`: at least one receptive field, of which the first `length` samples are valid.
-  /// `sample_rate`: its own in Hz, where that is not the model's.
+  /// Run the graph. `waveform`: at least one receptive field, of which the first `length` samples
+  /// are valid. `sample_rate`: its rate in Hz, where that is not the model's.
   virtual GraphOutput run(std::vector<float> waveform, std::int64_t length,
                           std::optional<std::int64_t> sample_rate) const = 0;
+};
+
+/// The bytes of an artifact, hashed as they were read; backends see no file. Free to go once the
+/// artifact is loaded.
+struct ArtifactBytes {
+  std::filesystem::path path;  // for messages
+  FileBytes model;
+  std::vector<std::string> weight_names;  // of external data, as the graph calls them
+  std::vector<FileBytes> weights;
 };
 
 /// A kind of backend in this build.
 struct BackendKind {
   std::string artifact;  // the kind of artifact that it runs: "onnx" or "torchscript"
+  bool is_by_name_only;  // its artifacts run code, and so run only where they are named
   std::string name;
   std::string (*version)();
-  std::unique_ptr<Backend> (*open)(const std::filesystem::path& file, int threads);
+  std::unique_ptr<Backend> (*open)(const ArtifactBytes& artifact, int threads);
 };
 
-/// Those that this build has; the one to prefer comes first.
+/// Return the backends of this build, the preferred one first.
 const std::vector<BackendKind>& built_in_backends();
 
-/// What to say of a run that failed, with what to do where it is memory that ran out.
-std::string failure(const std::string& runtime, std::int64_t samples, const std::string& reason);
+/// Describe a run that failed, and what to do where memory ran out.
+std::string describe_failure(const std::string& runtime, std::int64_t samples,
+                             const std::string& reason);
 
 std::string onnxruntime_version();
-std::unique_ptr<Backend> open_onnx(const std::filesystem::path& file, int threads);
+std::unique_ptr<Backend> open_onnx(const ArtifactBytes& artifact, int threads);
 
 std::string libtorch_version();
-std::unique_ptr<Backend> open_torchscript(const std::filesystem::path& file, int threads);
+std::unique_ptr<Backend> open_torchscript(const ArtifactBytes& artifact, int threads);
 
 }  // namespace voxport

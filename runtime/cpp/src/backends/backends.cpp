@@ -1,4 +1,4 @@
-// The one place that knows which backends were chosen in CMake, and what they have in common.
+// The registry of backends: the one file that knows which of them CMake chose.
 #include "backends/backend.hpp"
 
 namespace voxport {
@@ -6,16 +6,17 @@ namespace voxport {
 const std::vector<BackendKind>& built_in_backends() {
   static const std::vector<BackendKind> kinds = {
 #ifdef VOXPORT_ONNXRUNTIME
-      {"onnx", "ONNX Runtime", onnxruntime_version, open_onnx},
+      {"onnx", false, "ONNX Runtime", onnxruntime_version, open_onnx},
 #endif
 #ifdef VOXPORT_LIBTORCH
-      {"torchscript", "LibTorch", libtorch_version, open_torchscript},
+      {"torchscript", true, "LibTorch", libtorch_version, open_torchscript},
 #endif
   };
   return kinds;
 }
 
-std::string failure(const std::string& runtime, std::int64_t samples, const std::string& reason) {
+std::string describe_failure(const std::string& runtime, std::int64_t samples,
+                             const std::string& reason) {
   const bool ran_out =
       reason.find("memory") != std::string::npos || reason.find("alloc") != std::string::npos;
   return runtime + " failed on " + std::to_string(samples) + " samples: " + reason +

@@ -2,44 +2,75 @@
 // nothing of packages, audio or labels.
 #include <onnxruntime_cxx_api.h>
 
+#include <cstdlib>
+#include <mutex>
+#include <set>
+
 #include "backends/backend.hpp"
+#include "package/onnx_protobuf.hpp"
 
 namespace voxport {
 namespace {
 
-template <typename T>
-std::vector<T> values(const Ort::Value& tensor, std::size_t rank) {
-  const auto info = tensor.GetTensorTypeAndShapeInfo();
-  if (info.GetElementType() != Ort::TypeToTensorType<T>::type ||
-      info.GetDimensionsCount() != rank) {
-    throw Error("an output of the graph has not the type or rank that voxport writes");
+/// Check an output of one row; what another element type or shape holds must not be read.
+void check_output(const Ort::Value& output, const char* name, ONNXTensorElementDataType type,
+                  std::size_t rank) {
+  if (output.IsTensor()) {
+    const auto info = output.GetTensorTypeAndShapeInfo();
+    const std::vector<std::int64_t> shape = info.GetShape();
+    if (info.GetElementType() == type && shape.size() == rank && shape.at(0) == 1) return;
   }
-  const T* data = tensor.GetTensorData<T>();
-  return {data, data + info.GetElementCount()};
+  throw Error(std::string("the graph's output '") + name +
+              "' has another type or shape than voxport writes; export the package again");
+}
+
+/// Return the values of the output at `index`, which has one row.
+template <typename T>
+std::vector<T> values(const std::vector<Ort::Value>& outputs, std::size_t index,
+                      std::size_t rank) {
+  check_output(outputs.at(index), kOutputs.at(index), Ort::TypeToTensorType<T>::type, rank);
+  const T* data = outputs[index].GetTensorData<T>();
+  return {data, data + outputs[index].GetTensorTypeAndShapeInfo().GetElementCount()};
 }
 
 class OnnxBackend : public Backend {
  public:
-  OnnxBackend(const std::filesystem::path& file, int threads)
+  OnnxBackend(const ArtifactBytes& artifact, int threads)
       : environment_(ORT_LOGGING_LEVEL_FATAL, "voxport"),  // errors come as exceptions
-        session_(environment_, file.c_str(), session_options(threads)) {}
+        session_(environment_, artifact.model.data.get(), artifact.model.size,
+                 session_options(artifact, threads)) {}
 
   GraphOutput run(std::vector<float> waveform, std::int64_t length,
                   std::optional<std::int64_t> sample_rate) const override {
     try {
       return answer(fetch(waveform, length, sample_rate));
     } catch (const Ort::Exception& error) {
-      throw Error(failure("ONNX Runtime", length, error.what()));
+      throw Error(describe_failure("ONNX Runtime", length, error.what()));
     }
   }
 
  private:
-  static Ort::SessionOptions session_options(int threads) {
+  static Ort::SessionOptions session_options(const ArtifactBytes& artifact, int threads) {
     Ort::SessionOptions options;
+    options.AddConfigEntry("session.load_model_format", "ONNX");  // never its own format
+    if (!artifact.weights.empty()) add_weights(artifact, options);
     options.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
     options.SetIntraOpNumThreads(threads);
     options.DisableMemPattern();  // a plan for every new length is kept for ever, and saves no time
     return options;
+  }
+
+  /// The session copies them.
+  static void add_weights(const ArtifactBytes& artifact, Ort::SessionOptions& options) {
+    std::vector<std::basic_string<ORTCHAR_T>> names;
+    std::vector<char*> data;
+    std::vector<std::size_t> sizes;
+    for (std::size_t i = 0; i < artifact.weights.size(); ++i) {
+      names.push_back(artifact.weight_names.at(i));
+      data.push_back(artifact.weights[i].data.get());
+      sizes.push_back(artifact.weights[i].size);
+    }
+    options.AddExternalInitializersFromFilesInMemory(names, data, sizes);
   }
 
   std::vector<Ort::Value> fetch(std::vector<float>& waveform, std::int64_t& length,
@@ -65,14 +96,15 @@ class OnnxBackend : public Backend {
 
   static GraphOutput answer(const std::vector<Ort::Value>& outputs) {
     GraphOutput answer;
-    answer.emission = values<float>(outputs[0], 3);
+    answer.emission = values<float>(outputs, 0, 3);
     answer.labels = outputs[0].GetTensorTypeAndShapeInfo().GetShape().at(2);
-    answer.frames = values<std::int64_t>(outputs[1], 1).at(0);
-    answer.tokens = values<std::int64_t>(outputs[2], 2);
-    answer.token_count = values<std::int64_t>(outputs[3], 1).at(0);
-    answer.starts = values<std::int64_t>(outputs[4], 2);
-    answer.ends = values<std::int64_t>(outputs[5], 2);
-    answer.scores = values<float>(outputs[6], 2);
+    answer.frames = values<std::int64_t>(outputs, 1, 1).at(0);
+    answer.tokens = values<std::int64_t>(outputs, 2, 2);
+    answer.token_count = values<std::int64_t>(outputs, 3, 1).at(0);
+    answer.starts = values<std::int64_t>(outputs, 4, 2);
+    answer.ends = values<std::int64_t>(outputs, 5, 2);
+    answer.scores = values<float>(outputs, 6, 2);
+    check_output(outputs.at(7), kOutputs[7], ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, 1);
     answer.transcript = outputs[7].GetStringTensorElement(0);
     return answer;
   }
@@ -80,6 +112,14 @@ class OnnxBackend : public Backend {
   Ort::Env environment_;
   Ort::Session session_;
 };
+
+/// From 1.29 on, ONNX Runtime keeps a device id and a database of events in the user's cache folder
+/// and uploads them. Off, unless the variable says otherwise; it is read when the first environment
+/// is made, so that it must be set before that.
+void disable_telemetry() {
+  static std::once_flag once;
+  std::call_once(once, [] { ::setenv("ORT_DISABLE_TELEMETRY", "1", 0); });
+}
 
 /// A library older than the headers gives no interface, and the first call would crash.
 void require_interface() {
@@ -94,12 +134,18 @@ void require_interface() {
 
 std::string onnxruntime_version() { return OrtGetApiBase()->GetVersionString(); }
 
-std::unique_ptr<Backend> open_onnx(const std::filesystem::path& file, int threads) {
+std::unique_ptr<Backend> open_onnx(const ArtifactBytes& artifact, int threads) {
   require_interface();
+  disable_telemetry();
   try {
-    return std::make_unique<OnnxBackend>(file, threads);
+    check_onnx(artifact.model.view(),
+               {artifact.weight_names.begin(), artifact.weight_names.end()});
+    return std::make_unique<OnnxBackend>(artifact, threads);
   } catch (const Ort::Exception& error) {
-    throw Error(file, "ONNX Runtime " + onnxruntime_version() + " cannot load it: " + error.what());
+    throw Error(artifact.path,
+                "ONNX Runtime " + onnxruntime_version() + " cannot load it: " + error.what());
+  } catch (const Error& error) {
+    throw Error(artifact.path, error.reason());
   }
 }
 

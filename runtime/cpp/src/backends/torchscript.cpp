@@ -5,6 +5,9 @@
 #include <torch/csrc/api/include/torch/version.h>
 #include <torch/script.h>
 
+#include <istream>
+#include <streambuf>
+
 #include "backends/backend.hpp"
 
 namespace voxport {
@@ -17,7 +20,7 @@ std::vector<T> values(const torch::IValue& output) {
   return {data, data + tensor.numel()};
 }
 
-/// What is meant: LibTorch shows the graph's whole code before it.
+/// The reason: LibTorch shows the graph's whole code before it.
 std::string last_line(const std::exception& error) {
   const auto* ours = dynamic_cast<const c10::Error*>(&error);
   std::string message = ours ? ours->what_without_backtrace() : error.what();
@@ -25,10 +28,33 @@ std::string last_line(const std::exception& error) {
   return message.substr(message.rfind('\n') + 1);
 }
 
+/// Bytes in memory as a stream to read and seek in.
+class ByteBuffer : public std::streambuf {
+ public:
+  explicit ByteBuffer(const FileBytes& bytes) {
+    setg(bytes.data.get(), bytes.data.get(), bytes.data.get() + bytes.size);
+  }
+
+ private:
+  pos_type seekoff(off_type offset, std::ios_base::seekdir from, std::ios_base::openmode) override {
+    const off_type start = from == std::ios_base::beg   ? 0
+                           : from == std::ios_base::cur ? gptr() - eback()
+                                                        : egptr() - eback();
+    const off_type place = start + offset;
+    if (place < 0 || place > egptr() - eback()) return pos_type(off_type(-1));
+    setg(eback(), eback() + place, egptr());
+    return pos_type(place);
+  }
+
+  pos_type seekpos(pos_type place, std::ios_base::openmode mode) override {
+    return seekoff(off_type(place), std::ios_base::beg, mode);
+  }
+};
+
 class TorchScriptBackend : public Backend {
  public:
-  explicit TorchScriptBackend(const std::filesystem::path& file)
-      : module_(torch::jit::load(file.string(), at::kCPU)) {
+  explicit TorchScriptBackend(std::istream& archive)
+      : module_(torch::jit::load(archive, at::kCPU)) {
     module_.eval();
   }
 
@@ -37,7 +63,7 @@ class TorchScriptBackend : public Backend {
     try {
       return answer(waveform, length, sample_rate);
     } catch (const std::exception& error) {
-      throw Error(failure("LibTorch", length, last_line(error)));
+      throw Error(describe_failure("LibTorch", length, last_line(error)));
     }
   }
 
@@ -75,12 +101,14 @@ class TorchScriptBackend : public Backend {
 
 std::string libtorch_version() { return TORCH_VERSION; }
 
-std::unique_ptr<Backend> open_torchscript(const std::filesystem::path& file, int threads) {
+std::unique_ptr<Backend> open_torchscript(const ArtifactBytes& artifact, int threads) {
   if (threads > 0) at::set_num_threads(threads);  // for the whole process: torch has no other
   try {
-    return std::make_unique<TorchScriptBackend>(file);
+    ByteBuffer buffer(artifact.model);
+    std::istream archive(&buffer);
+    return std::make_unique<TorchScriptBackend>(archive);
   } catch (const std::exception& error) {
-    throw Error(file, "LibTorch " + libtorch_version() + " cannot load it: " + last_line(error));
+    throw Error(artifact.path, "LibTorch " + libtorch_version() + " cannot load it: " + last_line(error));
   }
 }
 

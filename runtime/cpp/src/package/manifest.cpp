@@ -1,9 +1,9 @@
-// Reads manifest.json. Knows the format and its own integrity; opens no other file of the package.
+// Reads manifest.json and checks its own hash. Opens no other file of the package.
 #include "package/manifest.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "package/integrity.hpp"
@@ -14,12 +14,18 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 2;  // the latest format that this reader understands
+constexpr std::uint64_t kMaxManifestBytes = 8 << 20;  // labels and golden clips take far less
+
+// Bounds of the numbers that sizes are computed from: a stranger's may be anything.
+constexpr std::int64_t kMinRate = 1'000;  // Hz
+constexpr std::int64_t kMaxRate = 1'000'000;
+constexpr std::int64_t kMaxSamples = 1'000'000;  // of a stride or a receptive field
 
 [[noreturn]] void wrong(const std::string& field, const std::string& expected) {
   throw Error("the field '" + field + "' must be " + expected);
 }
 
-/// A field of an object; `object` itself may be anything, as somebody else wrote it.
+/// Return a field of an object; `object` itself may be anything, as somebody else wrote it.
 const json& value(const json& object, const std::string& key) {
   const auto found = object.is_object() ? object.find(key) : object.end();
   if (!object.is_object() || found == object.end()) {
@@ -34,10 +40,18 @@ std::string text(const json& object, const std::string& key) {
   return found.get<std::string>();
 }
 
-std::int64_t integer(const json& object, const std::string& key, std::int64_t least) {
+/// A JSON number above 2^63 is unsigned, and would turn negative in get().
+std::int64_t integer(const json& object, const std::string& key, std::int64_t min,
+                     std::int64_t max = std::numeric_limits<std::int64_t>::max()) {
   const json& found = value(object, key);
-  if (!found.is_number_integer() || found.get<std::int64_t>() < least) {
-    wrong(key, "a whole number of at least " + std::to_string(least));
+  const bool is_whole = found.is_number_integer() &&
+                        !(found.is_number_unsigned() &&
+                          found.get<std::uint64_t>() > static_cast<std::uint64_t>(max));
+  if (!is_whole || found.get<std::int64_t>() < min || found.get<std::int64_t>() > max) {
+    const bool is_open = max == std::numeric_limits<std::int64_t>::max();
+    wrong(key, "a whole number " + (is_open ? "of at least " + std::to_string(min)
+                                            : "from " + std::to_string(min) + " to " +
+                                                  std::to_string(max)));
   }
   return found.get<std::int64_t>();
 }
@@ -56,7 +70,7 @@ std::string sha256_field(const json& object) {
   return found;
 }
 
-/// A plain file name, so that no manifest can point outside its folder.
+/// Read a plain file name, so that no manifest can point outside its folder.
 std::string file_name(const json& object) {
   const std::string name = text(object, "path");
   const bool is_plain = name.find_first_of(std::string("/\\:\0", 4)) == std::string::npos;
@@ -71,7 +85,7 @@ FileEntry file_entry(const json& object) {
           sha256_field(object)};
 }
 
-/// Packages that were written before a graph could resample have no list of optional inputs.
+/// Packages of an earlier voxport, whose graphs do not resample, have no list of optional inputs.
 bool takes_sample_rate(const json& object) {
   if (object.find("optional_inputs") == object.end()) return false;
   const json& inputs = list(object, "optional_inputs");
@@ -98,9 +112,9 @@ Model model(const json& object) {
   if (!value(object, "word_delimiter").is_null()) {
     read.word_delimiter = text(object, "word_delimiter");
   }
-  read.sample_rate = integer(object, "sample_rate", 1);
-  read.frame_stride = integer(object, "frame_stride", 1);
-  read.receptive_field = integer(object, "receptive_field", 1);
+  read.sample_rate = integer(object, "sample_rate", kMinRate, kMaxRate);
+  read.frame_stride = integer(object, "frame_stride", 1, kMaxSamples);
+  read.receptive_field = integer(object, "receptive_field", 1, kMaxSamples);
   return read;
 }
 
@@ -116,7 +130,7 @@ void check_version(const json& document) {
   }
 }
 
-/// The manifest's own hash was taken with zeros in the hash's place.
+/// Check the manifest's own hash, which was computed with zeros in its place.
 void check_unchanged(std::string raw, const std::string& recorded) {
   const auto place = raw.find(recorded);
   if (place != std::string::npos) raw.replace(place, recorded.size(), recorded.size(), '0');
@@ -127,10 +141,10 @@ void check_unchanged(std::string raw, const std::string& recorded) {
   }
 }
 
-Manifest parse(const std::string& raw) {
+Manifest parse(std::string_view raw) {
   const json document = json::parse(raw);
   check_version(document);
-  check_unchanged(raw, sha256_field(document));
+  check_unchanged(std::string(raw), sha256_field(document));
   Manifest manifest;
   manifest.model = model(value(document, "model"));
   for (const json& entry : list(document, "artifacts")) {
@@ -145,16 +159,14 @@ Manifest read_manifest(const std::filesystem::path& folder) {
   const auto path = folder / "manifest.json";
   std::error_code ignored;
   if (!std::filesystem::exists(folder, ignored)) throw Error(folder, "there is no such folder");
-  if (!std::filesystem::is_regular_file(path, ignored)) {
+  if (!std::filesystem::exists(path, ignored)) {
     throw Error(folder,
                 "not a voxport package: there is no manifest.json in it; "
                 "`voxport export MODEL -o DIR` writes a package");
   }
-  std::ifstream file(path, std::ios::binary);
-  const std::string raw((std::istreambuf_iterator<char>(file)), {});
-  if (!file) throw Error(path, "cannot be read");
+  const FileBytes raw = read_regular_file(path, kMaxManifestBytes, "there is no such file");
   try {
-    return parse(raw);
+    return parse(raw.view());
   } catch (const json::exception& error) {
     throw Error(path, std::string("not JSON: ") + error.what());
   } catch (const Error& error) {

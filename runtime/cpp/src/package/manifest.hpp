@@ -1,4 +1,4 @@
-// What manifest.json says, as far as a host without Python needs it.
+// manifest.json, as far as a host without Python needs it.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +10,13 @@
 
 namespace voxport {
 
-/// A file that runs the model.
+/// An executable form of the model.
 struct Artifact {
   FileEntry file;
   std::string kind;       // "onnx" or "torchscript"
   std::string precision;  // "fp32", ...
   std::vector<FileEntry> external_data;  // weights beside the graph
-  bool takes_sample_rate = false;        // and resamples; without it, at the model's rate only
+  bool takes_sample_rate = false;        // its graph resamples; others take the model's rate only
 };
 
 struct Manifest {
@@ -24,7 +24,7 @@ struct Manifest {
   std::vector<Artifact> artifacts;
 };
 
-/// The manifest of the package in `folder`; every way in which it can be wrong is an Error.
+/// Read the manifest of the package in `folder`; Error, naming the field, where it is wrong.
 Manifest read_manifest(const std::filesystem::path& folder);
 
 }  // namespace voxport

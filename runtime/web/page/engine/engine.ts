@@ -1,4 +1,4 @@
-/** The page's side of the worker: requests become promises. */
+/** Client of the worker: requests as promises. */
 
 import { VoxportError } from "../../src/errors.js";
 import type { Reply, Requests, Verb } from "./protocol.js";

@@ -1,32 +1,32 @@
-/** What the page and its worker say to each other. Knows neither of them. */
+/** The messages between the page and its worker. Knows neither of them. */
 
 import type { Artifact, Audio, Emission, Model, Transcript } from "../../src/index.js";
 
 export type RuntimeName = "wasm" | "webgpu";
 
-/** The package that comes with the page, or one that the visitor chose. */
+/** The package of the page, or one of the visitor's. */
 export type Source =
   | { readonly kind: "shipped"; readonly address: string }
   | { readonly kind: "files"; readonly name: string; readonly files: readonly File[] };
 
-/** A package that was opened. */
+/** An opened package. */
 export interface Opened {
   readonly model: Model;
   readonly artifact: Artifact;
   readonly runtime: RuntimeName;
   readonly threads: number; // of WASM
   readonly seconds: number; // from the first byte asked for to a session
-  readonly refusal?: string; // why it is not the runtime that was asked for
+  readonly refusal?: string; // the reason against the requested runtime
 }
 
-/** What was heard. */
+/** The answer for a recording. */
 export interface Heard {
   readonly transcript: Transcript;
   readonly emission: Emission;
   readonly seconds: number; // of the run alone
 }
 
-/** What each request takes and gives. */
+/** Body and answer of each request. */
 export interface Requests {
   open: { takes: { source: Source; runtime: RuntimeName }; gives: Opened };
   recognize: { takes: { audio: Audio }; gives: Heard };

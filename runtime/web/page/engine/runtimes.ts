@@ -1,7 +1,7 @@
 /**
- * The two builds of ONNX Runtime: WASM, which everybody gets, and WebGPU, which is fetched on request.
+ * The two builds of ONNX Runtime: WASM for everybody, WebGPU on request.
  *
- * Their binaries come compressed (`download.ts`) and so are handed over as bytes.
+ * Their binaries come compressed (`download.ts`) and are therefore passed as bytes.
  */
 
 import type { Env } from "onnxruntime-web";
@@ -15,15 +15,15 @@ import { download } from "../offline/download.js";
 import type { RuntimeName } from "./protocol.js";
 
 /**
- * Bytes multiply fastest in WASM; WebGPU has kernels for floats only, and what it has none for, the
- * transcript's strings among it, runs in WASM.
+ * Precision by runtime: int8 is fastest in WASM; WebGPU has kernels for floats only, and runs the
+ * rest, the transcript's strings among it, in WASM.
  */
 export const PREFERRED = {
   wasm: { executionProviders: ["wasm"], prefer: "int8" },
   webgpu: { executionProviders: ["webgpu", "wasm"], prefer: "fp32" },
 } as const;
 
-const MOST_THREADS = 4; // more do not make a recording of some seconds faster
+const MAX_THREADS = 4; // more do not make a recording of some seconds faster
 
 export interface Runtime {
   readonly ort: OnnxRuntime;
@@ -41,21 +41,18 @@ export function onnxRuntime(name: RuntimeName): Promise<Runtime> {
 
 async function wasm(): Promise<Runtime> {
   const [ort, binary] = await Promise.all([import("onnxruntime-web/wasm"), download(wasmBinary)]);
-  return { ort, threads: configured(ort.env, wasmModule, binary) };
+  return { ort, threads: configure(ort.env, wasmModule, binary) };
 }
 
-/**
- * Of the builds with WebGPU, the one whose CPU kernels know all types of a graph; that of
- * "onnxruntime-web/webgpu" lacks float64.
- */
+/** Not "onnxruntime-web/webgpu": the CPU kernels of that build lack float64. */
 async function webgpu(): Promise<Runtime> {
   const [ort, binary] = await Promise.all([import("onnxruntime-web"), download(gpuBinary)]);
-  return { ort, threads: configured(ort.env, gpuModule, binary) };
+  return { ort, threads: configure(ort.env, gpuModule, binary) };
 }
 
-/** Gives the threads: they need memory that is shared, and a page that is isolated for it. */
-function configured(env: Env, module: string, binary: Uint8Array): number {
-  const threads = crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
+/** Configure a build and return its threads: they need shared memory, and so an isolated page. */
+function configure(env: Env, module: string, binary: Uint8Array): number {
+  const threads = crossOriginIsolated ? Math.min(MAX_THREADS, navigator.hardwareConcurrency) : 1;
   env.logLevel = "error";
   env.wasm.wasmBinary = binary;
   env.wasm.wasmPaths = { mjs: new URL(module, import.meta.url).href };

@@ -1,4 +1,4 @@
-/** The package that the build put beside the page, and what of it serves as an example. */
+/** The package beside the page, and its examples. */
 
 import type { Audio } from "../../src/audio.js";
 import { ServedFiles } from "../../src/browser/files.js";
@@ -6,27 +6,28 @@ import { type GoldenClip, type Manifest, parseManifest } from "../../src/manifes
 import { readWav } from "../../src/wav.js";
 import { download } from "../offline/download.js";
 
-const MOST_EXAMPLES = 4;
+const MAX_EXAMPLES = 4;
 
-/** `address` ends in no slash; a worker does not know where the page lies. */
+/** `address` without a slash at its end; a worker does not know the page's own. */
 export function shippedPackage(address: string): ServedFiles {
   return new ServedFiles(address, (path) => download(`${address}/${path}`));
 }
 
-/** The recordings that come with the page. */
-export async function examples(address: string): Promise<readonly GoldenClip[]> {
-  return examplesOf(await parseManifest(await shippedPackage(address).manifest()));
+/** Return the examples of the package at `address`. */
+export async function readExamples(address: string): Promise<readonly GoldenClip[]> {
+  return chooseExamples(await parseManifest(await shippedPackage(address).manifest()));
 }
 
-export async function example(address: string, clip: GoldenClip): Promise<Audio> {
+/** Read the recording of an example. */
+export async function readExample(address: string, clip: GoldenClip): Promise<Audio> {
   return readWav(await download(`${address}/${clip.path}`), clip.path);
 }
 
-/** The golden clips that say most; the build copies these. */
-export function examplesOf(manifest: Manifest): GoldenClip[] {
+/** Choose the golden clips with the most words; the build copies these. */
+export function chooseExamples(manifest: Manifest): GoldenClip[] {
   const words = (clip: GoldenClip): number => clip.transcript.split(" ").length;
   return manifest.golden
     .filter((clip) => clip.transcript.trim() !== "")
     .sort((a, b) => words(b) - words(a))
-    .slice(0, MOST_EXAMPLES);
+    .slice(0, MAX_EXAMPLES);
 }

@@ -1,5 +1,5 @@
 /**
- * The worker that holds the model, so that the page stays awake while it runs.
+ * The worker with the model: the page stays responsive while it runs.
  *
  * Answers one request after the other. Knows no document.
  */
@@ -11,7 +11,7 @@ import type { PackageFiles } from "../../src/package.js";
 import { Recognizer } from "../../src/recognizer.js";
 import type { Heard, Opened, Reply, Request, Requests, RuntimeName, Source, Verb } from "./protocol.js";
 import { PREFERRED, onnxRuntime } from "./runtimes.js";
-import { examplesOf, shippedPackage } from "./shipped.js";
+import { chooseExamples, shippedPackage } from "./shipped.js";
 
 let current: Recognizer | undefined;
 let last: Promise<void> = Promise.resolve();
@@ -26,7 +26,7 @@ const handlers: { [V in Verb]: (body: Requests[V]["takes"]) => Promise<Requests[
   },
 };
 
-/** What was open stays open where the new one cannot be. */
+/** Open a package; the previous one stays open where that fails. */
 async function open(source: Source, wanted: RuntimeName): Promise<Opened> {
   const start = performance.now();
   const files: PackageFiles =
@@ -48,7 +48,7 @@ async function open(source: Source, wanted: RuntimeName): Promise<Opened> {
   };
 }
 
-/** `quickly`: fusing a small graph's operators takes longer than it saves on a first visit. */
+/** Open a package on a runtime. `quickly`: fusing a small graph's operators costs more than it saves. */
 async function openOn(
   runtime: RuntimeName,
   files: PackageFiles,
@@ -58,15 +58,15 @@ async function openOn(
   const graphOptimizationLevel = quickly ? "disabled" : "all";
   const session = { executionProviders, graphOptimizationLevel } as const;
   const ort = onnxRuntime(runtime).then((loaded) => loaded.ort); // while the model comes
-  ort.catch(() => undefined); // told where it is awaited, unless the package is refused first
+  ort.catch(() => undefined); // reported where it is awaited, unless the package is refused first
   return Recognizer.open(ort, files, { prefer, session });
 }
 
-/** A recognizer that has given a right answer, or why there is none: GPUs and drivers differ. */
+/** Open a package on the GPU; return the recognizer after one right answer, or the refusal's reason. */
 async function openOnGpu(files: PackageFiles): Promise<Recognizer | string> {
   try {
     const opened = await openOn("webgpu", files);
-    const clip = examplesOf(opened.manifest).at(-1);
+    const clip = chooseExamples(opened.manifest).at(-1);
     const bytes = clip && (await files.open(clip));
     if (clip === undefined || !(bytes instanceof Uint8Array)) return opened; // nothing to ask
     const problem = await disagreement(opened, clip, bytes);

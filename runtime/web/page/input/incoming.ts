@@ -1,5 +1,5 @@
 /**
- * What a visitor gives the page: a recording, or a package as a folder or as its files.
+ * A visitor's input: a recording, or a package as a folder or as its files.
  *
  * Knows drops and file inputs; opens nothing.
  */
@@ -13,8 +13,8 @@ export type Incoming =
 
 const PACKAGE_FILES = /\.(onnx|ts|npy|json|data)$/i;
 
-/** Which of the two it is. */
-export function sorted(files: readonly File[], folder = ""): Incoming {
+/** Classify files as a recording or a package. */
+export function classify(files: readonly File[], folder = ""): Incoming {
   const [first] = files;
   if (first === undefined) throw new VoxportError("there are no files in it", folder || undefined);
   if (files.some((file) => file.name === FILE_NAME || PACKAGE_FILES.test(file.name))) {
@@ -25,18 +25,18 @@ export function sorted(files: readonly File[], folder = ""): Incoming {
   return { kind: "recording", file: first };
 }
 
-/** What was dropped. Must be called in the event itself: its items are gone after that. */
+/** Classify a drop. Must be called in the event itself: its items are gone afterwards. */
 export async function dropped(transfer: DataTransfer): Promise<Incoming> {
   const files = Array.from(transfer.files); // a folder is one of them, with nothing in it
   const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry()).filter(isEntry);
   const [only] = entries;
   if (entries.length === 1 && only !== undefined && isFolder(only)) {
-    return sorted(await filesOf(only), only.name);
+    return classify(await filesOf(only), only.name);
   }
-  return sorted(files);
+  return classify(files);
 }
 
-/** The files of a folder, not those of folders in it: packages are flat. */
+/** Return the files of a folder, without those of its folders: packages are flat. */
 async function filesOf(folder: FileSystemDirectoryEntry): Promise<File[]> {
   const reader = folder.createReader();
   const files: File[] = [];

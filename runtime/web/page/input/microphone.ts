@@ -1,4 +1,4 @@
-/** A recording from the microphone, with its level while it is made. Sends nothing anywhere. */
+/** A recording from the microphone, with its level. Sends nothing anywhere. */
 
 import { VoxportError, messageOf } from "../../src/errors.js";
 
@@ -17,7 +17,7 @@ export class Microphone {
     recorder.start();
   }
 
-  /** Asks the visitor for the microphone and starts. */
+  /** Ask the visitor for the microphone and start. */
   static async start(): Promise<Microphone> {
     if (navigator.mediaDevices === undefined) {
       throw new VoxportError("a microphone needs https or localhost", "microphone");
@@ -34,13 +34,13 @@ export class Microphone {
     }
   }
 
-  /** The loudest sample of the last moments, 0 to 1. */
+  /** Return the loudest sample of the last moments, 0 to 1. */
   level(): number {
     this.analyser.getFloatTimeDomainData(this.samples);
     return this.samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
   }
 
-  /** Ends the recording and gives the microphone back. */
+  /** End the recording and release the microphone. */
   async stop(): Promise<Blob> {
     const stopped = new Promise((resolve) => {
       this.recorder.addEventListener("stop", resolve, { once: true });

@@ -1,20 +1,19 @@
 /**
- * The page's own large files: compressed in the build, so that a server that compresses nothing still
- * sends little, and kept in the cache that the service worker answers from, so that they are fetched
- * once.
+ * The page's own large files: compressed in the build, as not every server compresses, and kept in the
+ * service worker's cache, so that they are fetched once.
  */
 
 const CACHE = "voxport"; // of the service worker
 const GZIP = [0x1f, 0x8b];
 
-/** The name of a built file as it is served: compressed in the build, as it is in development. */
-function served(url: string): string {
+/** Return the served name of a file: compressed in a build, unchanged in development. */
+function servedName(url: string): string {
   return import.meta.env.PROD ? `${url}.gz` : url;
 }
 
-/** The bytes of a file of the build; `url` is its name before compression. */
+/** Fetch a file of the build; `url` is its name before compression. */
 export async function download(url: string): Promise<Uint8Array> {
-  const response = await cachedFetch(new URL(served(url), self.location.href).href);
+  const response = await cachedFetch(new URL(servedName(url), self.location.href).href);
   if (!response.ok) throw new Error(`the server answered ${response.status} to ${url}`);
   return uncompressed(new Uint8Array(await response.arrayBuffer()));
 }
@@ -30,7 +29,7 @@ async function cachedFetch(url: string): Promise<Response> {
   return response;
 }
 
-/** Servers that know the ending declare it as an encoding, and the browser has then undone it. */
+/** Servers that know the ending declare an encoding, and the browser has then undone it already. */
 async function uncompressed(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   if (!GZIP.every((byte, i) => bytes[i] === byte)) return bytes;
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));

@@ -1,6 +1,6 @@
-/** Registers the service worker, once the first transcript is there: it must not slow that down. */
+/** Registers the service worker, after the first transcript: it must not slow that down. */
 
-/** Resolves when the page would load without a network. */
+/** Resolve once the page loads without a network; false where it never will. */
 export async function workOffline(): Promise<boolean> {
   if (!import.meta.env.PROD || navigator.serviceWorker === undefined) return false;
   try {

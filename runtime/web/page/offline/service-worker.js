@@ -1,13 +1,13 @@
 /**
- * Answers from what the build consists of, so that the page loads without a network.
+ * Answers with the build's own files: the page loads without a network.
  *
- * The build puts its files' names and their hash in place of the constants. The page has put the large
- * files, whose names end in .gz, into the same cache: they are not fetched again.
+ * The build puts its files' names and their hash in place of the constants. The page keeps the large
+ * files, with names ending in .gz, in the same cache: they are not fetched again.
  */
 
 const CACHE = "voxport";
 const FILES = "__FILES__"; // of the page
-const ON_REQUEST = "__ON_REQUEST__"; // kept where somebody has asked for them
+const ON_REQUEST = "__ON_REQUEST__"; // kept after the first request for them
 // __HASH__: another build is another service worker
 
 self.addEventListener("install", (event) => event.waitUntil(store().then(() => self.skipWaiting())));
@@ -24,7 +24,7 @@ async function store() {
   }
 }
 
-/** Files of earlier builds of this page. */
+/** Delete the files of earlier builds of this page. */
 async function forget() {
   const scope = self.registration.scope;
   const known = new Set([...FILES, ...ON_REQUEST].map((file) => new URL(file, scope).href));
@@ -47,7 +47,7 @@ function isOnRequest(url) {
   return ON_REQUEST.some((file) => new URL(file, self.registration.scope).href === url);
 }
 
-/** With the headers that let WASM run in several threads, where the server does not send them. */
+/** Add the headers for WASM on several threads, where the server does not send them. */
 function isolated(response) {
   if (response.status === 0) return response; // opaque: another origin's
   const headers = new Headers(response.headers);

@@ -1,4 +1,4 @@
-/** Plays a recording from any place and says where it is. */
+/** Plays a recording from any time on and reports the time. */
 
 import type { Audio } from "../../src/audio.js";
 
@@ -6,7 +6,7 @@ export class Player {
   private context: AudioContext | undefined;
   private playing: { readonly node: AudioBufferSourceNode; readonly begun: number } | undefined;
 
-  /** `moved` gets the place in seconds with every frame of the screen, and null at the end. */
+  /** `moved` gets the time in seconds with every frame of the screen, and null at the end. */
   constructor(private readonly moved: (seconds: number | null) => void) {}
 
   get isPlaying(): boolean {

@@ -1,4 +1,4 @@
-/** The document: what it shows, and what it tells of the visitor. Decides nothing. */
+/** The document: shows answers and reports the visitor's actions. Decides nothing. */
 
 import type { Audio } from "../../src/audio.js";
 import type { Transcript, Word } from "../../src/index.js";
@@ -6,15 +6,15 @@ import type { GoldenClip } from "../../src/manifest.js";
 import { Chart, type Picture } from "./chart/chart.js";
 import type { Opened, RuntimeName } from "../engine/protocol.js";
 
-const UNSURE = 0.6; // words of a lower score are marked
+const UNSURE_SCORE = 0.6; // words below it are marked
 
 export interface Answer extends Picture {
   readonly audio: Audio;
   readonly name: string;
-  readonly seconds: number; // that the run took
+  readonly seconds: number; // of the run
 }
 
-/** What a visitor can do. */
+/** The visitor's actions. */
 export interface Actions {
   speak(): void;
   file(files: File[]): void;
@@ -58,6 +58,7 @@ export class View {
   problem(message: string): void {
     byId("problem").textContent = message;
     byId("problem").hidden = false;
+    byId("problem").scrollIntoView({ block: "nearest" }); // the visitor may have scrolled past it
     const waiting = document.querySelector(".wait");
     if (waiting) waiting.textContent = "Nothing yet";
   }
@@ -117,7 +118,7 @@ export class View {
     byId("offline").hidden = false;
   }
 
-  /** `level` is asked with every frame of the screen while a recording is made; null ends that. */
+  /** Show the level of a recording, asked for with every frame of the screen, until `level` is null. */
   showRecording(level: (() => number) | null): void {
     const meter = byId<HTMLMeterElement>("level");
     meter.hidden = level === null;
@@ -166,7 +167,7 @@ function spans({ text, words }: Transcript): Node[] {
   }
   return words.flatMap((word) => {
     const span = element("span", word.text);
-    span.className = word.score < UNSURE ? "word unsure" : "word";
+    span.className = word.score < UNSURE_SCORE ? "word unsure" : "word";
     span.title = `${word.start.toFixed(2)} to ${word.end.toFixed(2)} s, score ${word.score.toFixed(2)}`;
     return [span, document.createTextNode(" ")];
   });

@@ -1,30 +1,30 @@
 /**
- * Recordings as a browser decodes them: any format that it knows, at the rate that a model wants.
+ * Recordings as a browser decodes them: any format that it knows, at the rate of a model.
  *
- * Browsers decode what is left of a cut file and say nothing; what its container tells is therefore
- * checked first, and the decoded length last.
+ * Browsers decode the rest of a cut file in silence; pages, frames and counts of its container are
+ * therefore checked first, and the decoded length last.
  */
 
 import { type Audio, checkedAudio, mixed } from "../audio.js";
+import { ascii } from "../bytes.js";
 import { AudioError, messageOf } from "../errors.js";
 import { isWav, readWav } from "../wav.js";
-import { problemOf, promisedSeconds } from "./truncation.js";
+import { flacLength } from "./flac.js";
+import { oggProblem } from "./ogg.js";
 
-const SLACK = 0.05; // seconds: resampling and a codec's delay
+const SLACK_SECONDS = 0.05; // resampling and a codec's delay
 
-/** The audio in `file`, resampled by the browser where it has another rate. */
+/** Read `file`, resampled by the browser where it has another rate. */
 export async function readAudio(file: Blob, name: string, sampleRate: number): Promise<Audio> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (bytes.length === 0) throw new AudioError("the file is empty (0 bytes)", name);
   if (isWav(bytes)) {
-    const audio = readWav(bytes, name);
+    const audio = readWav(bytes, name); // and so checked, at every rate
     if (audio.sampleRate === sampleRate) return audio;
   }
-  const problem = problemOf(bytes);
-  if (problem !== null) throw new AudioError(problem, name);
-  const promised = promisedSeconds(bytes);
+  const promised = promisedSeconds(bytes, name);
   const decoded = await decode(bytes, name, sampleRate);
-  if (promised !== null && decoded.duration + SLACK < promised) {
+  if (decoded.duration + SLACK_SECONDS < promised) {
     throw new AudioError(
       `truncated: the file ends after ${decoded.duration.toFixed(2)} s of ${promised.toFixed(2)} s`,
       name,
@@ -34,6 +34,18 @@ export async function readAudio(file: Blob, name: string, sampleRate: number): P
     return decoded.getChannelData(channel);
   });
   return checkedAudio(mixed(channels), sampleRate, name);
+}
+
+/** Return the duration that the container tells, 0 where it does not; refuse one that is incomplete. */
+function promisedSeconds(bytes: Uint8Array, name: string): number {
+  if (ascii(bytes, 0) === "OggS") {
+    const problem = oggProblem(bytes);
+    if (problem !== null) throw new AudioError(problem, name);
+  }
+  const flac = flacLength(bytes);
+  if (flac === null) return 0;
+  if (flac.problem !== null) throw new AudioError(flac.problem, name);
+  return flac.sampleRate > 0 ? Math.max(flac.promised, flac.counted) / flac.sampleRate : 0;
 }
 
 async function decode(bytes: Uint8Array, name: string, sampleRate: number): Promise<AudioBuffer> {

@@ -5,10 +5,10 @@
 import { PackageError, PackageNotFoundError, messageOf } from "../errors.js";
 import { checked } from "../integrity.js";
 import type { FileEntry } from "../file-entry.js";
-import { FILE_NAME } from "../manifest.js";
+import { FILE_NAME, MAX_MANIFEST_BYTES } from "../manifest.js";
 import { NO_FILE, NO_MANIFEST, type PackageFiles } from "../package.js";
 
-/** What both have in common: each file is read whole, and checked. */
+/** Files that are read whole and checked. */
 abstract class WholeFiles implements PackageFiles {
   constructor(readonly name: string) {}
 
@@ -21,7 +21,7 @@ abstract class WholeFiles implements PackageFiles {
     return checked(await this.read(entry.path, subject, NO_FILE), entry, subject);
   }
 
-  /** One file; where there is none, `missing` is said of `subject`. */
+  /** Read one file; where there is none, `missing` is said of `subject`. */
   protected abstract read(path: string, subject: string, missing: string): Promise<Uint8Array>;
 }
 
@@ -37,6 +37,12 @@ export class ChosenFiles extends WholeFiles {
   protected async read(path: string, subject: string, missing: string): Promise<Uint8Array> {
     const file = this.files.get(path);
     if (file === undefined) throw new PackageNotFoundError(missing, subject);
+    if (path === FILE_NAME && file.size > MAX_MANIFEST_BYTES) {
+      throw new PackageError(
+        `has ${file.size} bytes, and at most ${MAX_MANIFEST_BYTES} are read`,
+        `${subject}/${path}`,
+      );
+    }
     try {
       return new Uint8Array(await file.arrayBuffer());
     } catch (error) {
@@ -45,7 +51,7 @@ export class ChosenFiles extends WholeFiles {
   }
 }
 
-/** Fetches one file; rejects, or gives null where there is none. */
+/** A function that fetches one file; null where there is none. */
 export type Fetcher = (path: string) => Promise<Uint8Array | null>;
 
 /** A package on a server. */

@@ -13,7 +13,7 @@ export * from "../index.js";
 export { readAudio } from "./audio.js";
 export { ChosenFiles, type Fetcher, ServedFiles } from "./files.js";
 
-/** A recognizer for a package: the address of its folder, or files that were chosen. */
+/** Load a package: the address of its folder, or chosen files. */
 export async function load(
   source: string | PackageFiles,
   options: Options = {},

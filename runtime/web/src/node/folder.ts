@@ -1,49 +1,60 @@
 /**
- * A package in a folder on a disk. Files are hashed as they are read, and opened by their paths: a
- * model of several GB never lies in JavaScript's memory.
+ * A package in a folder on a disk. Its files are read once, and the bytes that were hashed are the
+ * bytes that run.
  */
 
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
 import { PackageError, PackageNotFoundError, VoxportError, messageOf } from "../errors.js";
-import { checkHash, checkSize } from "../integrity.js";
 import type { FileEntry } from "../file-entry.js";
-import { FILE_NAME } from "../manifest.js";
+import { checkHash, checkSize } from "../integrity.js";
+import { FILE_NAME, MAX_MANIFEST_BYTES } from "../manifest.js";
 import { NO_FILE, NO_MANIFEST, type PackageFiles } from "../package.js";
+import { IrregularFileError, readRegularFile } from "./regular-file.js";
 
 export class Folder implements PackageFiles {
   constructor(readonly name: string) {}
 
   async manifest(): Promise<Uint8Array> {
+    const path = join(this.name, FILE_NAME);
     try {
-      return await readFile(join(this.name, FILE_NAME));
+      return await readRegularFile(path, (size) => {
+        if (size <= MAX_MANIFEST_BYTES) return;
+        throw new PackageError(
+          `has ${size} bytes, and at most ${MAX_MANIFEST_BYTES} are read`,
+          path,
+        );
+      });
     } catch (error) {
-      throw refusal(error, this.name, NO_MANIFEST);
+      throw packageError(error, path, NO_MANIFEST, this.name);
     }
   }
 
-  async open(entry: FileEntry): Promise<string> {
+  async open(entry: FileEntry): Promise<Uint8Array> {
     const path = join(this.name, entry.path);
     try {
-      checkSize((await stat(path)).size, entry, path);
-      const digest = createHash("sha256");
-      await pipeline(createReadStream(path), digest);
-      checkHash(digest.digest("hex"), entry, path);
-      return path;
+      const bytes = await readRegularFile(path, (size) => checkSize(size, entry, path));
+      checkSize(bytes.length, entry, path);
+      // Not Web Crypto's digest, which takes up to 2 GB.
+      checkHash(createHash("sha256").update(bytes).digest("hex"), entry, path);
+      return bytes;
     } catch (error) {
-      throw refusal(error, path, NO_FILE);
+      throw packageError(error, path, NO_FILE, path);
     }
   }
 }
 
-/** `missing` is what is said where there is no such file. */
-function refusal(error: unknown, subject: string, missing: string): VoxportError {
+/** Return the error for `path`; where nothing is there, `missing` is said of `subject`. */
+function packageError(
+  error: unknown,
+  path: string,
+  missing: string,
+  subject: string,
+): VoxportError {
   if (error instanceof VoxportError) return error;
+  if (error instanceof IrregularFileError) return new PackageError(error.message, path);
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ENOENT" || code === "ENOTDIR") return new PackageNotFoundError(missing, subject);
-  return new PackageError(`cannot be read: ${messageOf(error)}`, subject, { cause: error });
+  return new PackageError(`cannot be read: ${messageOf(error)}`, path, { cause: error });
 }

@@ -1,8 +1,6 @@
-/**
- * voxport in Node, on onnxruntime-node.
- */
+/** voxport in Node, on onnxruntime-node. */
 
-import { readFile } from "node:fs/promises";
+import "./telemetry.js";
 
 import * as ort from "onnxruntime-node";
 
@@ -11,23 +9,30 @@ import { AudioError, messageOf } from "../errors.js";
 import { type Options, Recognizer } from "../recognizer.js";
 import { readWav } from "../wav.js";
 import { Folder } from "./folder.js";
+import { IrregularFileError, readRegularFile } from "./regular-file.js";
 
 export * from "../index.js";
 
-/** A recognizer for the package in a folder. */
+/** Load the package in a folder. */
 export async function load(folder: string, options: Options = {}): Promise<Recognizer> {
   return Recognizer.open(ort, new Folder(folder), options);
 }
 
-/** The audio in a wav file, at the file's own rate. */
+/** Read a wav file at its own rate. */
 export async function readAudio(path: string): Promise<Audio> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await readRegularFile(path);
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    const reason = missing ? "there is no such file" : `cannot be read: ${messageOf(error)}`;
-    throw new AudioError(reason, path, { cause: error });
+    throw new AudioError(unreadable(error), path, { cause: error });
   }
   return readWav(bytes, path);
+}
+
+function unreadable(error: unknown): string {
+  if (error instanceof IrregularFileError) {
+    return error.isFolder ? "is a folder; give the audio files in it" : error.message;
+  }
+  const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+  return missing ? "there is no such file" : `cannot be read: ${messageOf(error)}`;
 }

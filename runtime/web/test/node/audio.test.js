@@ -1,6 +1,7 @@
 /** Wav files, good and bad. */
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -29,7 +30,7 @@ const KINDS = {
 };
 
 for (const [kind, bytes] of Object.entries(KINDS)) {
-  test(`samples of ${kind}`, () => {
+  test(`samples of ${kind} are read`, () => {
     const audio = readWav(bytes, "x.wav");
     assert.deepEqual([...audio.waveform], SIGNAL);
     assert.equal(audio.sampleRate, 16000);
@@ -45,28 +46,68 @@ test("channels are mixed to their mean, other chunks are skipped", () => {
   assert.deepEqual([...readWav(bytes, "x.wav").waveform], [0.25, -0.5]);
 });
 
-test("a length that its writer did not know", () => {
-  const bytes = wav({ data: Buffer.alloc(200) });
-  bytes.writeUInt32LE(0xffffffff, 4);
-  bytes.writeUInt32LE(0xffffffff, 40);
-  assert.equal(readWav(bytes, "x.wav").waveform.length, 100);
-});
+for (const length of [0x7ffff000, 0x7fffffff, 0x80000000, 0xffffffff]) {
+  test(`a writer to a pipe leaves the length ${length.toString(16)}`, () => {
+    const bytes = wav({ data: Buffer.alloc(200) });
+    bytes.writeUInt32LE(length, 4);
+    bytes.writeUInt32LE(length, 40);
+    assert.equal(readWav(bytes, "x.wav").waveform.length, 100);
+  });
+}
+
+/** A second of samples in a wav file whose header tells `add` bytes too many. */
+function second({ add = 0, riff = null, behind = nothing }) {
+  const data = Buffer.from(Int16Array.from({ length: 16000 }, (_, i) => (i % 100) * 99 + 1).buffer);
+  const bytes = Buffer.concat([wav({ data }), behind]);
+  bytes.writeUInt32LE(data.length + add, 40);
+  if (riff !== null) bytes.writeUInt32LE(riff, 4);
+  return bytes;
+}
 
 const nothing = Buffer.alloc(0);
+const list = Buffer.concat([Buffer.from("LIST\x64\0\0\0", "latin1"), Buffer.alloc(100)]);
+const WHOLE = {
+  ...Object.fromEntries([1, 2, 8, 16, 28, 36, 44].map((add) => [`${add} bytes too many`, { add }])),
+  "a small RIFF size": { riff: 99 },
+  "a large RIFF size": { riff: 1e8 },
+  "padding behind the samples": { behind: Buffer.alloc(4096) },
+  "a tag behind the samples": { behind: list },
+};
+for (const [name, options] of Object.entries(WHOLE)) {
+  test(`a whole recording with ${name} is read`, () => {
+    assert.equal(readWav(second(options), "x.wav").waveform.length, 16000);
+  });
+}
+
+const INCOMPLETE = {
+  "640 samples are missing": { add: 1280 },
+  "a promise of 2 GB that no pipe makes": { add: 0x7fff0000 - 32000 },
+  "a promise of more than 2 GB": { add: 0x90000000 - 32000 },
+  "half of the samples are not counted": { add: -16000 },
+};
+for (const [name, options] of Object.entries(INCOMPLETE)) {
+  test(`a recording is refused where there is ${name}`, () => {
+    assert.throws(() => readWav(second(options), "x.wav"), /truncated|may be samples too/);
+  });
+}
+
+const floats = new Float32Array(99).fill(1e11);
 const stopped = wav({ data: Buffer.alloc(9000) });
 stopped.writeUInt32LE(0, 40);
 const BAD = {
   "empty.wav": [nothing, "the file is empty (0 bytes)"],
   "text.wav": [Buffer.from("not audio\n".repeat(99)), "not a wav file"],
-  "cut.wav": [wav({ data: Buffer.alloc(999) }).subarray(0, 500), "truncated"],
+  "cut.wav": [wav({ data: Buffer.alloc(9000) }).subarray(0, 5000), "truncated"],
   "header.wav": [Buffer.from("RIFF\0\0\0\0WAVE", "latin1"), "damaged: it has no format"],
   "none.wav": [wav({ data: nothing }), "holds no audio"],
   "stopped.wav": [stopped, "was the recorder stopped before it wrote the length?"],
   "law.wav": [wav({ code: 7, bits: 8, data: Buffer.alloc(9) }), "of a kind that is not read"],
+  "many.wav": [wav({ channels: 65, data: Buffer.alloc(130) }), "of a kind that is not read"],
+  "loud.wav": [wav({ code: 3, bits: 32, data: Buffer.from(floats.buffer) }), "full scale is 1"],
   "nan.wav": [wav({ code: 3, bits: 32, data: Buffer.alloc(80, 255) }), "not numbers"],
 };
 
-test("bad recordings are told by name and reason", async () => {
+test("a bad recording is refused with its name and the reason", async () => {
   const folder = temporaryFolder();
   mkdirSync(join(folder, "folder.wav"));
   for (const [name, [bytes, reason]] of Object.entries(BAD)) {
@@ -80,10 +121,12 @@ test("bad recordings are told by name and reason", async () => {
     });
   }
   await assert.rejects(readAudio(join(folder, "missing.wav")), /there is no such file/);
-  await assert.rejects(readAudio(join(folder, "folder.wav")), /cannot be read/);
+  await assert.rejects(readAudio(join(folder, "folder.wav")), /is a folder; give the audio files in it/);
+  execFileSync("mkfifo", [join(folder, "pipe.wav")]);
+  await assert.rejects(readAudio(join(folder, "pipe.wav")), /is not a regular file/);
 });
 
-test("a recording cut anywhere is refused", async () => {
+test("no prefix of a recording is read", async () => {
   const whole = await readFile(join(SAMPLES, "seven.wav"));
   assert.ok(isWav(whole) && readWav(whole, "seven.wav").waveform.length > 0);
   for (let i = 0; i < 60; i++) {
@@ -95,7 +138,7 @@ test("a recording cut anywhere is refused", async () => {
   }
 });
 
-test("another rate than the model's", async () => {
+test("a recording of another rate is resampled", async () => {
   const recognizer = await load(PACKAGE);
   const audio = await readAudio(join(SAMPLES, "seven.wav"));
   assert.equal(audio.sampleRate, 8000);

@@ -1,4 +1,4 @@
-/** The package's own answers, in Node. */
+/** The golden clips of the package, in Node. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => recognizer.release());
 
-test("golden clips: transcripts, tokens, times and emissions", async (t) => {
+test("golden clips give their transcripts, tokens, times and emissions", async (t) => {
   const { golden } = recognizer.manifest;
   assert.ok(golden.length > 0);
   let largest = 0;
@@ -55,7 +55,7 @@ test("words are the runs between delimiters, scores are probabilities", async ()
   assert.equal(emission.values.length, emission.frames * emission.labels);
 });
 
-test("a recording that is shorter than one frame has no words", async () => {
+test("a recording shorter than one frame is empty text", async () => {
   const sampleRate = recognizer.model.sampleRate;
   const transcript = await recognizer.transcribe({ waveform: new Float32Array(100), sampleRate });
   assert.deepEqual([transcript.text, transcript.tokens, transcript.words], ["", [], []]);

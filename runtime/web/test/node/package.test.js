@@ -1,8 +1,8 @@
-/** Packages that must be refused, and how. */
+/** Packages that must be refused, with the kind of the error and its message. */
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { readdir, rm, symlink, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -12,13 +12,28 @@ import {
   IntegrityError,
   LaterVersionError,
   ManifestError,
+  PackageError,
   PackageNotFoundError,
   chooseArtifact,
   load,
   parseManifest,
 } from "voxport";
 
-import { PACKAGE, flipped, spoiled } from "../support.js";
+import {
+  FLOAT,
+  constantModel,
+  externalTensor,
+  field,
+  floats,
+  integers,
+  message,
+  node,
+  packageOf,
+  resigned,
+  tensor,
+  validOutputs,
+} from "../strange.js";
+import { PACKAGE, WEB, flipped, spoiled, temporaryFolder } from "../support.js";
 
 const replaced = (from, to) => (content) => Buffer.from(content.toString().replace(from, to));
 
@@ -41,7 +56,7 @@ const BAD = [
 ];
 
 for (const [file, change, kind, message] of BAD) {
-  test(`${file}: ${message.source}`, async () => {
+  test(`a changed ${file} is refused: ${message.source}`, async () => {
     const folder = await spoiled(file, change);
     await assert.rejects(load(folder, { precision: "fp32" }), (error) => {
       assert.equal(error.constructor, kind, error.stack);
@@ -52,36 +67,153 @@ for (const [file, change, kind, message] of BAD) {
   });
 }
 
-test("no folder", async () => {
+test("a folder that is not there is no package", async () => {
   await assert.rejects(load("no/such/folder"), PackageNotFoundError);
 });
 
-/** The manifest with a change, signed again. */
-async function resigned(change) {
-  const document = JSON.parse(await readFile(join(PACKAGE, "manifest.json"), "utf-8"));
-  change(document);
-  const text = JSON.stringify({ ...document, sha256: "0".repeat(64) });
-  const hash = createHash("sha256").update(text).digest("hex");
-  return text.replace("0".repeat(64), hash);
-}
-
-test("a file whose hash is right and which is no graph", async () => {
-  const content = Buffer.from("not a graph");
-  const folder = await spoiled("model.onnx", () => content);
-  const manifest = await resigned(({ artifacts }) => {
-    const artifact = artifacts.find((item) => item.path === "model.onnx");
-    artifact.bytes = content.length;
-    artifact.sha256 = createHash("sha256").update(content).digest("hex");
-  });
-  await writeFile(join(folder, "manifest.json"), manifest);
-  await assert.rejects(load(folder, { precision: "fp32" }), (error) => {
-    assert.ok(error instanceof InferenceError);
-    assert.match(error.message, /model\.onnx: onnxruntime cannot load it/);
-    return true;
-  });
+test("an artifact that is not a graph is refused", async () => {
+  const folder = await packageOf(Buffer.from("not a graph"));
+  await assert.rejects(load(folder), /model\.onnx: is not an ONNX model: its bytes do not parse/);
 });
 
-test("the artifact that is meant", async () => {
+for (const [name, value, range] of [
+  ["sample_rate", 1, "1000 to 1000000"],
+  ["sample_rate", 2 ** 31, "1000 to 1000000"],
+  ["frame_stride", 0, "1 to 1000000"],
+  ["frame_stride", 2 ** 40, "1 to 1000000"],
+  ["receptive_field", 2 ** 31, "1 to 1000000"],
+]) {
+  test(`${name} ${value} is out of bounds`, async () => {
+    const text = await resigned(({ model }) => (model[name] = value));
+    const parsed = parseManifest(new TextEncoder().encode(text));
+    await assert.rejects(parsed, new RegExp(`model\\.${name} must be a whole number from ${range}`));
+  });
+}
+
+for (const file of ["manifest.json", "model.onnx"]) {
+  test(`a pipe or a device in the place of ${file} is not opened`, async () => {
+    const folder = await spoiled(file, () => null);
+    execFileSync("mkfifo", [join(folder, file)]);
+    await assert.rejects(load(folder, { precision: "fp32" }), /: is not a regular file/);
+    await rm(join(folder, file));
+    await symlink("/dev/zero", join(folder, file));
+    await assert.rejects(load(folder, { precision: "fp32" }), /: is not a regular file/);
+  });
+}
+
+test("a huge manifest is not read", async () => {
+  const folder = await spoiled("manifest.json", (content) => content);
+  await truncate(join(folder, "manifest.json"), 2 ** 30);
+  await assert.rejects(load(folder), /has 1073741824 bytes, and at most 8388608 are read/);
+});
+
+// Graphs that ask for more than the exporter writes.
+
+const HEARD = { waveform: new Float32Array(16000), sampleRate: 16000 };
+
+/** Load a package whose graph is `content`, and run it. */
+async function run(content, weights = {}) {
+  const recognizer = await load(await packageOf(content, weights));
+  try {
+    return await recognizer.recognize(HEARD);
+  } finally {
+    await recognizer.release();
+  }
+}
+
+test("a graph of constants is run; the next tests change one thing of it", async () => {
+  const { transcript, emission } = await run(constantModel(validOutputs(29)));
+  assert.equal(transcript.text, "ET");
+  assert.equal(emission.frames, 4);
+});
+
+const strange = node("Inverse", ["waveform"], ["x"], field(7, "com.microsoft"));
+const branch = field(5, message(field(1, "then_branch"), field(6, field(1, strange)), field(20, 5)));
+const subgraph = node("If", ["c"], ["o"], branch);
+const weights = (location) => ({ more: [field(5, externalTensor("w", [1], location))] });
+const GRAPHS = {
+  "an operator of another domain": [{ more: [field(1, strange)] }, /'com\.microsoft' \(Inverse\)/],
+  "an operator in a subgraph": [{ more: [field(1, subgraph)] }, /'com\.microsoft' \(Inverse\)/],
+  "another operator set": [{ fields: [field(8, field(1, "ai.onnx.ml"))] }, /'ai\.onnx\.ml'/],
+  "a function": [{ fields: [field(25, field(1, "f"))] }, /holds functions/],
+  "a file beside it": [weights("model.int8.onnx"), /'model\.int8\.onnx', which the manifest does not/],
+  "a file of the parent": [weights("../x"), /'\.\.\/x', which the manifest does not list/],
+  "any file": [weights("/etc/passwd"), /'\/etc\/passwd', which the manifest does not list/],
+  memory: [weights("*/_ORT_MEM_ADDR_/*"), /which the manifest does not list/],
+};
+for (const [name, [more, reason]] of Object.entries(GRAPHS)) {
+  test(`a graph that asks for ${name} is refused`, async () => {
+    await assert.rejects(run(constantModel(validOutputs(29), more)), (error) => {
+      assert.ok(error instanceof PackageError, error.stack);
+      assert.match(error.message, reason);
+      assert.match(error.message, /package\/model\.onnx: /);
+      return true;
+    });
+  });
+}
+
+test("onnxruntime's own format is refused", async () => {
+  const content = Buffer.concat([Buffer.from("\x10\0\0\0ORTM", "latin1"), Buffer.alloc(99)]);
+  await assert.rejects(run(content), /ONNX Runtime's own format/);
+});
+
+test("weights beside the graph come from the bytes that were hashed", async () => {
+  const outputs = { ...validOutputs(29), token_scores: null };
+  const more = [field(5, externalTensor("token_scores", [1, 2], "weights.data"))];
+  const data = Buffer.from(floats(0.25, 0.75).buffer);
+  const { transcript } = await run(constantModel(outputs, { more }), { "weights.data": data });
+  assert.deepEqual(transcript.tokens.map(({ score }) => score), [0.25, 0.75]);
+});
+
+// Answers that break the contract.
+
+const ANSWERS = {
+  "a label that there is not": { tokens: tensor([1, 2], integers(2, 29)) },
+  "a negative label": { tokens: tensor([1, 2], integers(2, -1)) },
+  "more tokens than there are": { token_lengths: tensor([1], integers(3)) },
+  "a negative count": { token_lengths: tensor([1], integers(-1)) },
+  "more frames than there are": { emission_lengths: tensor([1], integers(5)) },
+  "a token behind the end": { token_ends: tensor([1, 2], integers(1, 5)) },
+  "tokens out of order": { token_starts: tensor([1, 2], integers(2, 0)) },
+  "a score above 1": { token_scores: tensor([1, 2], floats(0.5, 2)) },
+  "a score that is no number": { token_scores: tensor([1, 2], floats(NaN, 1)) },
+  "logits that are no numbers": { emission: tensor([1, 4, 29], new Float32Array(116).fill(NaN)) },
+  "a logit too few": { emission: tensor([1, 4, 28], new Float32Array(112)) },
+  "two rows": { tokens: tensor([2, 2], integers(2, 3, 2, 3)) },
+  "no row": { emission_lengths: tensor([0], integers()) },
+  "another rank": { token_scores: tensor([2], floats(0.5, 1)) },
+  "another text": { transcript: tensor([1], ["OTHER"]) },
+  "a row of starts that is too short": { token_starts: tensor([1, 1], integers(0)) },
+};
+for (const [name, change] of Object.entries(ANSWERS)) {
+  test(`an answer with ${name} is not believed`, async () => {
+    const content = constantModel({ ...validOutputs(29), ...change });
+    await assert.rejects(run(content), (error) => {
+      assert.ok(error instanceof InferenceError, error.stack);
+      assert.match(error.message, /the graph's answer breaks its contract: /);
+      return true;
+    });
+  });
+}
+
+test("an answer of another type is not believed", async () => {
+  const outputs = { ...validOutputs(29), tokens: tensor([1, 2], floats(2, 3)) };
+  const content = constantModel(outputs, { types: { tokens: FLOAT } });
+  await assert.rejects(run(content), /the output 'tokens' has another type or shape/);
+});
+
+test("nothing is written into the home folder", async () => {
+  const home = temporaryFolder();
+  const script = `import { load } from ${JSON.stringify(join(WEB, "dist/lib/node/index.js"))};
+    const recognizer = await load(${JSON.stringify(PACKAGE)});
+    await recognizer.transcribe({ waveform: new Float32Array(16000), sampleRate: 16000 });`;
+  const env = { ...process.env, HOME: home, XDG_CACHE_HOME: join(home, "cache") };
+  delete env.ORT_DISABLE_TELEMETRY;
+  execFileSync(process.execPath, ["--input-type=module", "-"], { input: script, env });
+  assert.deepEqual(await readdir(home), []); // telemetry leaves a device id and a database
+});
+
+test("an artifact is chosen by precision, fp32 first", async () => {
   const raw = await resigned((document) => {
     const [artifact] = document.artifacts;
     document.artifacts = ["torchscript fp32", "onnx int8", "onnx fp32"].map((name) => {

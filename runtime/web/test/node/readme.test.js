@@ -1,4 +1,4 @@
-/** What the README shows is true: its code for Node runs and prints what stands beside it. */
+/** The README's code for Node runs and prints the text beside it. */
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -8,7 +8,7 @@ import { test } from "node:test";
 
 import { ROOT, WEB } from "../support.js";
 
-test("the example for Node", () => {
+test("the example for Node prints its comment", () => {
   const text = readFileSync(join(WEB, "README.md"), "utf-8");
   const [, code] = /## Node\n+```js\n(.*?)```/s.exec(text);
   const [, promised] = /console\.log\(.*\); \/\/ (.*)/.exec(code);

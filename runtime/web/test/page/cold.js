@@ -1,6 +1,6 @@
 /**
- * How long a first visit takes, in a browser of its own each time: `node test/page/cold.js [TIMES]`
- * after `npm run page`. Ends in a line of JSON.
+ * Time of a first visit, in a new browser each time: `node test/page/cold.js [TIMES]` after
+ * `npm run page`. Ends in a line of JSON.
  */
 
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { WEB } from "../support.js";
 
 const times = Number(process.argv[2] ?? 7);
 
-/** Seconds from the opening of the address. */
+/** Return the seconds from the opening of the address to the first transcript. */
 async function firstTranscript(url) {
   const browser = await launch();
   const { page } = await open(browser, url);

@@ -1,4 +1,4 @@
-/** The module in a real browser: the package's own answers, from onnxruntime-web's WASM. */
+/** The module in Chromium: golden clips of the package, on onnxruntime-web's WASM. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -33,7 +33,7 @@ function packageFiles() {
   return [...artifacts, ...golden].map((entry) => entry.path);
 }
 
-/** In the page: the answer to each golden clip, read as a recording that was dropped. */
+/** In the page: answer each golden clip, read as a dropped recording. */
 async function answers() {
   const { load, readAudio } = await import("voxport");
   const recognizer = await load("/package", { precision: "fp32" });
@@ -48,7 +48,7 @@ async function answers() {
   return { model, found };
 }
 
-test("golden clips: transcripts, tokens, times and emissions", { skip }, async (t) => {
+test("golden clips give their transcripts, tokens, times and emissions", { skip }, async (t) => {
   const { model, found } = await page.evaluate(answers);
   assert.ok(found.length > 0);
   let largest = 0;
@@ -63,7 +63,7 @@ test("golden clips: transcripts, tokens, times and emissions", { skip }, async (
   assert.ok(largest <= TOLERANCE, `emissions differ by ${largest}`);
 });
 
-test("a package that is not there, or not the one that was recorded", { skip }, async () => {
+test("a missing or changed package is refused", { skip }, async () => {
   const refusals = await page.evaluate(async () => {
     const { ChosenFiles, load } = await import("voxport");
     const told = (promise) => promise.then(() => "nothing", (error) => `${error.name}: ${error.message}`);
@@ -87,7 +87,7 @@ test("a package that is not there, or not the one that was recorded", { skip }, 
   refusals.forEach((refusal, i) => assert.match(refusal, expected[i]));
 });
 
-test("a recording cut anywhere is refused", { skip }, async () => {
+test("no prefix of a recording is read", { skip }, async () => {
   const taken = await page.evaluate(async () => {
     const { readAudio } = await import("voxport");
     const found = [];
@@ -106,4 +106,59 @@ test("a recording cut anywhere is refused", { skip }, async () => {
     return found;
   });
   assert.deepEqual(taken, []);
+});
+
+test("whole recordings with wrong headers are read, incomplete ones are refused", { skip }, async () => {
+  const read = await page.evaluate(async () => {
+    const { readAudio } = await import("voxport");
+    const fetched = async (name) =>
+      new Uint8Array(await (await fetch(`/models/commands/samples/${name}`)).arrayBuffer());
+    const flac = await fetched("one-two-three.flac");
+    const ogg = await fetched("go-up.ogg");
+    const changed = (bytes, change) => {
+      const copy = bytes.slice();
+      change(copy);
+      return copy;
+    };
+    /** Return the FLAC with another count of samples in its header, and no MD5. */
+    const counted = (total) =>
+      changed(flac, (bytes) => {
+        bytes[21] &= 0xf0;
+        new DataView(bytes.buffer).setUint32(22, total);
+        bytes.fill(0, 26, 42);
+      });
+    const joined = (bytes) => new Blob([bytes, bytes]);
+    const recordings = {
+      whole: flac,
+      unknown: counted(0),
+      "too few": counted(20_000),
+      tagged: new Blob([flac, "TAG", new Uint8Array(125)]),
+      "whole ogg": ogg,
+      "too many": counted(80_000),
+      joined: joined(flac),
+      "joined unknown": joined(counted(0)),
+      "cut unknown": counted(0).slice(0, 20_000),
+      damaged: changed(counted(0), (bytes) => (bytes[20_000] ^= 1)),
+      "damaged ogg": changed(ogg, (bytes) => (bytes[bytes.length >> 1] ^= 1)),
+      "joined ogg": joined(ogg),
+    };
+    const found = {};
+    for (const [name, content] of Object.entries(recordings)) {
+      found[name] = await readAudio(new Blob([content]), name, 16000).then(
+        ({ waveform }) => (waveform.length / 16000).toFixed(1),
+        (error) => error.message,
+      );
+    }
+    return found;
+  });
+  for (const name of ["whole", "unknown", "too few", "tagged"]) assert.equal(read[name], "2.5", name);
+  assert.match(read["whole ogg"], /^\d/);
+  const refused = Object.entries(read).filter(([, told]) => !/^\d/.test(told));
+  assert.deepEqual(
+    refused.map(([name]) => name),
+    ["too many", "joined", "joined unknown", "cut unknown", "damaged", "damaged ogg", "joined ogg"],
+  );
+  for (const [name, told] of refused) {
+    assert.match(told, /truncated|damaged|one behind another/, name);
+  }
 });

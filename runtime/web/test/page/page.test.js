@@ -1,7 +1,7 @@
 /**
- * The built page in headless Chromium, as a visitor has it.
+ * The built page in headless Chromium.
  *
- * $VOXPORT_SCREENSHOTS names a folder for pictures of it.
+ * $VOXPORT_SCREENSHOTS names a folder for screenshots.
  */
 
 import assert from "node:assert/strict";
@@ -12,13 +12,13 @@ import { after, afterEach, before, test } from "node:test";
 import { launch, open, serve, skip } from "../chromium.js";
 import { PACKAGE, ROOT, SAMPLES, WEB, flipped, spoiled, temporaryFolder } from "../support.js";
 
-const MOST_BYTES = 15e6; // of the whole page with its WASM and its model
+const MAX_BYTES = 15e6; // of the whole page with its WASM and its model
 const DATA = process.env.VOXPORT_DATA ?? join(ROOT, "../shared/data");
 const PICTURES = process.env.VOXPORT_SCREENSHOTS;
 const noGpu = !process.env.VOXPORT_WEBGPU && "takes minutes without a GPU: set VOXPORT_WEBGPU=1";
 const manifest = JSON.parse(readFileSync(join(PACKAGE, "manifest.json"), "utf-8"));
 const words = (clip) => clip.transcript.trim().split(" ");
-// What the fake microphone hears, again and again.
+// The fake microphone's recording, in a loop.
 const spoken = manifest.golden.reduce((a, b) => (words(b).length > words(a).length ? b : a));
 
 let server, browser, page, problems, context;
@@ -41,7 +41,7 @@ after(async () => {
 });
 afterEach(() => assert.deepEqual(problems?.splice(0) ?? [], []));
 
-/** The transcript, once the page is done with what it was asked for. */
+/** Return the transcript once the page is done with its request. */
 async function transcript() {
   await page.waitForSelector('.answer[aria-busy="false"]', { timeout: 60_000 });
   return (await page.textContent("#transcript")).trim();
@@ -64,7 +64,7 @@ async function picture(name, options = { fullPage: true }) {
   await page.screenshot({ path: join(PICTURES, `${name}.png`), ...options });
 }
 
-test("the first transcript of a cold load, and all that it downloads", { skip }, async (t) => {
+test("a cold load ends in a transcript and downloads less than 15 MB", { skip }, async (t) => {
   const example = await transcript();
   const promised = manifest.golden.map((clip) => clip.transcript.trim());
   assert.ok(promised.includes(example), example);
@@ -76,11 +76,11 @@ test("the first transcript of a cold load, and all that it downloads", { skip },
   t.diagnostic(`first transcript ${(mark / 1000).toFixed(2)} s after the address was opened`);
   t.diagnostic(`${(bytes / 1e6).toFixed(2)} MB downloaded, with what is kept for offline use`);
   for (const [path, size] of server.sent) t.diagnostic(`${size} ${path}`);
-  assert.ok(bytes < MOST_BYTES, `${bytes} bytes`);
+  assert.ok(bytes < MAX_BYTES, `${bytes} bytes`);
   await picture("page");
 });
 
-test("recordings of several formats, rates and channel counts", { skip }, async () => {
+test("recordings of several formats, rates and channel counts are transcribed", { skip }, async () => {
   for (const name of ["one-two-three.flac", "seven.wav", "computer.flac", "go-up.ogg"]) {
     const expected = name.replace(/\..*/, "").replaceAll("-", " ").toUpperCase();
     assert.equal(await transcriptOf(join(SAMPLES, name)), expected);
@@ -102,7 +102,7 @@ test("tokens, words, labels and times are shown along the recording", { skip }, 
   assert.match(await page.textContent("[data-part=reading]"), /^0\.\d\d s · blank \d+ %/);
 });
 
-test("real speech", { skip: skip || (!existsSync(DATA) && "no real speech here: set VOXPORT_DATA") }, async (t) => {
+test("real speech is transcribed", { skip: skip || (!existsSync(DATA) && "no real speech here: set VOXPORT_DATA") }, async (t) => {
   const wanted = ["yes", "stop", "seven", "left"];
   const heard = [];
   for (const word of wanted) {
@@ -114,13 +114,13 @@ test("real speech", { skip: skip || (!existsSync(DATA) && "no real speech here: 
   assert.ok(right.length >= 3, heard.join(", ")); // some recordings are bad
 });
 
-test("bad recordings get a message, and the next good one is heard", { skip }, async () => {
+test("a bad recording gets a message, and the next good one a transcript", { skip }, async () => {
   const folder = temporaryFolder();
   const cut = (name) => readFileSync(join(SAMPLES, name)).subarray(0, 9000);
   const bad = {
     "cut.wav": [cut("seven.wav"), "cut.wav: truncated: the file ends before its audio does"],
     "cut.flac": [cut("yes.flac"), "cut.flac: "],
-    "cut.ogg": [cut("go-up.ogg"), "cut.ogg: truncated or damaged: the file ends before its stream"],
+    "cut.ogg": [cut("go-up.ogg"), "cut.ogg: truncated: the file ends within a page"],
     "text.wav": [Buffer.from("not audio\n".repeat(99)), "text.wav: not audio that this browser"],
     "text.txt": [Buffer.from("not audio\n"), "text.txt: not audio that this browser decodes"],
     "empty.wav": [Buffer.alloc(0), "empty.wav: the file is empty (0 bytes)"],
@@ -131,13 +131,14 @@ test("bad recordings get a message, and the next good one is heard", { skip }, a
     await page.setInputFiles("#file", join(folder, name));
     const told = await problem();
     assert.ok(told.startsWith(expected), told);
+    assert.ok(await page.$eval("#problem", (p) => p.getBoundingClientRect().top >= 0)); // in view
     if (name === "cut.wav") await picture("problem");
     assert.equal(await transcriptOf(join(SAMPLES, "yes.flac")), "YES");
     assert.ok(await page.isHidden("#problem"));
   }
 });
 
-test("another package from its folder, and bad ones", { skip }, async () => {
+test("another package is taken from its folder, a bad one refused", { skip }, async () => {
   const file = manifest.artifacts.find((item) => item.precision === "int8")?.path ?? "model.onnx";
   const later = (text) => text.toString().replace(/"version": \d+/, '"version": 99');
   await transcript();
@@ -157,7 +158,7 @@ test("another package from its folder, and bad ones", { skip }, async () => {
   assert.equal(await transcriptOf(join(SAMPLES, "stop.flac")), "STOP");
 });
 
-test("a recording that is dropped", { skip }, async () => {
+test("a dropped recording is transcribed", { skip }, async () => {
   await transcript();
   const content = readFileSync(join(SAMPLES, "stop.flac")).toString("base64");
   const transfer = await page.evaluateHandle((base64) => {
@@ -173,7 +174,7 @@ test("a recording that is dropped", { skip }, async () => {
   assert.equal(await transcript(), "STOP");
 });
 
-test("the microphone", { skip }, async () => {
+test("a recording from the microphone is transcribed", { skip }, async () => {
   await context.grantPermissions(["microphone"]);
   await transcript();
   await page.click("#speak");
@@ -185,7 +186,7 @@ test("the microphone", { skip }, async () => {
   assert.ok(words(spoken).some((word) => heard.split(" ").includes(word)), heard);
 });
 
-test("WebGPU, or WASM where its answer is not the package's", { skip: skip || noGpu }, async (t) => {
+test("WebGPU runs, or WASM where its answer is not the package's", { skip: skip || noGpu }, async (t) => {
   await transcript();
   await page.locator("[value=webgpu]").check({ force: true });
   await page.waitForSelector('.answer[aria-busy="false"]', { timeout: 550_000 });
@@ -199,7 +200,7 @@ test("WebGPU, or WASM where its answer is not the package's", { skip: skip || no
   problems.length = 0; // what its shaders' compiler says
 });
 
-test("works offline once loaded", { skip }, async () => {
+test("the page works offline once loaded", { skip }, async () => {
   await page.waitForSelector("#offline:not([hidden])", { timeout: 60_000 });
   await context.setOffline(true);
   await page.reload();
@@ -209,7 +210,7 @@ test("works offline once loaded", { skip }, async () => {
   assert.ok(await page.evaluate(() => crossOriginIsolated)); // and so may use threads
 });
 
-test("a narrow screen, light and dark", { skip }, async () => {
+test("a narrow screen has no overflow, light and dark", { skip }, async () => {
   await page.setViewportSize({ width: 360, height: 740 });
   await transcriptOf(join(SAMPLES, "no-down-off-on.flac"));
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

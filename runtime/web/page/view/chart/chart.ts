@@ -1,19 +1,19 @@
 /**
  * The picture of an answer: waveform, emission, tokens and words over one time axis.
  *
- * Draws what it is given and reports where it was pointed at; runs nothing.
+ * Draws, and reports clicks; runs nothing.
  */
 
 import type { Audio } from "../../../src/audio.js";
 import type { Emission, Model, Transcript } from "../../../src/index.js";
-import { paint, rampOf } from "./heatmap.js";
+import { paint, readRamp } from "./heatmap.js";
 import { type Mark, elements, lanes } from "./marks.js";
 import { type Posteriors, likeliest, posteriorsOf } from "./posteriors.js";
 import { Scale } from "./scale.js";
 import { envelope } from "./waveform.js";
 
-const TOKEN_LETTER = 8; // pixels, of the style sheet's fonts
-const WORD_LETTER = 10;
+const TOKEN_LETTER_PIXELS = 8; // of the style sheet's fonts
+const WORD_LETTER_PIXELS = 10;
 const RAMP = ["--heat-0", "--heat-1", "--heat-2", "--heat-3"];
 const SPACE = "␣";
 
@@ -25,7 +25,7 @@ export interface Picture {
 }
 
 export class Chart {
-  /** Gets the time that was pressed on. */
+  /** Called with the time of a click. */
   onSeek: (seconds: number) => void = () => undefined;
 
   private picture: Picture | undefined;
@@ -49,7 +49,7 @@ export class Chart {
     this.layOut();
   }
 
-  /** Puts the playhead at a time, or takes it away. */
+  /** Put the playhead at a time, or hide it. */
   play(seconds: number | null): void {
     const head = this.part("playhead");
     head.hidden = seconds === null;
@@ -69,8 +69,8 @@ export class Chart {
     this.drawWaveform(this.picture.audio);
     this.drawEmission(this.posteriors, this.picture);
     const tokens = transcript.tokens.map((t) => ({ ...t, text: t.text === " " ? SPACE : t.text }));
-    this.drawMarks("tokens", tokens, TOKEN_LETTER);
-    this.drawMarks("words", transcript.words, WORD_LETTER);
+    this.drawMarks("tokens", tokens, TOKEN_LETTER_PIXELS);
+    this.drawMarks("words", transcript.words, WORD_LETTER_PIXELS);
     this.drawBands(transcript.words);
     this.drawAxis();
   }
@@ -85,7 +85,7 @@ export class Chart {
   private drawEmission(shown: Posteriors, { model, transcript }: Picture): void {
     const heat = this.root.querySelector<HTMLCanvasElement>('[data-part="heat"]');
     if (heat === null) return;
-    paint(heat, shown, rampOf(this.root, RAMP));
+    paint(heat, shown, readRamp(this.root, RAMP));
     const seconds = (shown.frames * model.frameStride) / model.sampleRate;
     heat.style.width = `${this.scale.x(seconds)}px`;
     const names = shown.rows.map(({ name }) => {
@@ -131,7 +131,7 @@ export class Chart {
     this.part("axis").replaceChildren(...ticks);
   }
 
-  /** Says what the model makes of the frame at a time. */
+  /** Show the likeliest labels of the frame at a time. */
   private point(seconds: number | null): void {
     const cursor = this.part("cursor");
     cursor.hidden = seconds === null;

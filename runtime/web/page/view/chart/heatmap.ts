@@ -1,12 +1,12 @@
-/** Paints posteriors: a pixel a frame and label, which the style sheet then stretches. */
+/** Paints posteriors, one pixel a frame and label; the style sheet stretches them. */
 
 import type { Posteriors } from "./posteriors.js";
 
-const FLOOR = 1e-3; // probabilities from here to 1 have a colour, on a scale of logarithms
+const FLOOR = 1e-3; // probabilities from here to 1 have a colour, on a logarithmic scale
 
 type Colour = readonly [number, number, number];
 
-/** `ramp` leads from what is improbable to what is sure. */
+/** Paint with the colours of `ramp`, from improbable to certain. */
 export function paint(canvas: HTMLCanvasElement, shown: Posteriors, ramp: readonly Colour[]): void {
   const rows = shown.rows.length;
   canvas.width = Math.max(shown.frames, 1);
@@ -23,8 +23,8 @@ export function paint(canvas: HTMLCanvasElement, shown: Posteriors, ramp: readon
   context.putImageData(image, 0, 0);
 }
 
-/** Colours in the style sheet's custom properties of that name: "--heat-0: 250 247 240". */
-export function rampOf(element: Element, names: readonly string[]): Colour[] {
+/** Read colours from the style sheet's custom properties: "--heat-0: 250 247 240". */
+export function readRamp(element: Element, names: readonly string[]): Colour[] {
   const style = getComputedStyle(element);
   return names.map((name) => {
     const [red = 0, green = 0, blue = 0] = style.getPropertyValue(name).trim().split(" ").map(Number);

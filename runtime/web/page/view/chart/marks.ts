@@ -1,4 +1,4 @@
-/** Texts at their times, in lanes, so that no two of a lane touch. */
+/** Texts at their times, in lanes without overlap. */
 
 import type { Scale } from "./scale.js";
 
@@ -8,23 +8,23 @@ export interface Mark {
   readonly end: number; // seconds
 }
 
-const GAP = 4; // pixels
+const GAP_PIXELS = 4;
 
-/** The lane of each mark, the first on top; `letter` is the width of one in pixels. */
+/** Choose the lane of each mark, the first on top; `letter` is a letter's width in pixels. */
 export function lanes(marks: readonly Mark[], scale: Scale, letter: number): number[] {
   const ends: number[] = [];
   return marks.map((mark) => {
     const [left, right] = [scale.x(mark.start), scale.x(mark.end)];
     const half = Math.max(right - left, mark.text.length * letter) / 2;
     const centre = (left + right) / 2;
-    const free = ends.findIndex((end) => end + GAP <= centre - half);
+    const free = ends.findIndex((end) => end + GAP_PIXELS <= centre - half);
     const lane = free < 0 ? ends.length : free;
     ends[lane] = centre + half;
     return lane;
   });
 }
 
-/** An element a mark, placed by the custom properties --left, --width and --place. */
+/** Make an element for each mark, placed by the custom properties --left, --width and --place. */
 export function elements(
   marks: readonly Mark[],
   chosen: readonly number[],

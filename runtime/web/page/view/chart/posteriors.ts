@@ -1,9 +1,9 @@
-/** What the heat map shows of an emission: probabilities, and the labels that get a row. */
+/** The heat map's values: probabilities, and the labels with a row. */
 
 import type { Emission, Model } from "../../../src/index.js";
 
-const MOST_LABELS = 40; // rows that can be read; the likeliest where a model has more
-const LONGEST_LABEL = 8; // characters
+const MAX_LABELS = 40; // rows that can be read; the likeliest where a model has more
+const MAX_LABEL_CHARACTERS = 8;
 
 export interface Posteriors {
   readonly values: Float32Array; // (frames, rows), 0 to 1, row by row
@@ -16,9 +16,10 @@ export interface Row {
   readonly name: string;
 }
 
+/** Compute the posteriors of an emission. */
 export function posteriorsOf(emission: Emission, model: Model): Posteriors {
   const all = softmax(emission);
-  const rows = shown(all, emission, model).map((label) => ({ label, name: named(model, label) }));
+  const rows = chooseLabels(all, emission, model).map((label) => ({ label, name: named(model, label) }));
   const values = new Float32Array(emission.frames * rows.length);
   for (let frame = 0; frame < emission.frames; frame++) {
     rows.forEach(({ label }, row) => {
@@ -28,14 +29,14 @@ export function posteriorsOf(emission: Emission, model: Model): Posteriors {
   return { values, frames: emission.frames, rows };
 }
 
-/** The likeliest rows of a frame with their probabilities, the likeliest first. */
+/** Return the rows of a frame with their probabilities, the likeliest first. */
 export function likeliest({ values, rows }: Posteriors, frame: number): [Row, number][] {
   return rows
     .map((row, i): [Row, number] => [row, values[frame * rows.length + i] ?? 0])
     .sort(([, a], [, b]) => b - a);
 }
 
-/** Of log-probabilities, those probabilities. */
+/** Return the probabilities, of logits or of log-probabilities. */
 function softmax({ values, frames, labels }: Emission): Float32Array {
   const result = new Float32Array(values.length);
   for (let frame = 0; frame < frames; frame++) {
@@ -51,15 +52,15 @@ function softmax({ values, frames, labels }: Emission): Float32Array {
   return result;
 }
 
-/** All labels in their order, or those that were likeliest somewhere. */
-function shown(values: Float32Array, { labels }: Emission, model: Model): number[] {
+/** Choose all labels in their order, or those with the highest peaks. */
+function chooseLabels(values: Float32Array, { labels }: Emission, model: Model): number[] {
   const peaks = Array.from({ length: labels }, () => 0);
   values.forEach((value, i) => (peaks[i % labels] = Math.max(peaks[i % labels] ?? 0, value)));
   peaks[model.blank] = Infinity;
   return peaks
     .map((peak, label) => ({ peak, label }))
     .sort((a, b) => b.peak - a.peak)
-    .slice(0, MOST_LABELS)
+    .slice(0, MAX_LABELS)
     .map(({ label }) => label)
     .sort((a, b) => a - b);
 }
@@ -69,5 +70,5 @@ function named(model: Model, label: number): string {
   if (label === model.blank) return "blank";
   if (text === model.wordDelimiter) return "space";
   if (text === "") return `#${label}`;
-  return text.length <= LONGEST_LABEL ? text : `${text.slice(0, LONGEST_LABEL - 1)}…`;
+  return text.length <= MAX_LABEL_CHARACTERS ? text : `${text.slice(0, MAX_LABEL_CHARACTERS - 1)}…`;
 }

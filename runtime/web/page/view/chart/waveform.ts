@@ -1,6 +1,6 @@
 /** The envelope of a recording as the path of an SVG: one unit wide a bin, from -1 to 1. */
 
-const BINS = 3000; // more than there are pixels to tell them apart
+const MAX_BINS = 3000; // more than pixels on a screen
 
 export interface Envelope {
   readonly path: string;
@@ -8,7 +8,7 @@ export interface Envelope {
 }
 
 export function envelope(waveform: Float32Array): Envelope {
-  const bins = Math.min(BINS, waveform.length);
+  const bins = Math.min(MAX_BINS, waveform.length);
   const loudest = waveform.reduce((most, sample) => Math.max(most, Math.abs(sample)), 1e-3);
   const upper: string[] = [];
   const lower: string[] = [];

@@ -1,0 +1,194 @@
+// Reads protobuf's wire format, of which a few field numbers are needed (onnx.proto; they never
+// change). A field that may stand once is checked wherever it stands: parsers take the last.
+#include "package/onnx_protobuf.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "voxport/voxport.hpp"
+
+namespace voxport {
+namespace {
+
+constexpr int kMaxDepth = 64;  // protobuf's own limit is 100 messages
+
+// Field numbers.
+enum Model : std::uint64_t { kGraph = 7, kOpset = 8, kFunctions = 25 };
+enum Opset : std::uint64_t { kOpsetDomain = 1 };
+enum Graph : std::uint64_t { kNode = 1, kInitializer = 5, kSparseInitializer = 15 };
+enum Node : std::uint64_t { kOperator = 4, kAttribute = 5, kNodeDomain = 7 };
+enum Attribute : std::uint64_t {
+  kTensor = 5,
+  kSubgraph = 6,
+  kTensors = 10,
+  kSubgraphs = 11,
+  kSparse = 22,
+  kSparses = 23
+};
+enum Sparse : std::uint64_t { kValues = 1, kIndices = 2 };
+enum Tensor : std::uint64_t { kExternalData = 13, kDataLocation = 14 };
+enum Entry : std::uint64_t { kKey = 1, kValue = 2 };
+
+[[noreturn]] void refuse_bytes() { throw Error("is not an ONNX model: its bytes do not parse"); }
+
+/// One field of a message after the other.
+class Fields {
+ public:
+  explicit Fields(std::string_view message) : rest_(message) {}
+
+  /// Advance to the next field; false at the end.
+  bool next() {
+    if (rest_.empty()) return false;
+    const std::uint64_t key = varint();
+    number_ = key >> 3;
+    content_ = {};
+    switch (key & 7) {
+      case 0: value_ = varint(); return true;
+      case 1: take(8); return true;
+      case 2: content_ = take(varint()); return true;
+      case 5: take(4); return true;
+      default: refuse_bytes();
+    }
+  }
+
+  std::uint64_t number() const noexcept { return number_; }
+  std::uint64_t value() const noexcept { return value_; }            // of a number
+  std::string_view content() const noexcept { return content_; }     // of a string or a message
+
+ private:
+  std::uint64_t varint() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+      const auto byte = static_cast<unsigned char>(take(1).front());
+      if (shift < 64) value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) return value;
+    }
+    refuse_bytes();
+  }
+
+  std::string_view take(std::uint64_t size) {
+    if (size > rest_.size()) refuse_bytes();
+    const std::string_view taken = rest_.substr(0, static_cast<std::size_t>(size));
+    rest_.remove_prefix(static_cast<std::size_t>(size));
+    return taken;
+  }
+
+  std::string_view rest_;
+  std::string_view content_;
+  std::uint64_t number_ = 0;
+  std::uint64_t value_ = 0;
+};
+
+void check_domain(std::string_view domain, std::string_view what) {
+  if (domain.empty() || domain == "ai.onnx") return;
+  throw Error("uses the operators of '" + std::string(domain) + "' (" + std::string(what) +
+              "), and voxport writes ONNX's own only; export the package again");
+}
+
+class Checker {
+ public:
+  explicit Checker(const std::set<std::string>& listed) : listed_(listed) {}
+
+  void check_graph(std::string_view graph, int depth) const {
+    if (depth > kMaxDepth) refuse_bytes();
+    for (Fields fields(graph); fields.next();) {
+      switch (fields.number()) {
+        case kNode: check_node(fields.content(), depth); break;
+        case kInitializer: check_tensor(fields.content()); break;
+        case kSparseInitializer: check_sparse(fields.content()); break;
+        default: break;
+      }
+    }
+  }
+
+ private:
+  void check_node(std::string_view node, int depth) const {
+    std::string_view name = "an operator";
+    for (Fields fields(node); fields.next();) {
+      if (fields.number() == kOperator) name = fields.content();
+    }
+    for (Fields fields(node); fields.next();) {
+      if (fields.number() == kNodeDomain) check_domain(fields.content(), name);
+      if (fields.number() == kAttribute) check_attribute(fields.content(), depth);
+    }
+  }
+
+  void check_attribute(std::string_view attribute, int depth) const {
+    for (Fields fields(attribute); fields.next();) {
+      switch (fields.number()) {
+        case kTensor:
+        case kTensors: check_tensor(fields.content()); break;
+        case kSparse:
+        case kSparses: check_sparse(fields.content()); break;
+        case kSubgraph:
+        case kSubgraphs: check_graph(fields.content(), depth + 1); break;
+        default: break;
+      }
+    }
+  }
+
+  void check_sparse(std::string_view sparse) const {
+    for (Fields fields(sparse); fields.next();) {
+      if (fields.number() == kValues || fields.number() == kIndices) {
+        check_tensor(fields.content());
+      }
+    }
+  }
+
+  void check_tensor(std::string_view tensor) const {
+    bool is_external = false;
+    bool has_location = false;
+    for (Fields fields(tensor); fields.next();) {
+      if (fields.number() == kDataLocation) is_external = is_external || fields.value() != 0;
+      if (fields.number() == kExternalData) has_location |= check_entry(fields.content());
+    }
+    if (is_external && !has_location) refuse_bytes();
+  }
+
+  /// Check one key and value of a tensor's external data; return true for its file.
+  bool check_entry(std::string_view entry) const {
+    std::string_view key;
+    std::string_view value;
+    for (Fields fields(entry); fields.next();) {
+      if (fields.number() == kKey) key = fields.content();
+      if (fields.number() == kValue) value = fields.content();
+    }
+    if (key != "location") return false;
+    if (listed_.count(std::string(value)) == 0) {
+      throw Error("takes weights from '" + std::string(value) +
+                  "', which the manifest does not list; export the package again");
+    }
+    return true;
+  }
+
+  const std::set<std::string>& listed_;
+};
+
+}  // namespace
+
+void check_onnx(std::string_view model, const std::set<std::string>& listed) {
+  // ONNX Runtime takes its own format too, by these letters, and never looks at the protobuf.
+  if (model.substr(0, 8).substr(std::min<std::size_t>(model.size(), 4)) == "ORTM") {
+    throw Error("is in ONNX Runtime's own format, and voxport writes ONNX");
+  }
+  const Checker checker(listed);
+  bool has_graph = false;
+  for (Fields fields(model); fields.next();) {
+    switch (fields.number()) {
+      case kGraph:
+        has_graph = true;
+        checker.check_graph(fields.content(), 0);
+        break;
+      case kOpset:
+        for (Fields opset(fields.content()); opset.next();) {
+          if (opset.number() == kOpsetDomain) check_domain(opset.content(), "an operator set");
+        }
+        break;
+      case kFunctions: throw Error("holds functions, and voxport writes none");
+      default: break;
+    }
+  }
+  if (!has_graph) refuse_bytes();
+}
+
+}  // namespace voxport

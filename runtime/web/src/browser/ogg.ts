@@ -1,0 +1,94 @@
+/**
+ * Damaged and truncated Ogg files, page by page: decoders drop a page whose checksum is wrong and go
+ * on with the next. Knows RFC 3533, no codec.
+ */
+
+import { ascii } from "../bytes.js";
+
+const HEADER_BYTES = 27; // before a page's table of segments
+const FIRST = 2; // flags
+const LAST = 4;
+
+interface Page {
+  readonly flags: number;
+  readonly stream: number; // several may be interleaved
+  readonly number: number; // within its stream
+  readonly end: number; // the byte where the next page starts
+  readonly isIntact: boolean;
+}
+
+/** Return the reason why the pages of an Ogg file are not all there, or null. */
+export function oggProblem(bytes: Uint8Array): string | null {
+  const next = new Map<number, number>(); // by stream that is not ended: its next page
+  let links = 0; // one behind another, each of one or several streams
+  let place = 0;
+  while (place < bytes.length) {
+    const found = findPage(bytes, place);
+    if (found < 0) break; // what follows the last page is no page
+    if (found > place) return `damaged: bytes ${place} to ${found} belong to no page`;
+    const page = readPage(bytes, place);
+    if (page === null) return "truncated: the file ends within a page";
+    if (!page.isIntact) {
+      return `damaged: the page at byte ${place} has another checksum than it was written with`;
+    }
+    if (page.flags & FIRST) {
+      if (next.size === 0) links++;
+      next.set(page.stream, page.number);
+    }
+    if (next.get(page.stream) !== page.number) {
+      return `damaged: before byte ${place}, part of the stream is missing`;
+    }
+    if (page.flags & LAST) next.delete(page.stream);
+    else next.set(page.stream, (page.number + 1) >>> 0);
+    place = page.end;
+  }
+  if (next.size > 0) return "truncated or damaged: the file ends before its stream does";
+  if (links === 0) return "damaged: it has no page";
+  if (links > 1) {
+    return (
+      `${links} recordings one behind another (a chained Ogg file), of which decoders may read only ` +
+      "the first; convert it: ffmpeg -i FILE new.wav"
+    );
+  }
+  return null;
+}
+
+/** Return the place of the first page at `place` or behind it, -1 where there is none. */
+function findPage(bytes: Uint8Array, place: number): number {
+  for (let at = bytes.indexOf(0x4f, place); at >= 0; at = bytes.indexOf(0x4f, at + 1)) {
+    if (ascii(bytes, at) === "OggS") return at;
+  }
+  return -1;
+}
+
+/** Read the page at `start`, or null if the file ends within it. */
+function readPage(bytes: Uint8Array, start: number): Page | null {
+  const segments = bytes[start + 26];
+  if (segments === undefined) return null;
+  const table = bytes.subarray(start + HEADER_BYTES, start + HEADER_BYTES + segments);
+  const end = start + HEADER_BYTES + segments + table.reduce((sum, size) => sum + size, 0);
+  if (table.length < segments || end > bytes.length) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
+  const page = bytes.slice(start, end);
+  page.fill(0, 22, 26);
+  return {
+    flags: view.getUint8(5),
+    stream: view.getUint32(14, true),
+    number: view.getUint32(18, true),
+    end,
+    isIntact: checksum(page) === view.getUint32(22, true),
+  };
+}
+
+/** Polynomial 0x04C11DB7, the most significant bit first, started at 0 and not inverted. */
+const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let rest = byte << 24;
+  for (let bit = 0; bit < 8; bit++) rest = (rest << 1) ^ (rest < 0 ? 0x04c11db7 : 0);
+  return rest >>> 0;
+});
+
+function checksum(page: Uint8Array): number {
+  let rest = 0;
+  for (const byte of page) rest = (rest << 8) ^ (TABLE[(rest >>> 24) ^ byte] ?? 0);
+  return rest >>> 0;
+}

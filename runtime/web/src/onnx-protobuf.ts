@@ -1,0 +1,164 @@
+/**
+ * A look at an ONNX file before a session sees it: what asks for more than the exporter writes is
+ * refused.
+ *
+ * Reads protobuf's wire format, of which a few field numbers are needed (onnx.proto; they never
+ * change). A field that may stand once is checked wherever it stands: parsers take the last.
+ */
+
+import { ascii } from "./bytes.js";
+import { PackageError } from "./errors.js";
+
+const MAX_DEPTH = 64; // protobuf's own limit is 100 messages
+
+const MODEL = { graph: 7, opset: 8, functions: 25 };
+const OPSET_DOMAIN = 1;
+const GRAPH = { node: 1, initializer: 5, sparse: 15 };
+const NODE = { operator: 4, attribute: 5, domain: 7 };
+const ATTRIBUTE = { tensor: 5, graph: 6, tensors: 10, graphs: 11, sparse: 22, sparses: 23 };
+const SPARSE = { values: 1, indices: 2 };
+const TENSOR = { externalData: 13, dataLocation: 14 };
+const ENTRY = { key: 1, value: 2 };
+
+interface Field {
+  readonly number: number;
+  readonly value: number; // of a number
+  readonly content: Uint8Array; // of a string or a message
+}
+
+const NOTHING = new Uint8Array();
+const UTF8 = new TextDecoder();
+
+/**
+ * Refuse operators outside of ONNX's own domain, functions, and weights in files that `listed` does
+ * not name: ONNX Runtime would read those unhashed.
+ */
+export function checkOnnx(model: Uint8Array, listed: readonly string[], subject: string): void {
+  try {
+    // ONNX Runtime takes its own format too, by these letters, and never looks at the protobuf.
+    if (ascii(model, 4) === "ORTM") refuse("is in ONNX Runtime's own format, and voxport writes ONNX");
+    checkModel(model, listed);
+  } catch (error) {
+    if (!(error instanceof PackageError)) throw error;
+    throw new PackageError(error.reason, subject, { cause: error });
+  }
+}
+
+function checkModel(model: Uint8Array, listed: readonly string[]): void {
+  let hasGraph = false;
+  for (const { number, content } of fieldsOf(model)) {
+    if (number === MODEL.graph) {
+      hasGraph = true;
+      checkGraph(content, listed, 0);
+    } else if (number === MODEL.opset) {
+      for (const opset of fieldsOf(content)) {
+        if (opset.number === OPSET_DOMAIN) checkDomain(opset.content, "an operator set");
+      }
+    } else if (number === MODEL.functions) {
+      refuse("holds functions, and voxport writes none");
+    }
+  }
+  if (!hasGraph) refuseBytes();
+}
+
+function checkGraph(graph: Uint8Array, listed: readonly string[], depth: number): void {
+  if (depth > MAX_DEPTH) refuseBytes();
+  for (const { number, content } of fieldsOf(graph)) {
+    if (number === GRAPH.node) checkNode(content, listed, depth);
+    else if (number === GRAPH.initializer) checkTensor(content, listed);
+    else if (number === GRAPH.sparse) checkSparse(content, listed);
+  }
+}
+
+function checkNode(node: Uint8Array, listed: readonly string[], depth: number): void {
+  const fields = Array.from(fieldsOf(node));
+  const operator = fields.find(({ number }) => number === NODE.operator)?.content ?? NOTHING;
+  for (const { number, content } of fields) {
+    if (number === NODE.domain) checkDomain(content, UTF8.decode(operator));
+    else if (number === NODE.attribute) checkAttribute(content, listed, depth);
+  }
+}
+
+function checkAttribute(attribute: Uint8Array, listed: readonly string[], depth: number): void {
+  for (const { number, content } of fieldsOf(attribute)) {
+    if (number === ATTRIBUTE.tensor || number === ATTRIBUTE.tensors) checkTensor(content, listed);
+    if (number === ATTRIBUTE.sparse || number === ATTRIBUTE.sparses) checkSparse(content, listed);
+    if (number === ATTRIBUTE.graph || number === ATTRIBUTE.graphs) {
+      checkGraph(content, listed, depth + 1);
+    }
+  }
+}
+
+function checkSparse(sparse: Uint8Array, listed: readonly string[]): void {
+  for (const { number, content } of fieldsOf(sparse)) {
+    if (number === SPARSE.values || number === SPARSE.indices) checkTensor(content, listed);
+  }
+}
+
+function checkTensor(tensor: Uint8Array, listed: readonly string[]): void {
+  let isExternal = false;
+  let hasLocation = false;
+  for (const { number, value, content } of fieldsOf(tensor)) {
+    if (number === TENSOR.dataLocation) isExternal ||= value !== 0;
+    if (number === TENSOR.externalData) hasLocation = checkEntry(content, listed) || hasLocation;
+  }
+  if (isExternal && !hasLocation) refuseBytes();
+}
+
+/** Check one key and value of a tensor's external data; return true for its file. */
+function checkEntry(entry: Uint8Array, listed: readonly string[]): boolean {
+  const texts = new Map<number, string>();
+  for (const { number, content } of fieldsOf(entry)) texts.set(number, UTF8.decode(content));
+  if (texts.get(ENTRY.key) !== "location") return false;
+  const location = texts.get(ENTRY.value) ?? "";
+  if (!listed.includes(location)) {
+    refuse(`takes weights from '${location}', which the manifest does not list; export the package again`);
+  }
+  return true;
+}
+
+function checkDomain(content: Uint8Array, operator: string): void {
+  const domain = UTF8.decode(content);
+  if (domain === "" || domain === "ai.onnx") return;
+  refuse(
+    `uses the operators of '${domain}' (${operator}), and voxport writes ONNX's own only; ` +
+      "export the package again",
+  );
+}
+
+/** The fields of a message, one after the other. */
+function* fieldsOf(message: Uint8Array): Generator<Field> {
+  let place = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let factor = 1, size = 0; size < 10; factor *= 128, size++) {
+      const byte = message[place++];
+      if (byte === undefined) refuseBytes();
+      value += (byte & 0x7f) * factor; // above 2^53 it rounds, and is longer than any file
+      if (byte < 0x80) return value;
+    }
+    return refuseBytes();
+  };
+  const take = (size: number): Uint8Array => {
+    if (size > message.length - place) refuseBytes();
+    place += size;
+    return message.subarray(place - size, place);
+  };
+  while (place < message.length) {
+    const key = varint();
+    const number = Math.floor(key / 8);
+    const type = key % 8;
+    if (type === 0) yield { number, value: varint(), content: NOTHING };
+    else if (type === 2) yield { number, value: 0, content: take(varint()) };
+    else if (type === 1 || type === 5) take(type === 1 ? 8 : 4);
+    else refuseBytes();
+  }
+}
+
+function refuseBytes(): never {
+  return refuse("is not an ONNX model: its bytes do not parse");
+}
+
+function refuse(reason: string): never {
+  throw new PackageError(reason);
+}
