@@ -1,4 +1,4 @@
-"""Fixtures that tests of the runtime and of the exporter share."""
+"""Fixtures for tests of both the runtime and the exporter."""
 
 import json
 import shutil
@@ -42,14 +42,14 @@ _CONFIG = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What needs a GPU is skipped where there is none, and says why."""
+    """Skip tests marked ``cuda`` without a usable GPU, with the reason."""
     if item.get_closest_marker("cuda") and (reason := cuda.unavailable_reason()):
         pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
 def narrow_model(tmp_path_factory) -> Path:
-    """A model folder with seeded weights: a few channels wide, its words are gibberish."""
+    """A model folder with seeded weights, a few channels wide; its words are gibberish."""
     torch = pytest.importorskip("torch")
     torchaudio = pytest.importorskip("torchaudio")
     safetensors = pytest.importorskip("safetensors.torch")
@@ -57,7 +57,7 @@ def narrow_model(tmp_path_factory) -> Path:
     folder.mkdir()
     torch.manual_seed(0)
     state = torchaudio.models.wav2vec2_model(**_CONFIG["model"]).state_dict()
-    for name in ("aux.weight", "aux.bias"):  # so that more than rounding decides the greedy path
+    for name in ("aux.weight", "aux.bias"):  # else rounding decides the greedy path
         state[name] *= 20
     safetensors.save_file(state, folder / "weights.safetensors")
     (folder / "config.json").write_text(json.dumps(_CONFIG), encoding="utf-8")
@@ -66,7 +66,7 @@ def narrow_model(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(narrow_model, tmp_path_factory) -> Path:
-    """The package of that model, with both artifacts. Read it, never write to it."""
+    """The package of ``narrow_model`` with both artifacts; read-only."""
     package = pytest.importorskip("voxport_export.package.export")
     folder = tmp_path_factory.mktemp("package") / "narrow"
     audio = (data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav")
@@ -76,7 +76,7 @@ def exported(narrow_model, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def with_features(narrow_model, tmp_path_factory) -> Path:
-    """The package of that model with the transformer's layers too. Read it only."""
+    """The package of ``narrow_model`` with features; read-only."""
     package = pytest.importorskip("voxport_export.package.export")
     folder = tmp_path_factory.mktemp("package") / "with-features"
     audio = (data.SAMPLES / "yes.flac", data.SAMPLES / "seven.wav")
@@ -86,7 +86,7 @@ def with_features(narrow_model, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def headless_model(narrow_model, tmp_path_factory) -> Path:
-    """The same model without its CTC head."""
+    """``narrow_model`` without its CTC head."""
     safetensors = pytest.importorskip("safetensors.torch")
     folder = tmp_path_factory.mktemp("model") / "headless"
     folder.mkdir()
@@ -101,7 +101,7 @@ def headless_model(narrow_model, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def headless(headless_model, tmp_path_factory) -> Path:
-    """The package of the model without a head, in the format quick to write. Read it only."""
+    """The package of ``headless_model``, in the quicker format; read-only."""
     package = pytest.importorskip("voxport_export.package.export")
     folder = tmp_path_factory.mktemp("package") / "headless"
     audio = (data.SAMPLES / "yes.flac",)
@@ -112,13 +112,13 @@ def headless(headless_model, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def package(exported, tmp_path) -> Path:
-    """A copy of that package to spoil."""
+    """A copy of ``exported`` for tests that change it."""
     return Path(shutil.copytree(exported, tmp_path / "package"))
 
 
 @pytest.fixture
 def without(monkeypatch):
-    """Make imports fail as they do where a distribution is not installed."""
+    """Return a function to make imports fail, as if a distribution were not installed."""
 
     def hide(*names: str) -> None:
         for name in names:

@@ -1,4 +1,4 @@
-"""Real speech: lies beside the repository, or where $VOXPORT_DATA says; never part of it."""
+"""Real speech from a folder beside the repository or in ``$VOXPORT_DATA``; never part of it."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ needs_data = pytest.mark.skipif(
 
 
 def real_speech() -> list[Path]:
-    """A few short recordings of different speakers, rates and channel counts."""
+    """Return a few short recordings of different speakers, rates and channel counts."""
     names = (
         "speech/vctk-autovc/p225_003.wav",
         "speech/uberi-speech_recognition/audio-mono-16-bit-44100Hz.aiff",
@@ -27,5 +27,5 @@ def real_speech() -> list[Path]:
 
 
 def clips() -> list[Path]:
-    """Real speech where there is some, else the samples that ship."""
+    """Return real speech if there is any, else the shipped samples."""
     return real_speech() if DATA.is_dir() else sorted(SAMPLES.glob("*.flac"))

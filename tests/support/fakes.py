@@ -1,7 +1,7 @@
-"""A backend whose answers a test can read off its input, and the manifest that goes with it.
+"""A backend with outputs readable from its input, and its manifest.
 
-The waveform holds labels: frame t says the label that sample 10 * t is. So every test of what comes
-before and after the graph needs no graph.
+The waveform holds labels: the label of frame t is the value of sample 10 * t. Tests of the code
+around the graph therefore need no graph.
 """
 
 from itertools import groupby
@@ -54,7 +54,7 @@ def manifest(**changes) -> Manifest:
 
 
 def say(text: str, frames: int = 3) -> np.ndarray:
-    """A waveform of which the fake hears `text`, each character for `frames` frames."""
+    """Return the waveform of a text, each character for ``frames`` frames."""
     labels = [LABELS.index(label) for label in text]
     samples = np.repeat(np.array(labels, np.float32), frames * STRIDE)
     return np.append(samples, np.zeros(RECEPTIVE_FIELD - STRIDE, np.float32))

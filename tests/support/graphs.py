@@ -1,6 +1,6 @@
-"""Structures of models and lengths of rows that every test of a graph goes through."""
+"""Structures of models and lengths of rows for every test of a graph."""
 
-# Samples of a row: none, around the receptive field of 400, and longer ones.
+# Samples of a row: none, around the receptive field of 400, and more
 EDGES = [0, 1, 399, 400, 401, 5_000, 160_000]
 
 # Arguments of ``support.noise.make_model``.

@@ -1,4 +1,4 @@
-"""A small torchaudio model with seeded weights, and noise for it to hear."""
+"""A small torchaudio model with seeded weights, and noise as its input."""
 
 import torch
 import torchaudio
@@ -16,6 +16,6 @@ def make_model(mode="group_norm", first=False, bias=False, layers=LAYERS, kernel
 
 
 def make_row(samples, seed=0):
-    """Noise with a tilt and a mean, as speech has more than white noise."""
+    """Return noise (samples,) with a spectral tilt and a mean, closer to speech than white."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(samples, generator=generator).cumsum(0) * 0.01 + 0.1

@@ -33,7 +33,7 @@ LOW_PRECISIONS = ["int8", "fp16"]
 
 
 @pytest.fixture(scope="module")
-def package(narrow_model, tmp_path_factory):
+def precision_package(narrow_model, tmp_path_factory):
     """A package in all precisions; the model's random weights lose more than trained ones."""
     folder = tmp_path_factory.mktemp("package") / "low-precision"
     options = Options(
@@ -57,8 +57,8 @@ def speech(samples=30_000):
     return np.resize(read_audio(AUDIO[1], "seven").waveform, samples)
 
 
-def test_the_manifest_records_the_loss(package):
-    manifest = read_manifest(package)
+def test_the_manifest_records_the_loss(precision_package):
+    manifest = read_manifest(precision_package)
     assert [a.path for a in manifest.artifacts] == [
         "model.onnx",
         "model.int8.onnx",
@@ -69,22 +69,22 @@ def test_the_manifest_records_the_loss(package):
     assert 0 < fp16.max_emission_difference < int8.max_emission_difference
     assert (int8.clips, int8.cer_limit, fp16.cer_limit) == (2, 1.0, 1.0)
     assert int8.speed is not None
-    card = (package / "README.md").read_text(encoding="utf-8")
+    card = (precision_package / "README.md").read_text(encoding="utf-8")
     assert "model.int8.onnx" in card
     sizes = {a.precision: a.bytes for a in manifest.artifacts}
     assert sizes["int8"] < sizes["fp32"]
 
 
-def test_only_artifacts_for_a_cpu_run_in_blocks_of_time(package):
+def test_only_artifacts_for_a_cpu_run_in_blocks_of_time(precision_package):
     for name, scans in (("model.onnx", 1), ("model.int8.onnx", 1), ("model.fp16.onnx", 0)):
-        nodes = onnx.load(package / name).graph.node
+        nodes = onnx.load(precision_package / name).graph.node
         assert [node.op_type for node in nodes].count("Scan") == scans
 
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
-def test_a_row_is_independent_of_its_neighbours(package, precision):
+def test_a_row_is_independent_of_its_neighbours(precision_package, precision):
     """Ranges do not come from the batch: a row is the same beside a loud one and before NaN."""
-    backend = open_precision(package, precision)
+    backend = open_precision(precision_package, precision)
     quiet, loud = 0.01 * speech(), 0.9 * speech(60_000)
     alone = backend.run(quiet[None], np.array([len(quiet)]))
     batch = np.full((3, len(loud)), np.nan, np.float32)
@@ -101,9 +101,9 @@ def test_a_row_is_independent_of_its_neighbours(package, precision):
 
 @pytest.mark.parametrize("offset", [0.0, 0.3])
 @pytest.mark.parametrize("samples", [16_080, 24_720])
-def test_the_last_frame_is_independent_of_the_padding(package, samples, offset):
+def test_the_last_frame_is_independent_of_the_padding(precision_package, samples, offset):
     """int8 takes a range over more samples than a frame's receptive field."""
-    backend = open_precision(package, "int8")
+    backend = open_precision(precision_package, "int8")
     waveform = speech(samples) + np.float32(offset)
     alone = backend.run(waveform[None], np.array([samples])).emission
     longer = np.full((1, samples + 319), np.nan, np.float32)
@@ -121,15 +121,15 @@ def test_a_bias_survives_weights_of_zero():
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("int8", 0.15), ("fp16", 0.01)])
-def test_emissions_are_close_to_fp32(package, precision, limit):
+def test_emissions_are_close_to_fp32(precision_package, precision, limit):
     given = speech()[None], np.array([30_000])
-    exact = open_precision(package, "fp32").run(*given).emission
-    found = open_precision(package, precision).run(*given).emission
+    exact = open_precision(precision_package, "fp32").run(*given).emission
+    found = open_precision(precision_package, precision).run(*given).emission
     assert 0 < (found - exact).std() <= limit * exact.std()
 
 
-def test_the_weights_of_int8_are_bytes(package):
-    model = onnx.load(package / "model.int8.onnx")
+def test_the_weights_of_int8_are_bytes(precision_package):
+    model = onnx.load(precision_package / "model.int8.onnx")
     assert {item.domain for item in model.opset_import if item.domain} <= {
         "pkg.onnxscript.torch_lib"
     }
@@ -163,8 +163,10 @@ def test_a_fitted_range_clips_outliers_and_contains_zero():
 
 
 @pytest.fixture(scope="module")
-def answers(package):
-    return [_golden_clip(package, clip) for clip in read_manifest(package).golden]
+def answers(precision_package):
+    return [
+        _golden_clip(precision_package, clip) for clip in read_manifest(precision_package).golden
+    ]
 
 
 class FakeClock:
@@ -215,15 +217,15 @@ def judge(backend, fp32, answers, **limits):
     )
 
 
-def test_a_faster_artifact_with_equal_transcripts_passes(package, answers, clock):
-    backend = open_precision(package, "fp32")
+def test_a_faster_artifact_with_equal_transcripts_passes(precision_package, answers, clock):
+    backend = open_precision(precision_package, "fp32")
     gate = judge(TimedBackend(backend, clock, 0.5), TimedBackend(backend, clock, 1.0), answers)
     assert (gate.cer, gate.equal_transcripts, gate.forced) == (0.0, 1.0, False)
     assert gate.speed == pytest.approx(2.0)
 
 
-def test_an_artifact_that_is_not_faster_is_refused(package, answers, clock):
-    backend = open_precision(package, "fp32")
+def test_an_artifact_that_is_not_faster_is_refused(precision_package, answers, clock):
+    backend = open_precision(precision_package, "fp32")
     slow, fp32 = TimedBackend(backend, clock, 1.0), TimedBackend(backend, clock, 0.5)
     with pytest.raises(
         LowPrecisionError, match=r"not faster than fp32 on fake: 0\.50 times as fast"
@@ -232,12 +234,12 @@ def test_an_artifact_that_is_not_faster_is_refused(package, answers, clock):
     assert judge(slow, fp32, answers, force=True).forced
 
 
-def test_an_artifact_with_too_many_wrong_characters_is_refused(package, answers):
+def test_an_artifact_with_too_many_wrong_characters_is_refused(precision_package, answers):
     def lose(output):
         texts = [f"{text[1:]}" for text in output.transcript]
         return dataclasses.replace(output, transcript=texts)
 
-    other = ChangedBackend(open_precision(package, "fp32"), lose)
+    other = ChangedBackend(open_precision(precision_package, "fp32"), lose)
     with pytest.raises(
         LowPrecisionError, match=r"of the characters are not those of fp32.*--force"
     ):
@@ -249,34 +251,34 @@ def test_an_artifact_with_too_many_wrong_characters_is_refused(package, answers)
     assert not judge(other, None, answers, cer=1.0).forced
 
 
-def test_emissions_of_nan_are_refused_even_with_force(package, answers):
+def test_emissions_of_nan_are_refused_even_with_force(precision_package, answers):
     broken = ChangedBackend(
-        open_precision(package, "fp32"),
+        open_precision(precision_package, "fp32"),
         lambda o: dataclasses.replace(o, emission=o.emission * np.nan),
     )
     with pytest.raises(LowPrecisionError, match="emissions differ by nan"):
         judge(broken, None, answers, force=True)
 
 
-def test_recordings_without_speech_are_refused(package, answers):
+def test_recordings_without_speech_are_refused(precision_package, answers):
     mute = [dataclasses.replace(one, transcript="") for one in answers]
     with pytest.raises(ExportError, match=r"nothing is heard .*--calibrate"):
-        judge(open_precision(package, "fp32"), None, mute)
+        judge(open_precision(precision_package, "fp32"), None, mute)
 
 
-def test_speed_is_the_ratio_of_medians_after_a_warm_up(package, clock):
-    backend = open_precision(package, "fp32")
+def test_speed_is_the_ratio_of_medians_after_a_warm_up(precision_package, clock):
+    backend = open_precision(precision_package, "fp32")
     slow = TimedBackend(backend, clock, 9.0, 1.0, 1.0, 7.0, 1.0, 1.0)
     assert measure_speedup(slow, TimedBackend(backend, clock, 0.25), speech(2_000)[None]) == 4.0
 
 
 @pytest.fixture
-def written(package, monkeypatch):
-    """Let exports copy the files of ``package``: tracing is most of their time."""
-    artifacts = {(a.kind, a.precision): a for a in read_manifest(package).artifacts}
+def written(precision_package, monkeypatch):
+    """Let exports copy the files of ``precision_package``: tracing is most of their time."""
+    artifacts = {(a.kind, a.precision): a for a in read_manifest(precision_package).artifacts}
 
     def copy_artifact(graph, source, folder, kind, precision="fp32"):
-        shutil.copy(package / artifacts[kind, precision].path, folder)
+        shutil.copy(precision_package / artifacts[kind, precision].path, folder)
         return artifacts[kind, precision]
 
     monkeypatch.setattr("voxport_export.package.export.write_artifact", copy_artifact)
@@ -317,28 +319,30 @@ def test_low_precisions_need_onnx_and_a_ctc_head(narrow_model, headless_model, t
 # The runtime
 
 
-def test_the_precision_chooses_the_artifact(package):
-    assert voxport.load(package, "cpu").artifact.precision == "fp32"
-    assert voxport.load(package, "cpu", precision="int8").artifact.path == "model.int8.onnx"
-    result = CliRunner().invoke(app, ["inspect", str(package)])
+def test_the_precision_chooses_the_artifact(precision_package):
+    assert voxport.load(precision_package, "cpu").artifact.precision == "fp32"
+    assert (
+        voxport.load(precision_package, "cpu", precision="int8").artifact.path == "model.int8.onnx"
+    )
+    result = CliRunner().invoke(app, ["inspect", str(precision_package)])
     assert "against fp32:" in result.stdout
     assert "; forced" in result.stdout or "times as fast" in result.stdout
 
 
-def test_verify_allows_the_recorded_loss(package):
-    report = verify(package)
+def test_verify_allows_the_recorded_loss(precision_package):
+    report = verify(precision_package)
     assert report.ok, [check.problem for check in report.checks]
-    result = CliRunner().invoke(app, ["verify", str(package)])
+    result = CliRunner().invoke(app, ["verify", str(precision_package)])
     assert "model.int8.onnx: 2 of 2 recordings as close as was measured" in result.stdout
-    assert verify(package, "eager", [data.SAMPLES / "stop.flac"]).skipped == ()
+    assert verify(precision_package, "eager", [data.SAMPLES / "stop.flac"]).skipped == ()
 
 
-def test_verify_refuses_more_than_the_recorded_loss(package, monkeypatch):
-    manifest = read_manifest(package)
+def test_verify_refuses_more_than_the_recorded_loss(precision_package, monkeypatch):
+    manifest = read_manifest(precision_package)
     gates = [dataclasses.replace(gate, max_emission_difference=1e-7) for gate in manifest.gates]
     monkeypatch.setattr(
         "voxport.verification.verify.read_manifest",
         lambda _: dataclasses.replace(manifest, gates=tuple(gates)),
     )
-    report = verify(package)
+    report = verify(precision_package)
     assert {c.artifact for c in report.checks if not c.ok} == {"model.int8.onnx", "model.fp16.onnx"}

@@ -1,7 +1,7 @@
-"""Runs the real clients of the layouts, each where it is installed, and skips where it is not.
+"""Runners of the layouts' real clients; a client that is not installed skips its test.
 
-``.ci/layout-clients`` installs them into a folder; ``VOXPORT_CLIENTS`` names it. They have versions
-of their own of what voxport's tests use, so they run in processes of their own.
+``.ci/layout-clients`` installs them into the folder ``VOXPORT_CLIENTS``. They need other versions
+of the tests' own dependencies, so each runs in its own process.
 """
 
 import json
@@ -22,7 +22,7 @@ _HOW = "name a folder that .ci/layout-clients has filled in VOXPORT_CLIENTS"
 
 
 def python(script: str, package: str, *arguments: object) -> Any:
-    """What a script prints as JSON, run by an interpreter that has ``package``."""
+    """Run a script by an interpreter with ``package``; return the JSON that it prints."""
     interpreter = sys.executable
     if find_spec(package) is None:
         interpreter = str(_folder(package) / "bin" / "python")
@@ -33,7 +33,7 @@ def python(script: str, package: str, *arguments: object) -> Any:
 
 
 def node(script: str, package: str, *arguments: object) -> Any:
-    """What a script prints as JSON, run by node; it is told first where ``package`` is."""
+    """Run a script by node, its first argument the folder of ``package``; return its JSON."""
     if shutil.which("node") is None:
         pytest.skip("there is no node here")
     installed = _folder(package)
@@ -43,7 +43,7 @@ def node(script: str, package: str, *arguments: object) -> Any:
 
 
 def triton_configuration(text: str) -> Any:
-    """A config.pbtxt as the message of the published protobuf that Triton reads it into."""
+    """Parse a config.pbtxt by Triton's published protobuf."""
     pytest.importorskip("google.protobuf")
     from google.protobuf import text_format
 
@@ -51,14 +51,14 @@ def triton_configuration(text: str) -> Any:
     found = next(_folder("tritonclient").glob(path), None)
     if found is None:
         pytest.skip(f"tritonclient is not installed: {_HOW}")
-    # The module alone: the package around it wants gRPC.
+    # The module alone: its package needs gRPC.
     definition: dict[str, Any] = {"__name__": "model_config_pb2"}
     exec(compile(found.read_text(encoding="utf-8"), str(found), "exec"), definition)
     return text_format.Parse(text, definition["ModelConfig"]())
 
 
 def write(waveforms: Sequence[np.ndarray], folder: Path) -> list[Path]:
-    """Waveforms as files of float32 samples, in order."""
+    """Write waveforms as files of float32 samples; return them in order."""
     paths = [folder / f"{index}.f32" for index in range(len(waveforms))]
     for path, waveform in zip(paths, waveforms, strict=True):
         waveform.astype("<f4").tofile(path)

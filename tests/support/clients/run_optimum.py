@@ -1,6 +1,6 @@
-"""Run by the interpreter that has optimum: FOLDER RATE CLIP… to two JSON lists of texts.
+"""Script for an interpreter with optimum: FOLDER RATE CLIP… to two JSON lists of texts.
 
-The first one recording at a time, the second all of them in one batch.
+The first is of one recording at a time, the second of all in one batch.
 """
 
 import json

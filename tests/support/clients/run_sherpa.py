@@ -1,4 +1,4 @@
-"""Run by the interpreter that has sherpa-onnx: FOLDER RATE CLIP… to a JSON list of texts."""
+"""Script for an interpreter with sherpa-onnx: FOLDER RATE CLIP… to a JSON list of texts."""
 
 import json
 import sys
