@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import machine, report, soak, workspace
-from benchmarks.peers import OTHERS, TORCHAUDIO, Peer, own
+from benchmarks.peers import OTHERS, TORCHAUDIO, Peer, package_peers
 from benchmarks.session import (
     COLD_STARTS,
     QUICK_WORKLOADS,
@@ -67,12 +67,12 @@ def run(
     names = None if peers is None else {TORCHAUDIO, *peers.split(",")}
     # Artifacts of a fresh export have names only after minutes of exporting: all others fail now.
     asked = {*interpreters, *(names or ())}
-    known = list(OTHERS) if package is None else [*OTHERS, *_own_peers(package, providers)]
+    known = list(OTHERS) if package is None else [*OTHERS, *_package_peers(package, providers)]
     _check_peers(known, (n for n in asked if package or not n.startswith(_OWN_PREFIX)))
     space = space.absolute()
     workspace.put_weights(space)
     package = package or workspace.export_package(space)
-    chosen = [*OTHERS, *_own_peers(package, providers)]
+    chosen = [*OTHERS, *_package_peers(package, providers)]
     _check_peers(chosen, asked)
     if names is not None:
         chosen = [peer for peer in chosen if peer.name in names]
@@ -85,8 +85,8 @@ def run(
     report.write(output)
 
 
-def _own_peers(package: Path, providers: str) -> list[Peer]:
-    return own(package.absolute(), tuple(providers.split(",")))
+def _package_peers(package: Path, providers: str) -> list[Peer]:
+    return package_peers(package.absolute(), tuple(providers.split(",")))
 
 
 def _select_workloads(specs: Sequence[WorkloadSpec], names: str | None) -> list[WorkloadSpec]:

@@ -62,7 +62,7 @@ def soak(
 def _clips(count: int) -> Iterator[str | NDArray[np.float32]]:
     """Yield paths of recordings and waveforms of noise in a fixed random order."""
     rng = np.random.default_rng(0)
-    recordings = speech.files()
+    recordings = speech.find_recordings()
     for _ in range(count):
         if recordings and rng.random() < 0.5:
             yield str(recordings[rng.integers(len(recordings))])

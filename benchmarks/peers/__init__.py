@@ -81,7 +81,7 @@ OTHERS = (
 )
 
 
-def own(package: Path, providers: tuple[str, ...]) -> list[Peer]:
+def package_peers(package: Path, providers: tuple[str, ...]) -> list[Peer]:
     """Return a peer for every artifact of a package on every provider, as ``voxport benchmark``."""
     return [
         Peer(

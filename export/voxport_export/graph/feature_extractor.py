@@ -101,9 +101,9 @@ class ConvExtractor(nn.Module):
         blocks = TimeBlocks(
             self.stride, self.receptive_field, self.required_samples, self.is_one_block
         )
-        return blocks.run(lambda piece, rows: self.features(piece, rows, folded), waveform)
+        return blocks.run(lambda piece, rows: self.run_layers(piece, rows, folded), waveform)
 
-    def features(self, waveform: Tensor, rows: Tensor, folded: FoldedWeights | None) -> Tensor:
+    def run_layers(self, waveform: Tensor, rows: Tensor, folded: FoldedWeights | None) -> Tensor:
         """Run every layer on blocks of the batch.
 
         Args:
@@ -114,22 +114,22 @@ class ConvExtractor(nn.Module):
         Returns:
             (n, T, C).
         """
-        x = self.leading_layers(waveform, rows, folded)
+        x = self.run_leading_layers(waveform, rows, folded)
         for block in self.blocks:
             x = block(x)
         return x.squeeze(1)
 
-    def leading_layers(
+    def run_leading_layers(
         self, waveform: Tensor, rows: Tensor, folded: FoldedWeights | None
     ) -> Tensor:
-        """Map the arguments of ``features`` to the input of ``blocks``: images (n, 1, T, C)."""
+        """Map the arguments of ``run_layers`` to the input of ``blocks``: images (n, 1, T, C)."""
         x = waveform.unsqueeze(-1)
         if self.first is not None and folded is not None:
             x = self.first(x, folded.select(rows))
         return x.unsqueeze(1)
 
     def required_samples(self, frames: int) -> int:
-        """Return the number of samples that ``features`` takes to make ``frames`` frames.
+        """Return the number of samples for ``frames`` frames of ``run_layers``.
 
         Some of them may stay unused.
         """
@@ -138,7 +138,7 @@ class ConvExtractor(nn.Module):
         return self.required_leading_samples(frames)
 
     def required_leading_samples(self, frames: int) -> int:
-        """Return the number of samples that ``leading_layers`` takes to make ``frames`` frames."""
+        """Return the number of samples for ``frames`` frames of ``run_leading_layers``."""
         return frames if self.first is None else self.first.required_samples(frames)
 
     def count_frames(self, samples: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class FoldedWeights(NamedTuple):
 
 
 class GroupNormConvBlock(nn.Module):
-    """Convolution, GroupNorm with one group a channel, and GELU.
+    """Convolution with a folded GroupNorm of one group a channel, then GELU.
 
     With one input channel, channel c at frame t is w_c·p_t, with p_t the k samples under the frame.
     Over the valid frames, with mean μ and covariance Σ of p_t, its mean is w_c·μ and its variance

@@ -132,7 +132,7 @@ class PairedExtractor(ConvExtractor):
         channels = (conv.weight.shape[1] for conv in convs)
         return _count_paired(convs) > 0 and min(channels) >= MIN_CHANNELS
 
-    def leading_layers(
+    def run_leading_layers(
         self, waveform: Tensor, rows: Tensor, folded: FoldedWeights | None
     ) -> Tensor:
         """Map waveform (n, S) of the batch's rows (n,) to (n, 1, T, C), up to the merging layer."""
@@ -146,7 +146,7 @@ class PairedExtractor(ConvExtractor):
         return F.gelu(self.merging(even, odd))
 
     def required_leading_samples(self, frames: int) -> int:
-        """Return the number of samples for ``frames`` frames of ``leading_layers``.
+        """Return the number of samples for ``frames`` frames of ``run_leading_layers``.
 
         Some of them stay unused.
         """
