@@ -1,4 +1,4 @@
-"""Export of a model to another runtime's folder: its package first, then that package's layout."""
+"""Export of a model to another runtime's folder: first its package, then the layout."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def export_layout(
     """Export ``model`` to the folder ``output`` in another runtime's layout.
 
     Args:
-        model: as for ``export_package``, or the folder of a package that it wrote.
+        model: as for ``export_package``, or the folder of a package.
         output: the folder; an earlier layout there is replaced at the very end.
         layout: one of ``layouts.NAMES``.
-        options: precisions, and the rest of an export where the model is not a package yet.
+        options: precisions, and all other options if the model is not a package yet.
         step: as in ``export_package``.
 
     Returns:
-        The agreement of each graph that had to be changed with the package's.
+        The agreement of each changed graph with the package's.
 
     Raises:
         VoxportError: ``export_package`` refuses it, the other runtime cannot represent the

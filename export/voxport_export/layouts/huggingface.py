@@ -1,8 +1,9 @@
-"""Hugging Face: the folder that optimum's ``ORTModelForCTC`` and transformers.js open.
+"""Hugging Face: the folder of optimum's ``ORTModelForCTC`` and transformers.js.
 
 Both give the graph ``input_values`` and nothing else, and read ``logits``. The folder's feature
 extractor does not normalise: the graph does, for models that need it. It pads a batch with a number
-that is no sample, so that the graph finds the end of each recording: optimum hands no mask on.
+outside of any sample's range, by which the graph finds the end of each recording: optimum passes no
+mask on.
 Decoding is the client's: its greedy path over ``logits``, with blanks past a recording's end.
 """
 
@@ -108,7 +109,7 @@ def _rewire(source: Path, path: Path, model: ModelInfo) -> None:
 
 
 def _lengths(tape: Tape, waveform: ir.Value) -> ir.Value:
-    """Count the samples of each row up to the last that is not padding: int64 [batch]."""
+    """Count the samples of each row up to the last one before padding: int64 [batch]."""
     sample = tape.op("Greater", [waveform, constant(tape, _PADDING / 2, np.float32)])
     number = tape.op("Add", [arange(tape, axis_size(tape, waveform, 1)), constant(tape, 1)])
     number = tape.op("Where", [sample, number, constant(tape, 0)])  # [batch, samples]
@@ -133,7 +134,7 @@ def _pad_with_blanks(
 
 
 def _delimiter(model: ModelInfo) -> str:
-    """Return the token that the clients turn into a space; they need one, in use or not."""
+    """Return the clients' token for a space; they need one, in use or not."""
     return model.word_delimiter or ("<space>" if "|" in model.labels else "|")
 
 
@@ -185,9 +186,9 @@ def _tokenizer_config(vocabulary: Mapping[str, int], delimiter: str) -> dict[str
 
 
 def _tokenizer(vocabulary: Mapping[str, int], delimiter: str) -> dict[str, Any]:
-    """Return ``tokenizer.json``, which transformers.js reads.
+    """Return ``tokenizer.json`` for transformers.js.
 
-    No token is special: those are dropped before repeats are joined.
+    No token is special: the client drops special ones before it joins repeats.
     """
     return {
         "version": "1.0",

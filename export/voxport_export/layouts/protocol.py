@@ -19,7 +19,7 @@ ClientInput = Callable[[Sequence[NDArray[np.float32]]], Mapping[str, NDArray[np.
 
 @dataclass(frozen=True)
 class LayoutSource:
-    """The package that a layout is made from."""
+    """The package of a layout."""
 
     folder: Path
     manifest: Manifest
@@ -50,7 +50,7 @@ class Layout(Protocol):
     """The functions of a layout's module; there is one module a client."""
 
     def write_files(self, package: LayoutSource, folder: Path) -> list[ClientGraph]:
-        """Write the client's files into ``folder``; return the graphs that had to be changed.
+        """Write the client's files into ``folder``; return the changed graphs.
 
         Raises:
             ExportError: the client cannot run this model.
@@ -69,16 +69,16 @@ class Layout(Protocol):
 def client_tokens(
     model: ModelInfo, blank: str, delimiter: str, reserved: Sequence[str] = ()
 ) -> list[str]:
-    """Spell each label as a client's list of tokens needs it.
+    """Spell each label for a client's list of tokens.
 
     Args:
         model: gives the labels.
         blank: the client's name of the blank.
-        delimiter: the token that the client turns into a space.
-        reserved: tokens that the client does not take for text.
+        delimiter: the client's token for a space.
+        reserved: tokens without text in the client.
 
     Raises:
-        ExportError: a label cannot be spelled so that the client gives it back.
+        ExportError: no spelling of a label makes the client return it.
     """
     if not model.transcribes:
         raise ExportError(f"{model.name}: this layout is for transcripts, and there is no CTC head")

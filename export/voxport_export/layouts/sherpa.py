@@ -1,12 +1,12 @@
-"""sherpa-onnx: the folder that its loader of Omnilingual CTC models opens.
+"""sherpa-onnx: the folder of its loader of Omnilingual CTC models.
 
 The loader (``OfflineRecognizer.from_omnilingual_asr_ctc`` in Python, and the same in C, C++, Java,
 Kotlin, Swift, Go, C#, Dart and Rust) gives one recording at a time, at 16 kHz, to the input ``x``
 and decodes the first output greedily. Before that it normalises each recording: x = (w - mean) / s,
 s² = variance + 1e-5. Some models want none of that, others normalise in the graph; both answer
-differently for quiet recordings normalised in this way. So the graph undoes it. The 1e-5 makes that
-possible: the variance of x is 1 - 1e-5 / s², so that x tells how loud the recording was. The mean
-is lost; a model that depends on it is refused when the graph is compared with the package's.
+differently for quiet recordings normalised in this way. So the graph undoes it. The 1e-5 makes this
+possible: the variance of x is 1 - 1e-5 / s², from which the loudness of the recording follows. The
+mean is lost; the comparison with the package's graph refuses a model that depends on it.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 The graph is the package's own, linked: Triton takes its names, its string output and any shapes.
 The dynamic batcher joins requests whose waveforms are of one length. So a client pads to one of a
-few lengths, with anything, and gives the valid samples in ``lengths``: the graph ignores the rest.
-Triton could join requests of all lengths by itself (``allow_ragged_batch``), but then hands them on
-end to end, in one dimension: that needs a graph of its own.
+few lengths, with any values, and gives the valid samples in ``lengths``: the graph ignores the
+rest. Triton could join requests of all lengths by itself (``allow_ragged_batch``), but passes them
+end to end, in one dimension, to a graph of another kind.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ ignored, so the padding changes no answer. Several recordings in one request are
 
 
 def card_paths(package: LayoutSource, folder: Path) -> list[Path]:
-    """List a place beside each model, so that the card goes with it to another repository."""
+    """List a place beside each model: the card moves with it to another repository."""
     names = (_model_name(package.manifest.model, one.precision) for one in package.artifacts)
     return [folder / name / "README.md" for name in names]
 
 
 def _model_name(model: ModelInfo, precision: str) -> str:
-    """Return the name that clients ask for: letters, digits and -_. only, as in addresses."""
+    """Return the model's name for clients: letters, digits and -_. only, as in addresses."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", model.name)
     return name if precision == FP32 else f"{name}-{precision}"
 

@@ -6,7 +6,7 @@ from voxport.package.manifest import Artifact, Manifest, ModelInfo, Parity, Qual
 
 
 def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -> str:
-    """Write the README.md of a package, or of a layout that was made from one.
+    """Write the README.md of a package or of its layout.
 
     Args:
         manifest: the package's.

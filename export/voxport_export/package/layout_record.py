@@ -1,7 +1,7 @@
-"""``voxport.json``: a layout's origin, and the files in its folder that are voxport's.
+"""``voxport.json``: a layout's origin, and voxport's own files in its folder.
 
-Clients ignore the file. An export reads it before it replaces a folder, so that nothing is lost
-that somebody has added or changed. Knows no layout: it takes plain values.
+Clients ignore the file. An export reads it before replacing a folder, so files added or changed by
+somebody are not lost. Knows no layout: it takes plain values.
 """
 
 from __future__ import annotations
@@ -51,10 +51,7 @@ def write_record(
 
 
 def list_unchanged_files(folder: Path) -> set[str]:
-    """List the paths in a layout's folder that voxport wrote and nobody changed since.
-
-    Without a record there are none.
-    """
+    """List voxport's own files in a layout's folder, unchanged since; none without a record."""
     try:
         fields = Fields.from_value(json.loads((folder / FILE_NAME).read_bytes()), "")
         if fields.data.get("format") != _FORMAT:

@@ -1,7 +1,7 @@
 """Atomic writing of a folder: it is there whole or not at all.
 
-Files go to a hidden folder beside the destination, which is renamed into place at the end. A
-killed export leaves at most that hidden folder, and the next export removes it.
+Files go to a hidden folder beside the destination, renamed into place at the end. A killed export
+leaves at most this folder, and the next export removes it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _check_existing(output: Path) -> None:
 
 
 def _unknown_files(folder: Path) -> list[str]:
-    """List the files that neither a manifest nor a layout's record in the folder lists."""
+    """List the files in neither the folder's manifest nor its layout's record."""
     paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     found = sorted(path.relative_to(folder).as_posix() for path in paths)
     try:
@@ -78,7 +78,7 @@ def staged(output: Path) -> Iterator[Path]:
 
 
 def _swap(staging: Path, output: Path) -> None:
-    """Move ``staging`` to ``output``; an earlier package is removed after that."""
+    """Move ``staging`` to ``output``, then remove the earlier package."""
     earlier = output.parent / f".{output.name}.earlier-{os.getpid()}"
     if output.exists():
         output.rename(earlier)

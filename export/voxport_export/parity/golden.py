@@ -1,7 +1,7 @@
 """Golden clips of a package: recordings with the eager model's answers.
 
-A clip is kept as 16-bit samples at the model's rate. The eager model was asked about those exact
-samples, so that any host can check itself without torch and without a resampler.
+A clip is kept as 16-bit samples at the model's rate. The eager model answered these exact samples,
+so any host can check itself without torch and without a resampler.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def write_golden(
 def write_golden_features(
     folder: Path, expected: Sequence[ExpectedFeatures], sample_rate: int
 ) -> GoldenFeatures:
-    """Write the shortest clip that has frames, and its features as npy.
+    """Write the shortest clip with at least one frame, and its features as npy.
 
-    One is enough to find a host that computes otherwise; all would be as large as the model.
+    One is enough to find a host with other arithmetic; all would be as large as the model.
     """
     with_frames = [one for one in expected if one.layers.shape[1]]
     one = min(with_frames, key=lambda item: len(item.waveform))

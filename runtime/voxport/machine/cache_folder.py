@@ -1,4 +1,4 @@
-"""Folders for what can be computed again, kept between runs. Knows nothing of their content."""
+"""Folders of reproducible results, kept between runs. Knows nothing of their content."""
 
 import os
 import sys
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def cache_folder(kind: str, identity: str) -> Path:
-    """Return the folder of one file's results of a kind; `identity` is the file's hash."""
+    """Return the folder of one file's results of a kind; ``identity`` is the file's hash."""
     return _root() / "voxport" / kind / identity
 
 
 def ensure_folder(path: Path) -> Path | None:
-    """Create a folder and return it; None where that fails, and nothing is kept."""
+    """Create a folder and return it; None if it cannot be created, and nothing is kept."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError:

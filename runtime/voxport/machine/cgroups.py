@@ -1,7 +1,7 @@
 """Control groups of this process, versions 1 and 2: limits of containers and systemd's slices.
 
 A group's limit binds every group within it, so the hierarchy is walked from this process's group
-up to the root. Reads Linux's files; elsewhere nothing is limited. Knows no threads and no models.
+up to the root. Reads Linux's files; other systems have no limit. Knows no threads and no models.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,15 +20,15 @@ _Number = TypeVar("_Number", int, float)
 
 
 def cpu_quota() -> float | None:
-    """Return the CPUs that this process may use on average; None without a quota."""
+    """Return the average number of CPUs for this process; None without a quota."""
     return _least(_cpu_quota, _cpu_quota_v1, "cpu")
 
 
 def memory_left() -> int | None:
-    """Return the bytes of memory that the groups' limits still leave; None without a limit.
+    """Return the bytes of memory left by the groups' limits; None without a limit.
 
-    A limit less what is used of it, where the kernel's caches do not count as used. Swap is not
-    part of it.
+    A group leaves its limit less its use; the kernel's caches do not count as used, and swap is not
+    part of either.
     """
     return _least(_memory_left, _memory_left_v1, "memory")
 
@@ -42,10 +42,10 @@ def _least(
 
 
 def _groups(controller: str) -> Iterator[str]:
-    """Yield the folders of this process's group and of those around it, innermost first.
+    """Yield the folders of this process's group and of its parents, innermost first.
 
-    `controller` is "" for version 2. The root is always among them: within a container it is the
-    container's own group, whatever path the host has for it.
+    ``controller`` is "" for version 2. The root is always among them: within a container it is the
+    container's own group, under any path on the host.
     """
     root = f"{_ROOT}/{controller}".rstrip("/")
     for line in system_files.read_text("/proc/self/cgroup").splitlines():
@@ -87,7 +87,7 @@ def _memory_left_v1(group: str) -> int | None:
 def _left(
     limit: int | None, used: str, statistics: str, reclaimable: tuple[str, ...]
 ) -> int | None:
-    """Return `limit` less what is used and cannot be reclaimed; all of it if that is not told."""
+    """Return ``limit`` less the used bytes without the reclaimable ones; unknown use is 0."""
     if limit is None:
         return None
     held = system_files.read_integer(used) or 0

@@ -1,7 +1,7 @@
 """Usability of an NVIDIA GPU on this machine, asked of the driver itself.
 
-Needs neither onnxruntime nor torch, and creates no context: ``cuInit`` and a count, so that a
-process on the CPU holds no GPU memory.
+Needs neither onnxruntime nor torch. ``cuInit`` and a count create no context, so a process on the
+CPU holds no GPU memory.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ _LIBRARIES = ("libcuda.so.1", "nvcuda.dll")
 
 @lru_cache(maxsize=1)
 def unavailable_reason() -> str | None:
-    """Return the reason why no GPU can be used, or None where one can."""
+    """Return the reason if no GPU is usable, else None."""
     driver = _driver()
     if driver is None:
         return "there is no NVIDIA driver on this machine (libcuda.so.1 is not found)"
@@ -31,7 +31,7 @@ def unavailable_reason() -> str | None:
 
 
 def _driver() -> ctypes.CDLL | None:
-    """Load the driver's library; None where there is none."""
+    """Load the driver's library; None without a driver."""
     for name in _LIBRARIES:
         try:
             return ctypes.CDLL(name)

@@ -1,31 +1,31 @@
-"""Memory that this process can still have: the machine's, its control groups' and its own limit.
+"""Memory left for this process: the machine's, its control groups' and its own limit.
 
-Never too low: memory that is swapped out counts as free. Knows no models.
+Never too low: free swap counts as free memory. Knows no models.
 """
 
 from voxport.machine import cgroups, system_files
 
 
 def available() -> int | None:
-    """Return the bytes that this process can have at the most; None where nothing is told."""
+    """Return the most bytes left for this process; None if the system does not say."""
     found = [_machine_free(), _group_free(), _process_limit()]
     return min((size for size in found if size is not None), default=None)
 
 
 def _machine_free() -> int | None:
-    """Return what the whole machine has left, free swap included."""
+    """Return the bytes left on the whole machine, free swap included."""
     fields = _meminfo()
     return fields["MemAvailable"] + _swap_free() if "MemAvailable" in fields else None
 
 
 def _group_free() -> int | None:
-    """Return what the control groups leave, free swap included: they may be allowed all of it."""
+    """Return the bytes left by the control groups, and free swap: they may be allowed all of it."""
     left = cgroups.memory_left()
     return None if left is None else left + _swap_free()
 
 
 def _process_limit() -> int | None:
-    """Return the limit that ``ulimit -v`` sets to this process as a whole."""
+    """Return the limit of ``ulimit -v`` for this process as a whole."""
     try:
         import resource
     except ImportError:  # Windows

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def read_text(path: str) -> str:
-    """Return the content of a file; "" where it is missing, unreadable or not ASCII."""
+    """Return the content of a file; "" if it is missing, unreadable or not ASCII."""
     try:
         return Path(path).read_text(encoding="ascii")
     except (OSError, ValueError):
@@ -12,6 +12,6 @@ def read_text(path: str) -> str:
 
 
 def read_integer(path: str) -> int | None:
-    """Return the number in a file; None where it is missing or says "max" or -1: no limit."""
+    """Return the number in a file; None if it is missing or "max" or -1, no limit."""
     text = read_text(path).strip()
     return int(text) if text.isdigit() else None
