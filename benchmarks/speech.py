@@ -30,7 +30,7 @@ def read_sentences(count: int) -> list[NDArray[np.float32]]:
     for file in (file for name in _SENTENCES for file in _find_in(name)):
         if len(clips) == count:
             break
-        waveform = read_clip(file, str(file), None, RATE).waveform
+        waveform = read_clip(file, RATE).waveform
         if len(waveform) <= _LONGEST_S * RATE:
             clips.append(waveform)
     return clips or make_noise(count)

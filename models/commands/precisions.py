@@ -16,7 +16,7 @@ import json
 from data import LABELLED_SETS, data_folder, normalise_transcript
 
 import voxport
-from voxport.transcript.edit_distance import error_rate
+from voxport.transcript.edit_distance import character_error_rate
 
 
 def labelled() -> list[tuple[str, str, str]]:
@@ -53,9 +53,9 @@ def main() -> None:
         "provider": given.provider,
         "clips": len(equal),
         "equal": round(sum(equal) / len(equal), 4),
-        "cer_against_fp32": round(error_rate(zip(exact, lower, strict=True)), 4),
-        "cer_fp32": round(error_rate(zip(labels, exact, strict=True)), 4),
-        "cer": round(error_rate(zip(labels, lower, strict=True)), 4),
+        "cer_against_fp32": round(character_error_rate(zip(exact, lower, strict=True)), 4),
+        "cer_fp32": round(character_error_rate(zip(labels, exact, strict=True)), 4),
+        "cer": round(character_error_rate(zip(labels, lower, strict=True)), 4),
     }
     for name in LABELLED_SETS:
         same = [is_equal for is_equal, owner in zip(equal, sets, strict=True) if owner == name]

@@ -6,93 +6,82 @@
     print(recognizer.transcribe("speech.flac").text)
 
 Names are imported when they are first used, so that ``import voxport`` is quick and loads neither
-onnxruntime nor soundfile; torch is never needed but for TorchScript artifacts.
+numpy, onnxruntime nor soundfile; torch is never needed but for TorchScript artifacts. Errors are in
+``voxport.errors``; ``except voxport.VoxportError`` catches them all.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from voxport.alignment.forced_alignment import forced_align
     from voxport.alignment.text_aligner import AlignedTranscript
+    from voxport.audio.recording import AudioInput
     from voxport.decoding.beam_search import BeamSearch
-    from voxport.errors import (
-        AlignmentError,
-        ArtifactUnavailableError,
-        AudioError,
-        AudioFileError,
-        AudioNotFoundError,
-        InferenceError,
-        InputError,
-        IntegrityError,
-        LaterVersionError,
-        ManifestError,
-        MissingDependencyError,
-        OutputError,
-        PackageError,
-        PackageNotFoundError,
-        ProviderUnavailableError,
-        UnknownModelError,
-        VerificationError,
-        VoxportError,
-    )
+    from voxport.errors import VoxportError
     from voxport.feature_extractor import FeatureExtractor
     from voxport.loading import load, load_features
     from voxport.recognizer import Outcome, Recognizer
+    from voxport.transcript.formats import to_json, to_srt, to_tsv, to_vtt
     from voxport.transcript.transcript import Token, Transcript, Word
+    from voxport.verification.verify import verify
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # the only place: pyproject.toml reads it here
 
 __all__ = [
     "load",
     "load_features",
-    "FeatureExtractor",
+    "verify",
+    "forced_align",
+    "to_srt",
+    "to_vtt",
+    "to_tsv",
+    "to_json",
     "Recognizer",
+    "FeatureExtractor",
     "BeamSearch",
+    "AudioInput",
     "Outcome",
     "Transcript",
     "AlignedTranscript",
     "Word",
     "Token",
     "VoxportError",
-    "AlignmentError",
-    "ArtifactUnavailableError",
-    "AudioError",
-    "AudioFileError",
-    "AudioNotFoundError",
-    "InferenceError",
-    "InputError",
-    "IntegrityError",
-    "LaterVersionError",
-    "ManifestError",
-    "MissingDependencyError",
-    "OutputError",
-    "PackageError",
-    "PackageNotFoundError",
-    "ProviderUnavailableError",
-    "UnknownModelError",
-    "VerificationError",
     "__version__",
 ]
 
-_HOMES = {
+_MODULES = {
     "load": "loading",
     "load_features": "loading",
-    "FeatureExtractor": "features",
+    "verify": "verification.verify",
+    "forced_align": "alignment.forced_alignment",
+    "to_srt": "transcript.formats",
+    "to_vtt": "transcript.formats",
+    "to_tsv": "transcript.formats",
+    "to_json": "transcript.formats",
     "Recognizer": "recognizer",
-    "BeamSearch": "decoding",
+    "FeatureExtractor": "feature_extractor",
+    "BeamSearch": "decoding.beam_search",
+    "AudioInput": "audio.recording",
     "Outcome": "recognizer",
-    "Transcript": "transcript",
-    "AlignedTranscript": "aligner",
-    "Word": "transcript",
-    "Token": "transcript",
+    "Transcript": "transcript.transcript",
+    "AlignedTranscript": "alignment.text_aligner",
+    "Word": "transcript.transcript",
+    "Token": "transcript.transcript",
+    "VoxportError": "errors",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    """Import a public name; every error of ``voxport.errors`` is reachable here too, unlisted."""
+    is_error = name.endswith("Error")
+    if name not in _MODULES and not is_error:
         raise AttributeError(f"module 'voxport' has no attribute {name!r}")
-    module = importlib.import_module(f"voxport.{_HOMES.get(name, 'errors')}")
-    return getattr(module, name)
+    module = importlib.import_module(f"voxport.{_MODULES.get(name, 'errors')}")
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise AttributeError(f"module 'voxport' has no attribute {name!r}") from None
 
 
 def __dir__() -> list[str]:

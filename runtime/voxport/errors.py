@@ -1,9 +1,11 @@
-"""Every error that voxport raises on purpose.
+"""Errors that voxport raises on purpose.
 
 One base class, so that one ``except voxport.VoxportError`` is enough, and the command can tell
 an expected failure (a message) from a defect (a traceback). Each class also inherits the builtin
 that a caller who has never heard of voxport would catch. Messages say what was given, what was
-expected and what to do; this module knows nothing of where they are raised.
+expected and what to do. A message is raised without its subject; the front door, which knows what
+the caller calls it, attaches that once, with ``naming``. This module knows nothing of where errors
+are raised.
 """
 
 from collections.abc import Generator
@@ -14,18 +16,21 @@ _E = TypeVar("_E", bound="VoxportError")
 
 
 class VoxportError(Exception):
-    """The base of every error that voxport raises on purpose.
+    """Base class of every error that voxport raises on purpose.
 
-    Its message is "subject: reason", or the reason alone where there is no subject.
+    Attributes:
+        reason: the message without its subject.
+        subject: the file, ``audio[3]`` or other thing at fault; None where there is none. ``str``
+            of the error is "subject: reason", or the reason alone.
     """
 
     def __init__(self, reason: str, subject: object = None) -> None:
         self.reason = reason
-        self.subject = None if subject is None else str(subject)  # a file, "inputs[3]", ...
+        self.subject = None if subject is None else str(subject)
         super().__init__(reason if subject is None else f"{subject}: {reason}")
 
     def about(self: _E, subject: object) -> _E:
-        """This error, with `subject` named in front where it is not that already."""
+        """Return this error with ``subject`` in front of its message, unless it is there."""
         if self.subject == str(subject):
             return self
         error = type(self)(str(self), subject)
@@ -34,51 +39,51 @@ class VoxportError(Exception):
 
 
 class PackageError(VoxportError, ValueError):
-    """A package that cannot be used: its manifest or one of its files is not what it must be."""
+    """Unusable package: its manifest or one of its files is not as it must be."""
 
 
 class PackageNotFoundError(PackageError, FileNotFoundError):
-    """There is no package at the given path: no folder, no manifest, or a file of it is missing."""
+    """Missing package: no folder at the path, no manifest in it, or a listed file is missing."""
 
 
 class ManifestError(PackageError):
-    """A manifest that is not JSON, not of this format, or whose fields are not as published."""
+    """Invalid manifest: not JSON, not of this format, or with fields other than published."""
 
 
 class LaterVersionError(ManifestError):
-    """A manifest that a later voxport wrote."""
+    """Manifest written by a later voxport."""
 
 
 class IntegrityError(PackageError):
-    """A file whose bytes are not the ones that the manifest records."""
+    """File with other bytes than the manifest records."""
 
 
 class UnknownModelError(VoxportError, LookupError):
-    """A name that is neither a folder nor a shipped model."""
+    """Name of neither a folder nor a shipped model."""
 
 
 class ArtifactUnavailableError(PackageError):
-    """The package holds no artifact of the kind or precision that was asked for."""
+    """Package without an artifact of the requested kind or precision."""
 
 
 class MissingDependencyError(VoxportError, ImportError):
-    """Something optional is not installed; the message holds the command that installs it."""
+    """Optional dependency that is not installed; the message holds the command to install it."""
 
 
 class ProviderUnavailableError(VoxportError, RuntimeError):
-    """The execution provider that was asked for cannot run here."""
+    """Requested execution provider that cannot run here."""
 
 
 class InferenceError(VoxportError, RuntimeError):
-    """A backend failed to load an artifact or to run it."""
+    """Failure of a backend to load an artifact or to run it."""
 
 
 class InputError(VoxportError, ValueError):
-    """An argument that makes no sense: a wrong shape, a sample rate of 0, an unknown option."""
+    """Invalid argument: a wrong shape, a sample rate of 0, an unknown option."""
 
 
 class AlignmentError(InputError):
-    """A text that cannot be aligned with its recording."""
+    """Text that cannot be aligned with its recording."""
 
 
 class AudioError(InputError):
@@ -86,33 +91,45 @@ class AudioError(InputError):
 
 
 class AudioFileError(AudioError, OSError):
-    """A file that cannot be read as audio; the message names the file and the reason."""
+    """File that cannot be read as audio; the message names the file and the reason."""
 
 
 class AudioNotFoundError(AudioFileError, FileNotFoundError):
-    """There is no such audio file."""
+    """Missing audio file."""
 
 
 class VerificationError(VoxportError, RuntimeError):
-    """A comparison could not be made at all (a difference found is a result, not an error)."""
+    """Comparison that could not be made at all (a difference found is a result, not an error)."""
 
 
 class OutputError(VoxportError, OSError):
-    """A result that cannot be written."""
+    """Result that cannot be written."""
+
+
+@contextmanager
+def naming(subject: object) -> Generator[None, None, None]:
+    """Put ``subject`` in front of the message of any ``VoxportError`` raised within the block."""
+    try:
+        yield
+    except VoxportError as error:
+        named = error.about(subject)
+        if named is error:
+            raise
+        raise named.with_traceback(error.__traceback__) from error.__cause__
 
 
 @contextmanager
 def accessing(
     subject: object, error: type[VoxportError], failed: str = "cannot be read"
 ) -> Generator[None, None, None]:
-    """What the operating system refuses within the block, as an `error` about `subject`."""
+    """Raise ``error`` about ``subject`` for whatever the operating system refuses in the block.
+
+    With None as ``subject``, the caller names it.
+    """
     try:
         yield
     except VoxportError:
         raise
-    except (
-        OSError,
-        ValueError,
-    ) as refusal:  # ValueError: a null character in a name, a closed file
+    except (OSError, ValueError) as refusal:  # ValueError: a null in a name, a closed file
         reason = getattr(refusal, "strerror", None) or refusal
         raise error(f"{failed}: {reason}", subject) from None

@@ -1,30 +1,39 @@
 """``FeatureExtractor``: audio in, the outputs of a model's transformer layers out.
 
-What a CTC head, a speaker classifier or a voice converter is built on. Works for models without a
+A CTC head, a speaker classifier or a voice converter is built on these. Works for models without a
 CTC head too. Knows no backend by name and no labels; keeps nothing between calls, so threads may
 share one.
 """
 
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.audio.recording import AudioInput, Clip, name_of, read_clip
+from voxport.audio.recording import AudioInput, Clip, read_clip
 from voxport.backends.contract import Backend
 from voxport.errors import ArtifactUnavailableError, InputError
-from voxport.inference.batches import BATCH_SECONDS, batches
-from voxport.inference.engine import Engine
+from voxport.inference.batch_runner import BatchRunner
+from voxport.inference.batches import BATCH_SECONDS
+from voxport.inference.recording_queue import RecordingQueue, named
 from voxport.package.manifest import Artifact, Manifest
 
 
 class FeatureExtractor:
-    """A loaded artifact that was exported with ``--features``; ``voxport.load_features`` makes one.
+    """Loaded artifact that was exported with ``--features``; ``voxport.load_features`` makes one.
 
-    Several threads may use it at once.
+    Threads may share it.
+
+    Attributes:
+        manifest: the package's manifest.
+        artifact: the manifest's entry of the file that runs.
+        provider: the execution provider that it really runs on.
+        layers: the number of transformer layers.
+        width: channels of each layer's output.
     """
 
     def __init__(
@@ -42,10 +51,10 @@ class FeatureExtractor:
             )
         self.manifest = manifest
         self.artifact = artifact
-        self.provider = backend.provider  # what the backend really runs on
-        self.layers = manifest.features.layers  # how many there are
-        self.width = manifest.features.width  # channels of each
-        self._engine = Engine(manifest.model, artifact, backend)
+        self.provider = backend.provider
+        self.layers = manifest.features.layers
+        self.width = manifest.features.width
+        self._runner = BatchRunner(manifest.model, artifact, backend)
         self._rate = manifest.model.sample_rate
         self._limit = max(1, int(min(batch_seconds * self._rate, sys.maxsize)))
 
@@ -56,7 +65,7 @@ class FeatureExtractor:
     @overload
     def features(
         self,
-        x: list[AudioInput] | tuple[AudioInput, ...],
+        audio: list[AudioInput] | tuple[AudioInput, ...],
         sample_rate: int | None = None,
         *,
         layers: Sequence[int] | None = None,
@@ -65,7 +74,7 @@ class FeatureExtractor:
     @overload
     def features(
         self,
-        x: AudioInput,
+        audio: AudioInput,
         sample_rate: int | None = None,
         *,
         layers: Sequence[int] | None = None,
@@ -73,34 +82,48 @@ class FeatureExtractor:
 
     def features(
         self,
-        x: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
+        audio: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
         sample_rate: int | None = None,
         *,
         layers: Sequence[int] | None = None,
     ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-        """The layers' outputs for a recording, float32 [layers, frames, width], or each of many.
+        """Compute transformer layers' outputs of a recording, or of each of a list of them.
 
-        Recordings are what ``Recognizer.transcribe`` takes. `layers` counts from 1, so that layer n
-        is what ``model.extract_features`` of torchaudio gives at index n - 1, and ``hidden_states``
-        of Hugging Face at index n; without it, all of them, in order. It saves memory, not time:
-        every layer is computed.
+        Args:
+            audio: a recording (path, array, bytes, binary file), or a list of recordings, as in
+                ``Recognizer``.
+            sample_rate: Hz, of arrays; the model's own by default. Files bring theirs.
+            layers: numbers of layers, from 1, in the order wanted; all of them by default. Layer n
+                is what ``model.extract_features`` of torchaudio gives at index n - 1, and
+                ``hidden_states`` of Hugging Face at index n. Fewer layers save memory, not time:
+                every layer is computed.
+
+        Returns:
+            float32 [layers, frames, width], or a list of such arrays in the order given.
+
+        Raises:
+            AudioError: a recording cannot be read as audio.
+            InputError: an argument makes no sense, a layer that is not there for one.
+            InferenceError: the artifact cannot run it, for want of memory for one. Recordings run
+                whole here, never in windows.
+
+        Example:
+            >>> import voxport
+            >>> extractor = voxport.load_features("build/base960h")  # doctest: +SKIP
+            >>> extractor.features("speech.flac", layers=[9]).shape  # doctest: +SKIP
+            (1, 499, 768)
         """
-        chosen = self._chosen(layers)
-        if not isinstance(x, (list, tuple)):
-            clip = read_clip(x, name_of(x, "the input"), sample_rate, self._rate)
-            return self._extract([clip], chosen)[0]
-        clips = [
-            read_clip(one, name_of(one, f"inputs[{i}]"), sample_rate, self._rate)
-            for i, one in enumerate(x)
-        ]
-        found: dict[int, NDArray[np.float32]] = {}
-        lengths = [self._engine.padded(len(clip.waveform)) for clip in clips]
-        for batch in batches(lengths, self._limit):
-            answers = self._extract([clips[i] for i in batch], chosen)
-            found.update(zip(batch, answers, strict=True))
-        return [found[index] for index in range(len(clips))]
+        chosen = self._chosen_layers(layers)
+        queue = RecordingQueue(
+            partial(read_clip, model_rate=self._rate, sample_rate=sample_rate),
+            partial(self._extract, layers=chosen),
+            self._runner.padded_length,
+            self._limit,
+        )
+        found = [result.get() for result in queue.results(named(audio))]
+        return found if isinstance(audio, (list, tuple)) else found[0]
 
-    def _chosen(self, layers: Sequence[int] | None) -> list[int]:
+    def _chosen_layers(self, layers: Sequence[int] | None) -> list[int]:
         numbers = range(1, self.layers + 1)
         given: Any = numbers if layers is None else layers
         if isinstance(given, str) or not isinstance(given, Iterable):
@@ -114,7 +137,7 @@ class FeatureExtractor:
         return list(map(int, chosen))
 
     def _extract(self, clips: list[Clip], layers: list[int]) -> list[NDArray[np.float32]]:
-        output = self._engine.extract(clips, layers)
+        output = self._runner.extract(clips, layers)
         return [
             np.stack([layer[row, :frames] for layer in output.layers])  # (L, T, D)
             for row, frames in enumerate(output.lengths)

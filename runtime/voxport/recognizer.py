@@ -1,14 +1,17 @@
-"""``Recognizer``: audio in, transcripts out.
+"""``Recognizer``: audio in; transcripts, emissions, alignments or features out.
 
-Reads inputs, batches them, runs the artifact and puts the answers back in the order given. Knows no
-backend by name and no file format; keeps nothing between calls, so threads may share one.
+Conducts the five modules that a recording passes on its way to text: ``audio/files`` decodes it,
+``audio/recording`` brings it to the model's rate, ``inference/batch_runner`` pads it into a batch,
+a backend (``backends/onnx``) runs the graph, ``transcript/transcript`` builds the answer. Names
+each recording in its errors. Knows no backend by name and no file format; keeps nothing between
+calls, so threads may share one.
 """
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import overload
+from functools import partial
+from typing import Any, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,51 +22,73 @@ from voxport.audio.recording import (
     AudioInput,
     Clip,
     Recording,
-    name_of,
     open_recording,
     require_sequence,
 )
 from voxport.backends.contract import DECODED, Backend
 from voxport.decoding import greedy
 from voxport.decoding.beam_search import BeamSearch
-from voxport.errors import InferenceError, InputError, VoxportError
+from voxport.errors import InputError, VoxportError
 from voxport.feature_extractor import FeatureExtractor
-from voxport.inference.batches import BATCH_SECONDS, batches
-from voxport.inference.engine import Engine
+from voxport.inference.batch_runner import BatchRunner
+from voxport.inference.batches import BATCH_SECONDS
 from voxport.inference.long_recordings import (
     WHOLE_SECONDS,
     WINDOW_SECONDS,
     LongRecordings,
-    Progress,
-    samples_of,
+    WindowProgress,
+    samples_in,
 )
+from voxport.inference.recording_queue import RecordingQueue, Result, name_each, named
 from voxport.package.manifest import Artifact, Manifest
-from voxport.transcript.transcript import Transcript, transcript, transcripts
+from voxport.transcript.transcript import Transcript, build_transcript, build_transcripts
 
-# Inputs are read ahead, sorted and batched this many batches at a time: enough to find clips of
-# like length, and little enough that hours of files are not in memory and the first answer is soon.
-_BATCHES_AHEAD = 8
+# Called while a long recording is under way, with its name, the seconds done and, where known, of
+# how many.
+Progress: TypeAlias = Callable[[str, float, float | None], None]
 
-_PAIRS = "expected a recording and its text, or as many texts as recordings"
+_Emission: TypeAlias = NDArray[np.float32]  # (frames, labels)
+_Answer = TypeVar("_Answer")
+
+_PAIRS = "expected a recording and its text, or a list of recordings and as many texts"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input of many: a transcript or an error, never both."""
+    """Transcript or error of one recording of many, never both."""
 
-    name: str  # the file, or "inputs[3]"
+    name: str  # the file, or "audio[3]"
     transcript: Transcript | None = None
     error: VoxportError | None = None  # its `reason` is the message without the name
 
-    def answer(self) -> Transcript:
-        """The transcript, or the error raised."""
-        if self.transcript is None:
-            raise self.error or InferenceError("no answer", self.name)
-        return self.transcript
+    def result(self) -> Transcript:
+        """Return the transcript, or raise the error."""
+        return Result(self.name, self.transcript, self.error).get()
 
 
 class Recognizer:
-    """A loaded artifact; ``voxport.load`` makes one. Several threads may use it at once."""
+    """Loaded artifact that transcribes; ``voxport.load`` makes one. Threads may share it.
+
+    Wherever a method takes ``audio``, a recording is one of
+
+    - a path (``str`` or ``os.PathLike``) of an audio file,
+    - an array [samples] or [samples, channels]: float of -1 to 1, int8, uint8, int16 or int32,
+    - the bytes of an audio file, or a binary file object that gives them,
+
+    and a list or tuple of recordings is answered with a list, batched, in the order given.
+    ``sample_rate`` is that of arrays, in Hz, the model's own where it is not given; files bring
+    theirs. Channels are averaged. A recording shorter than the receptive field has no frames and an
+    empty transcript; one longer than ``whole_seconds`` (see ``voxport.load``) runs in windows.
+
+    Errors name the recording: its path, or ``audio[3]`` for the fourth of a list. All are
+    ``VoxportError``: ``AudioError`` for what cannot be read as audio (a ``ValueError``; of files an
+    ``OSError`` too), ``InputError`` for other arguments, ``InferenceError`` for what cannot run.
+
+    Attributes:
+        manifest: the package's manifest.
+        artifact: the manifest's entry of the file that runs.
+        provider: the execution provider that it really runs on.
+    """
 
     def __init__(
         self,
@@ -78,14 +103,14 @@ class Recognizer:
     ) -> None:
         self.manifest = manifest
         self.artifact = artifact
-        self.provider = backend.provider  # what the backend really runs on
+        self.provider = backend.provider
         self._backend = backend
-        self._engine = Engine(manifest.model, artifact, backend)
+        self._batch_seconds = batch_seconds
+        self._runner = BatchRunner(manifest.model, artifact, backend)
         self._model = manifest.model
         self._decode = decoder.of(manifest.model) if decoder else None  # None: as the graph does
-        self._limit = max(1, samples_of(batch_seconds, self._model))
         self._long = LongRecordings(
-            self._engine, self._model, batch_seconds, whole_seconds, window_seconds
+            self._runner, self._model, batch_seconds, whole_seconds, window_seconds
         )
 
     def __repr__(self) -> str:
@@ -93,215 +118,287 @@ class Recognizer:
 
     @property
     def identity(self) -> str:
-        """The hashes of the artifact and of weights beside it: which model this is."""
+        """Hashes of the artifact and of weights beside it: the model's identity."""
         files = [self.artifact, *self.artifact.external_data]
         return " ".join(entry.sha256 for entry in files)
 
     @overload
     def transcribe(
-        self, x: list[AudioInput] | tuple[AudioInput, ...], sample_rate: int | None = None
+        self, audio: list[AudioInput] | tuple[AudioInput, ...], sample_rate: int | None = None
     ) -> list[Transcript]: ...
 
     @overload
-    def transcribe(self, x: AudioInput, sample_rate: int | None = None) -> Transcript: ...
+    def transcribe(self, audio: AudioInput, sample_rate: int | None = None) -> Transcript: ...
 
     def transcribe(
         self,
-        x: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
+        audio: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
         sample_rate: int | None = None,
     ) -> Transcript | list[Transcript]:
-        """The transcript of a recording, or of each of a list of them in the order given.
+        """Transcribe a recording, or each of a list of them.
 
-        A recording is a path, an array of [samples] or [samples, channels], the bytes of an audio
-        file or an open one. `sample_rate` is that of the arrays, the model's own if it is not
-        given; files bring theirs. The first input that fails raises its error; ``transcribe_each``
-        goes on.
+        Args:
+            audio: a recording (path, array, bytes, binary file), or a list of recordings.
+            sample_rate: Hz, of arrays; the model's own by default. Files bring theirs.
+
+        Returns:
+            The transcript, or a list of them in the order given.
+
+        Raises:
+            AudioError: a recording cannot be read as audio.
+            InputError: an argument makes no sense.
+            InferenceError: the artifact cannot run it, for want of memory for one.
+
+            The first recording that fails raises; ``transcribe_each`` goes on.
+
+        Example:
+            >>> import voxport
+            >>> recognizer = voxport.load("commands")
+            >>> transcript = recognizer.transcribe("models/commands/samples/one-two-three.flac")
+            >>> transcript.text
+            'ONE TWO THREE'
+            >>> transcript.words[0].text, round(transcript.words[0].start, 1)
+            ('ONE', 0.4)
         """
-        if isinstance(x, (list, tuple)):
-            return [outcome.answer() for outcome in self.transcribe_each(x, sample_rate)]
-        with self._open(x, name_of(x, "the input"), sample_rate) as recording:
-            if recording in self._long:
-                return self._transcribe_long(recording)
-            return self._transcribe([_clip(recording)])[0]
+        found = self._answer(audio, sample_rate, self._transcribe_batch, self._transcribe_long)
+        return found if isinstance(audio, (list, tuple)) else found[0]
 
     def transcribe_each(
         self,
-        inputs: Iterable[AudioInput],
+        audio: Iterable[AudioInput],
         sample_rate: int | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Outcome]:
-        """One outcome an input, in the order given, each as soon as it and those before are done.
+        """Transcribe many recordings, each answered as soon as it and those before it are done.
 
-        An input that fails is an outcome with an error and stops no other. `progress` is called
-        while a long recording is under way.
+        A recording that fails is an outcome with an error and stops no other. Of an iterator, only
+        some batches are read ahead, so that hours of audio are never in memory at once.
+
+        Args:
+            audio: an iterable of recordings (path, array, bytes, binary file).
+            sample_rate: Hz, of arrays; the model's own by default. Files bring theirs.
+            progress: called while a long recording is under way, with its name, the seconds done
+                and, where known, of how many.
+
+        Yields:
+            One outcome a recording, in the order given.
+
+        Raises:
+            InputError: ``audio`` is one recording and no iterable of them.
+
+        Example:
+            >>> import voxport
+            >>> recognizer = voxport.load("commands")
+            >>> files = ["models/commands/samples/yes.flac", "missing.flac"]
+            >>> for outcome in recognizer.transcribe_each(files):
+            ...     print(outcome.error or outcome.transcript.text)
+            YES
+            missing.flac: there is no such file
         """
-        return self._each(require_sequence(inputs), sample_rate, progress)
+        recordings = require_sequence(audio)
+        queue = self._queue(sample_rate, self._transcribe_batch, self._transcribe_long, progress)
+        results = queue.results(name_each(recordings))
+        return (Outcome(result.name, result.answer, result.error) for result in results)
 
-    def _each(
-        self, inputs: Iterable[AudioInput], sample_rate: int | None, progress: Progress | None
-    ) -> Iterator[Outcome]:
-        for group in self._groups(inputs, sample_rate):
-            if isinstance(group, Recording):
-                with group:
-                    yield self._try_long(group, progress)
-            else:
-                yield from self._outcomes(group)
+    @overload
+    def emission(
+        self, audio: list[AudioInput] | tuple[AudioInput, ...], sample_rate: int | None = None
+    ) -> list[NDArray[np.float32]]: ...
 
-    def emission(self, waveform: AudioInput, sample_rate: int | None = None) -> NDArray[np.float32]:
-        """The model's emission for one recording: float32 [frames, labels]."""
-        return self._heard(waveform, name_of(waveform, "the input"), sample_rate)[0]
+    @overload
+    def emission(
+        self, audio: AudioInput, sample_rate: int | None = None
+    ) -> NDArray[np.float32]: ...
+
+    def emission(
+        self,
+        audio: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
+        sample_rate: int | None = None,
+    ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        """Compute the emission of a recording, or of each of a list of them.
+
+        Args:
+            audio: a recording (path, array, bytes, binary file), or a list of recordings.
+            sample_rate: Hz, of arrays; the model's own by default. Files bring theirs.
+
+        Returns:
+            float32 [frames, labels], or a list of such arrays: logits, or log-probabilities where
+            the manifest's ``model.emission`` is "log_probs". A frame is
+            ``manifest.model.frame_stride`` samples of the model's rate.
+
+        Raises:
+            AudioError, InputError, InferenceError: as ``transcribe``.
+
+        Example:
+            >>> import voxport
+            >>> recognizer = voxport.load("commands")
+            >>> emission = recognizer.emission("models/commands/samples/yes.flac")
+            >>> emission.shape[1] == len(recognizer.manifest.model.labels)
+            True
+        """
+        found = self._answer(audio, sample_rate, self._emit_batch, self._emit_long)
+        emissions = [emission for emission, _ in found]
+        return emissions if isinstance(audio, (list, tuple)) else emissions[0]
 
     @overload
     def align(
         self,
-        x: list[AudioInput] | tuple[AudioInput, ...],
+        audio: list[AudioInput] | tuple[AudioInput, ...],
         text: Sequence[str],
         sample_rate: int | None = None,
     ) -> list[AlignedTranscript]: ...
 
     @overload
     def align(
-        self, x: AudioInput, text: str, sample_rate: int | None = None
+        self, audio: AudioInput, text: str, sample_rate: int | None = None
     ) -> AlignedTranscript: ...
 
     def align(
         self,
-        x: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
+        audio: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
         text: str | Sequence[str],
         sample_rate: int | None = None,
     ) -> AlignedTranscript | list[AlignedTranscript]:
-        """When each word of a known text was said in a recording, or in each of a list of them.
+        """Find the times of a known text's words in a recording, or in each of a list of them.
 
-        What the labels cannot spell is in the answer's `unspelled`; ``*`` as a word stands for
-        anything that the text leaves out.
+        Args:
+            audio: a recording (path, array, bytes, binary file), or a list of recordings.
+            text: its text, or as many texts as recordings. ``*`` as a word stands for anything
+                that the text leaves out.
+            sample_rate: Hz, of arrays; the model's own by default. Files bring theirs.
+
+        Returns:
+            The aligned transcript, or a list of them in the order given. Characters that the labels
+            cannot spell are in its ``unspelled``.
+
+        Raises:
+            AlignmentError: a text is empty, cannot be spelled, or is too long for its recording.
+            AudioError, InputError, InferenceError: as ``transcribe``.
+
+        Example:
+            >>> import voxport
+            >>> recognizer = voxport.load("commands")
+            >>> aligned = recognizer.align("models/commands/samples/left-right.flac", "Left right")
+            >>> [(word.text, round(word.start, 1)) for word in aligned.words]
+            [('Left', 0.5), ('right', 1.5)]
         """
+        is_list = isinstance(audio, (list, tuple))
         texts = text_aligner.texts_of(text)
-        if not isinstance(x, (list, tuple)):
-            if not isinstance(text, str):
-                raise InputError(_PAIRS)
-            emission, seconds = self._heard(x, name_of(x, "the input"), sample_rate)
-            return text_aligner.align([emission], texts, [seconds], self._model)[0]
-        if len(x) != len(texts) or isinstance(text, str):
+        if isinstance(text, str) == is_list or (is_list and len(audio) != len(texts)):
             raise InputError(_PAIRS)
-        names = [name_of(item, f"inputs[{i}]") for i, item in enumerate(x)]
-        heard = [self._heard(*pair, sample_rate) for pair in zip(x, names, strict=True)]
-        emissions, durations = [item[0] for item in heard], [item[1] for item in heard]
-        return text_aligner.align(emissions, texts, durations, self._model, names)
+        names = [name for name, _ in named(audio)]
+        found = self._answer(audio, sample_rate, self._emit_batch, self._emit_long)
+        emissions, seconds = [item[0] for item in found], [item[1] for item in found]
+        aligned = text_aligner.align(emissions, texts, seconds, self._model, names)
+        return aligned if is_list else aligned[0]
 
+    @overload
     def features(
         self,
-        waveform: AudioInput,
+        audio: list[AudioInput] | tuple[AudioInput, ...],
         sample_rate: int | None = None,
         *,
         layers: Sequence[int] | None = None,
-    ) -> NDArray[np.float32]:
-        """The transformer layers' outputs for one recording: float32 [layers, frames, width].
+    ) -> list[NDArray[np.float32]]: ...
 
-        For packages that were exported with ``--features``; ``FeatureExtractor.features`` says what
-        `layers` are. ``voxport.load_features`` needs no CTC head.
+    @overload
+    def features(
+        self,
+        audio: AudioInput,
+        sample_rate: int | None = None,
+        *,
+        layers: Sequence[int] | None = None,
+    ) -> NDArray[np.float32]: ...
+
+    def features(
+        self,
+        audio: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
+        sample_rate: int | None = None,
+        *,
+        layers: Sequence[int] | None = None,
+    ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        """Compute transformer layers' outputs of a recording, or of each of a list of them.
+
+        For packages that were exported with ``--features``; the same as
+        ``FeatureExtractor.features``, where arguments and errors are described.
+        ``voxport.load_features`` needs no CTC head.
+
+        Returns:
+            float32 [layers, frames, width], or a list of such arrays.
+
+        Raises:
+            ArtifactUnavailableError: the package was exported without features.
         """
-        extractor = FeatureExtractor(self.manifest, self.artifact, self._backend)
-        return extractor.features(waveform, sample_rate, layers=layers)
+        extractor = FeatureExtractor(
+            self.manifest, self.artifact, self._backend, batch_seconds=self._batch_seconds
+        )
+        return extractor.features(audio, sample_rate, layers=layers)
 
-    def _heard(
-        self, x: AudioInput, name: str, sample_rate: int | None
-    ) -> tuple[NDArray[np.float32], float]:
-        """A recording's emission and seconds."""
-        with self._open(x, name, sample_rate) as recording:
+    def _answer(
+        self,
+        audio: Any,
+        sample_rate: int | None,
+        run_batch: Callable[[list[Clip]], list[_Answer]],
+        run_long: Callable[[Recording, WindowProgress | None], _Answer],
+    ) -> list[_Answer]:
+        """Return the answers to a recording or a list of them, or raise the first error."""
+        queue = self._queue(sample_rate, run_batch, run_long)
+        return [result.get() for result in queue.results(named(audio))]
+
+    def _queue(
+        self,
+        sample_rate: int | None,
+        run_batch: Callable[[list[Clip]], list[_Answer]],
+        run_long: Callable[[Recording, WindowProgress | None], _Answer],
+        progress: Progress | None = None,
+    ) -> RecordingQueue[_Answer]:
+        def run_window_by_window(name: str, recording: Recording) -> _Answer:
+            return run_long(recording, partial(progress, name) if progress else None)
+
+        return RecordingQueue(
+            partial(self._read, sample_rate),
+            run_batch,
+            self._runner.padded_length,
+            max(1, samples_in(self._batch_seconds, self._model)),
+            run_window_by_window,
+        )
+
+    def _read(self, sample_rate: int | None, audio: AudioInput) -> Clip | Recording:
+        """Read a recording, or leave it open where it is long."""
+        with ExitStack() as opened:
+            recording = opened.enter_context(
+                open_recording(audio, self._model.sample_rate, sample_rate)
+            )
             if recording in self._long:
-                emission = np.concatenate(list(self._long.emission(recording)))
-            else:
-                emission = self._engine.emissions([_clip(recording)])[0]
-            return emission, recording.seconds
+                opened.pop_all()
+                return recording
+            return recording.read_all()
 
-    def _open(self, x: AudioInput, name: str, sample_rate: int | None) -> Recording:
-        return open_recording(x, name, sample_rate, self._model.sample_rate)
+    def _emit_batch(self, clips: list[Clip]) -> list[tuple[_Emission, float]]:
+        """Return each clip's emission and its seconds."""
+        emissions = self._runner.emissions(clips)
+        return [(item, clip.seconds) for item, clip in zip(emissions, clips, strict=True)]
 
-    def _groups(
-        self, inputs: Iterable[AudioInput], sample_rate: int | None
-    ) -> Iterator[list[Clip | Outcome] | Recording]:
-        """The inputs a few batches at a time, each as a clip, or an outcome where it has failed.
+    def _emit_long(
+        self, recording: Recording, progress: WindowProgress | None
+    ) -> tuple[_Emission, float]:
+        emission = np.concatenate(list(self._long.emission(recording, progress)))
+        return emission, recording.seconds
 
-        A long recording is a group of its own; it is not read on before its turn comes.
-        """
-        group: list[Clip | Outcome] = []
-        samples = 0
-        for index, x in enumerate(inputs):
-            item = self._read(x, name_of(x, f"inputs[{index}]"), sample_rate)
-            if isinstance(item, Recording):
-                yield group
-                yield item
-                group, samples = [], 0
-                continue
-            group.append(item)
-            samples += len(item.waveform) if isinstance(item, Clip) else 0
-            if samples >= _BATCHES_AHEAD * self._limit:
-                yield group
-                group, samples = [], 0
-        yield group
+    def _transcribe_batch(self, clips: list[Clip]) -> list[Transcript]:
+        if self._decode is None:
+            output = self._runner.run(clips, DECODED)
+            return build_transcripts(output, [clip.seconds for clip in clips], self._model)
+        found = self._emit_batch(clips)
+        return [
+            build_transcript(self._decode(emission), seconds, self._model)
+            for emission, seconds in found
+        ]
 
-    def _read(
-        self, x: AudioInput, name: str, sample_rate: int | None
-    ) -> Clip | Recording | Outcome:
-        """A clip; an open recording where it is long; an outcome where it cannot be read."""
-        try:
-            with ExitStack() as opened:
-                recording = opened.enter_context(self._open(x, name, sample_rate))
-                if recording in self._long:
-                    opened.pop_all()
-                    return recording
-                return _clip(recording)
-        except VoxportError as error:
-            return Outcome(name, error=error.about(name))
-
-    def _outcomes(self, group: list[Clip | Outcome]) -> Iterator[Outcome]:
-        done = {i: item for i, item in enumerate(group) if isinstance(item, Outcome)}
-        clips = {i: item for i, item in enumerate(group) if isinstance(item, Clip)}
-        places = list(clips)
-        lengths = [self._engine.padded(len(clip.waveform)) for clip in clips.values()]
-        batch_of = {places[i]: batch for batch in batches(lengths, self._limit) for i in batch}
-        for index in range(len(group)):
-            if index not in done:
-                batch = [places[i] for i in batch_of[index]]
-                outcomes = self._try([clips[place] for place in batch])
-                done.update(zip(batch, outcomes, strict=True))
-            yield done.pop(index)
-
-    def _try(self, clips: list[Clip]) -> list[Outcome]:
-        """A batch; if it fails, each of its clips alone, so that one cannot take others along."""
-        try:
-            answers = self._transcribe(clips)
-        except InferenceError as error:
-            if len(clips) > 1:
-                return [outcome for clip in clips for outcome in self._try([clip])]
-            return [Outcome(clips[0].name, error=error.about(clips[0].name))]
-        return [Outcome(clip.name, answer) for clip, answer in zip(clips, answers, strict=True)]
-
-    def _try_long(self, recording: Recording, progress: Progress | None) -> Outcome:
-        try:
-            return Outcome(recording.name, self._transcribe_long(recording, progress))
-        except VoxportError as error:
-            return Outcome(recording.name, error=error.about(recording.name))
-
-    def _transcribe(self, clips: list[Clip]) -> list[Transcript]:
-        if self._decode is not None:
-            paths = map(self._decode, self._engine.emissions(clips))
-            pairs = zip(paths, clips, strict=True)
-            return [transcript(path, clip.seconds, self._model) for path, clip in pairs]
-        output = self._engine.run(clips, DECODED)
-        return transcripts(output, [clip.seconds for clip in clips], self._model)
-
-    def _transcribe_long(
-        self, recording: Recording, progress: Progress | None = None
-    ) -> Transcript:
+    def _transcribe_long(self, recording: Recording, progress: WindowProgress | None) -> Transcript:
         parts = self._long.emission(recording, progress)
-        if self._decode is not None:
-            path = self._decode(np.concatenate(list(parts)))
-        else:
+        if self._decode is None:
             path = greedy.decode_parts(parts, self._model.blank)
-        return transcript(path, recording.seconds, self._model)
-
-
-def _clip(recording: Recording) -> Clip:
-    """All of a recording."""
-    return Clip(recording.name, recording.read(sys.maxsize), recording.seconds)
+        else:
+            path = self._decode(np.concatenate(list(parts)))
+        return build_transcript(path, recording.seconds, self._model)

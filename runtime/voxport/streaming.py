@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from voxport.audio.resample import Resampler
 from voxport.decoding import greedy
-from voxport.inference.windows import edits
 from voxport.recognizer import Recognizer
-from voxport.transcript.transcript import Path, Transcript, Word, transcript
+from voxport.transcript.edit_distance import edit_distance_table
+from voxport.transcript.transcript import TokenPath, Transcript, Word, build_transcript
 
 # Seconds, all of them.
 STEP = 0.25  # of new audio between two runs at the least
@@ -55,7 +55,9 @@ class Live:
         self._waveform = np.zeros(0, np.float32)  # that the model hears
         self._first = 0  # the frame of the stream that it starts with
         self._new = 0  # samples of it that the model has not heard
-        self._done = _Tokens(Path([], [], [], []))  # what is final, as far as it is in the waveform
+        self._done = _Tokens(
+            TokenPath([], [], [], [])
+        )  # what is final, as far as it is in the waveform
         self._place = 0  # the frame up to which all is final
         self._seen: list[str] = []  # the words that were not final in the last run
 
@@ -161,7 +163,9 @@ class Live:
 
     def _words(self, tokens: "_Tokens") -> tuple[Word, ...]:
         samples = self._first * self._model.frame_stride + len(self._waveform)
-        said: Transcript = transcript(tokens.path, samples / self._model.sample_rate, self._model)
+        said: Transcript = build_transcript(
+            tokens.path, samples / self._model.sample_rate, self._model
+        )
         return said.words
 
     def _frames(self, seconds: float) -> int:
@@ -175,12 +179,12 @@ class Live:
 class _Tokens:
     """A part of a path, by the stream's frames."""
 
-    path: Path
+    path: TokenPath
 
     @classmethod
-    def of(cls, path: Path, first: int) -> "_Tokens":
+    def of(cls, path: TokenPath, first: int) -> "_Tokens":
         starts, ends = ([frame + first for frame in line] for line in (path.starts, path.ends))
-        return cls(Path(path.tokens, starts, ends, path.scores))
+        return cls(TokenPath(path.tokens, starts, ends, path.scores))
 
     def head(self, count: int) -> "_Tokens":
         return self._part(slice(count))
@@ -194,7 +198,7 @@ class _Tokens:
     def joined(self, other: "_Tokens") -> "_Tokens":
         one, two = self.path, other.path
         return _Tokens(
-            Path(
+            TokenPath(
                 one.tokens + two.tokens,
                 one.starts + two.starts,
                 one.ends + two.ends,
@@ -209,7 +213,7 @@ class _Tokens:
         to `place` in time is taken.
         """
         recent, known = self.since(since), done.since(since)
-        distances = edits(known.path.tokens, recent.path.tokens)[-1]
+        distances = edit_distance_table(known.path.tokens, recent.path.tokens)[-1]
         edges = [since, *recent.path.ends]
         return recent.tail(
             min(range(len(edges)), key=lambda cut: (distances[cut], abs(edges[cut] - place)))
@@ -218,5 +222,5 @@ class _Tokens:
     def _part(self, part: slice) -> "_Tokens":
         path = self.path
         return _Tokens(
-            Path(path.tokens[part], path.starts[part], path.ends[part], path.scores[part])
+            TokenPath(path.tokens[part], path.starts[part], path.ends[part], path.scores[part])
         )

@@ -110,7 +110,7 @@ def test_what_is_too_long_for_the_memory_is_refused_with_what_would_fit(with_fea
     assert len(whole.features(inputs)) == 2  # attention in blocks needs little more for more
     artifact = dataclasses.replace(whole.artifact, attention_in_blocks=False)
     backend = open_artifact(with_features, artifact, provider="cpu")
-    message = r"inputs\[1\]: 20 s needs more than 0\.0 GB to run at once, .* would fit"
+    message = r"audio\[1\]: 20 s needs more than 0\.0 GB to run at once, .* would fit"
     with pytest.raises(InferenceError, match=message):
         FeatureExtractor(whole.manifest, artifact, backend).features(inputs)
 

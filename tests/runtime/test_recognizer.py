@@ -75,13 +75,13 @@ def test_a_mixed_list(recognizer, tmp_path):
 
 
 def test_an_error_in_a_list_names_its_input(recognizer):
-    with pytest.raises(AudioError, match=r"^inputs\[1\]: .*NaN"):
+    with pytest.raises(AudioError, match=r"^audio\[1\]: .*NaN"):
         recognizer.transcribe([fakes.say("A"), np.array([np.nan])])
     with pytest.raises(AudioNotFoundError, match=r"^x\.wav: there is no such file"):
         recognizer.transcribe([fakes.say("A"), "x.wav"])
     with pytest.raises(AudioNotFoundError, match=r"^y\.wav: there is no such file"):
         recognizer.transcribe([Path("y.wav")])
-    with pytest.raises(InputError, match=r"^inputs\[0\]: expected a path"):
+    with pytest.raises(InputError, match=r"^audio\[0\]: expected a path"):
         recognizer.transcribe([0.5, 0.25])
 
 
@@ -94,7 +94,7 @@ def test_the_good_ones_are_not_lost(recognizer):
         None,
         "B",
     ]
-    assert [outcome.name for outcome in outcomes] == ["x.wav", *(f"inputs[{i}]" for i in (1, 2, 3))]
+    assert [outcome.name for outcome in outcomes] == ["x.wav", *(f"audio[{i}]" for i in (1, 2, 3))]
     assert isinstance(outcomes[0].error, AudioNotFoundError)
     assert outcomes[1].error is None
 
@@ -108,9 +108,9 @@ def test_one_recording_is_not_several(recognizer, x):
 
 
 def test_an_empty_path(recognizer):
-    with pytest.raises(InputError, match=r"^the input: expected the path of an audio file, got ''"):
+    with pytest.raises(InputError, match=r"^the audio: expected the path of an audio file, got ''"):
         recognizer.transcribe("")
-    with pytest.raises(InputError, match=r"^inputs\[1\]: expected the path"):
+    with pytest.raises(InputError, match=r"^audio\[1\]: expected the path"):
         recognizer.transcribe([fakes.say("A"), ""])
 
 
@@ -120,7 +120,7 @@ def test_a_batch_that_fails_is_tried_one_by_one():
     outcomes = list(recognizer.transcribe_each([fakes.say("A"), fakes.say("ABCABCABC")]))
     assert outcomes[0].transcript.text == "A"
     assert isinstance(outcomes[1].error, InferenceError)
-    with pytest.raises(InferenceError, match=r"^inputs\[1\]: out of memory"):
+    with pytest.raises(InferenceError, match=r"^audio\[1\]: out of memory"):
         recognizer.transcribe([fakes.say("A"), fakes.say("ABCABCABC")])
 
 
@@ -131,13 +131,13 @@ class Broken:
 
 def test_a_file_object_that_fails_stops_no_other(recognizer):
     outcomes = list(recognizer.transcribe_each([Broken(), fakes.say("A")]))
-    assert str(outcomes[0].error) == "inputs[0]: cannot be read: Input/output error"
+    assert str(outcomes[0].error) == "audio[0]: cannot be read: Input/output error"
     assert outcomes[0].error.reason == "cannot be read: Input/output error"
     assert outcomes[1].transcript.text == "A"
 
 
 def test_an_error_without_a_name_gets_one(recognizer):
-    with pytest.raises(InputError, match=r"^inputs\[0\]: sample_rate must be"):
+    with pytest.raises(InputError, match=r"^audio\[0\]: sample_rate must be"):
         recognizer.transcribe([fakes.say("A")], "x")
 
 
@@ -149,9 +149,9 @@ def test_what_cannot_fit_is_refused_before_it_is_run(backend, monkeypatch):
     outcomes = list(recognizer.transcribe_each([short, long]))
     assert outcomes[0].transcript.text == "A"
     assert outcomes[1].error.reason.startswith("1 min 0 s needs more than 0.3 GB to run at once")
-    assert outcomes[1].error.subject == "inputs[1]"
+    assert outcomes[1].error.subject == "audio[1]"
     assert max(map(max, backend.batches)) == len(short)
-    with pytest.raises(InferenceError, match=r"^the input: 1 min 0 s needs"):
+    with pytest.raises(InferenceError, match=r"^the audio: 1 min 0 s needs"):
         recognizer.emission(long)
 
 
@@ -225,7 +225,7 @@ def test_windows_are_short_and_batched(backend):
 def test_long_and_short_in_one_list(windowed):
     inputs = [said(3, 1), said(20, 2), "x.wav", said(2, 3), np.full(20_000, np.nan), said(9, 4)]
     outcomes = list(windowed.transcribe_each(inputs))
-    assert [outcome.name for outcome in outcomes[3:]] == [f"inputs[{i}]" for i in (3, 4, 5)]
+    assert [outcome.name for outcome in outcomes[3:]] == [f"audio[{i}]" for i in (3, 4, 5)]
     for i in (0, 1, 3, 5):
         assert outcomes[i].transcript == windowed.transcribe(inputs[i])
     assert isinstance(outcomes[2].error, AudioNotFoundError)
@@ -247,7 +247,7 @@ def test_a_long_recording_that_fails_to_run_stops_no_other():
         fakes.manifest(), fakes.artifact(), backend, whole_seconds=8, window_seconds=8
     )
     outcomes = list(recognizer.transcribe_each([said(20), said(2)]))
-    assert str(outcomes[0].error) == "inputs[0]: out of memory"
+    assert str(outcomes[0].error) == "audio[0]: out of memory"
     assert outcomes[1].transcript
 
 
@@ -256,7 +256,7 @@ def test_progress(windowed, backend):
     waveform = said(100)
     list(windowed.transcribe_each([waveform], progress=lambda *state: heard.append(state)))
     seconds = len(waveform) / fakes.RATE
-    assert heard[-1] == ("inputs[0]", seconds, seconds)
+    assert heard[-1] == ("audio[0]", seconds, seconds)
     assert [done for _, done, _ in heard] == sorted({done for _, done, _ in heard})
     assert len(heard) == len(backend.batches) > 2  # a batch each
 

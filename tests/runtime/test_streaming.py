@@ -95,7 +95,7 @@ def test_all_is_final_where_the_stream_pauses(fake):
 @pytest.fixture(scope="module")
 def speech():
     """Some ten seconds of the shipped recordings, and the words in them."""
-    clips = [read_clip(data.SAMPLES / name, name, None, RATE).waveform for name in SPOKEN]
+    clips = [read_clip(data.SAMPLES / name, RATE).waveform for name in SPOKEN]
     pause = np.zeros(RATE // 2, np.float32)
     waveform = np.concatenate([part for clip in clips for part in (clip, pause)])
     return waveform, [name.partition(".")[0].upper().replace("-", " ") for name in SPOKEN]

@@ -90,7 +90,7 @@ def _artifact_answers(artifact: Artifact, package: LayoutSource) -> list[_Clip]:
 
 def _test_waveforms(package: LayoutSource) -> list[tuple[str, NDArray[np.float32]]]:
     golden = package.manifest.golden
-    found = [(c.path, read_audio(package.folder / c.path, c.path).waveform) for c in golden]
+    found = [(c.path, read_audio(package.folder / c.path).waveform) for c in golden]
     name, waveform = max(found, key=lambda item: len(item[1]))
     found.append((f"{name}, 40 dB quieter", waveform * _QUIETER_GAIN))
     found.append((f"{name}, with an offset", waveform + _OFFSET))

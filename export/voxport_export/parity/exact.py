@@ -14,7 +14,7 @@ import torchaudio
 
 from voxport.backends.contract import Backend
 from voxport.package.manifest import FeatureParity, Measurement, Parity
-from voxport.transcript.edit_distance import error_rate
+from voxport.transcript.edit_distance import character_error_rate
 from voxport.verification.comparison import (
     Answer,
     Check,
@@ -48,7 +48,7 @@ def compare_artifact(
         max_emission_difference=worst.difference,
         emission_tolerance=worst.tolerance,
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
-        cer=error_rate(pairs),
+        cer=character_error_rate(pairs),
     )
 
 

@@ -25,7 +25,7 @@ _FULL_SCALE = 32768  # 16-bit samples are multiples of 1 / 32768
 
 def read_recordings(paths: Sequence[Path]) -> dict[str, Audio]:
     """Read recordings at their own rates, by path."""
-    return {str(path): read_audio(path, str(path)) for path in paths}
+    return {str(path): read_audio(path) for path in paths}
 
 
 def resample_recordings(files: Mapping[str, Audio], sample_rate: int) -> list[ReferenceClip]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from voxport.backends.contract import DECODED, Backend
 from voxport.package.manifest import QualityGate
-from voxport.transcript.edit_distance import error_rate
+from voxport.transcript.edit_distance import character_error_rate
 from voxport.verification.comparison import Check, Expected, compare
 from voxport_export.errors import ExportError, LowPrecisionError
 from voxport_export.parity.exact import new_measurement
@@ -74,7 +74,7 @@ def measure_loss(
         **vars(new_measurement(artifact, backend, expected, sample_rate)),
         max_emission_difference=_largest_difference(checks),
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
-        cer=error_rate(pairs),
+        cer=character_error_rate(pairs),
         cer_limit=limits.cer,
         speed=None if fp32 is None else measure_speedup(fp32, backend, waveform),
         forced=False,

@@ -14,7 +14,12 @@ from voxport.alignment.forced_alignment import Alignment, forced_align, log_soft
 from voxport.alignment.spelling import STAR, Speller, Spelling, Unspelled
 from voxport.errors import AlignmentError, InputError
 from voxport.package.manifest import ModelInfo
-from voxport.transcript.transcript import Path, Transcript, timed, word
+from voxport.transcript.transcript import (
+    TokenPath,
+    Transcript,
+    build_tokens,
+    build_word,
+)
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,10 @@ def log_probabilities(emission: NDArray[Any], model: ModelInfo) -> NDArray[Any]:
     return emission if model.emission == "log_probs" else log_softmax(emission)
 
 
-def path_of(alignment: Alignment) -> Path:
+def path_of(alignment: Alignment) -> TokenPath:
     """The tokens of an alignment, their frames and scores."""
     spans = alignment.spans()
-    return Path(
+    return TokenPath(
         [span.token for span in spans],
         [span.start for span in spans],
         [span.end for span in spans],
@@ -87,12 +92,13 @@ def _transcript(
 ) -> AlignedTranscript:
     path = path_of(alignment)
     labels = [(*model.labels, STAR)[token] for token in path.tokens]
-    tokens = timed(path, labels, seconds, model)
+    tokens = build_tokens(path, labels, seconds, model)
     runs: list[list[int]] = [[] for _ in spelling.texts]
     for token, owner in enumerate(spelling.words):
         if owner is not None:
             runs[owner].append(token)
     words = tuple(
-        word(path, tokens, run, written) for run, written in zip(runs, spelling.texts, strict=True)
+        build_word(path, tokens, run, written)
+        for run, written in zip(runs, spelling.texts, strict=True)
     )
     return AlignedTranscript(" ".join(text.split()), seconds, words, tokens, spelling.unspelled)

@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.audio import truncation
-from voxport.errors import AudioFileError, AudioNotFoundError, InputError, accessing
+from voxport.errors import AudioFileError, AudioNotFoundError, InputError, accessing, naming
 from voxport.optional_import import import_optional
 
 EXTENSIONS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf")
@@ -48,8 +48,8 @@ class Audio:
 class AudioStream:
     """A recording that is being decoded, once, from its start to its end."""
 
-    def __init__(self, file: Any, stream: BinaryIO, name: str) -> None:
-        self._file, self._stream, self._name = file, stream, name
+    def __init__(self, file: Any, stream: BinaryIO) -> None:
+        self._file, self._stream = file, stream
         self.sample_rate = int(file.samplerate)  # Hz
         is_known = 0 < file.frames < truncation.UNKNOWN_FRAMES
         self.seconds = file.frames / file.samplerate if is_known else None  # as the header has it
@@ -62,53 +62,54 @@ class AudioStream:
             if not are_numbers.all():
                 seconds = (count + int(are_numbers.all(axis=1).argmin())) / self.sample_rate
                 reason = "holds samples that are not numbers (NaN or infinite), near"
-                raise AudioFileError(f"{reason} {seconds:.2f} s", self._name)
+                raise AudioFileError(f"{reason} {seconds:.2f} s")
             count += len(block)
             yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
         decoded = truncation.Decoded(self._file.format, self._file.frames, count)
-        with accessing(self._name, AudioFileError):
+        with accessing(None, AudioFileError):
             problem = truncation.problem(self._stream, decoded)
         if problem:
-            raise AudioFileError(problem, self._name)
+            raise AudioFileError(problem)
         if not count:
-            raise AudioFileError("holds no audio (0 samples)", self._name)
+            raise AudioFileError("holds no audio (0 samples)")
 
     def _read(self, count: int) -> NDArray[np.float32]:
         """The block after `count` frames, (frames, channels)."""
         try:
-            with accessing(self._name, AudioFileError):
+            with accessing(None, AudioFileError):
                 return self._file.read(_BLOCK, dtype="float32", always_2d=True)
         except _soundfile().LibsndfileError as error:
-            with suppress(_soundfile().LibsndfileError), accessing(self._name, AudioFileError):
+            with suppress(_soundfile().LibsndfileError), accessing(None, AudioFileError):
                 count = self._file.tell()  # within the block, it has gone on as far as it could
             seconds = count / self.sample_rate
             reason = f"damaged or truncated after {seconds:.2f} s ({_reason(error)})"
-            raise AudioFileError(reason, self._name) from None
+            raise AudioFileError(reason) from None
 
 
 @contextmanager
-def open_audio(source: Source, name: str) -> Generator[AudioStream, None, None]:
-    """The audio in `source`, to be decoded within the block; `name` stands for it in messages."""
+def open_audio(source: Source) -> Generator[AudioStream, None, None]:
+    """Open the audio in ``source``, to be decoded within the block; its errors name no file."""
     soundfile = _soundfile()
-    with _open(source, name) as stream:
+    with _open(source) as stream:
         try:
-            with accessing(name, AudioFileError):
+            with accessing(None, AudioFileError):
                 file = _open_sound(stream)
         except soundfile.LibsndfileError as error:
-            raise AudioFileError(_unreadable(source, _reason(error)), name) from None
+            raise AudioFileError(_unreadable(source, _reason(error))) from None
         except TypeError:  # soundfile's answer to a name that ends in .raw
-            raise AudioFileError("raw samples without a header; write a wav file", name) from None
+            raise AudioFileError("raw samples without a header; write a wav file") from None
         with file:
-            with accessing(name, AudioFileError):
+            with accessing(None, AudioFileError):
                 problem = truncation.problem_at_first(stream, file.format, file.extra_info)
             if problem:
-                raise AudioFileError(problem, name)
-            yield AudioStream(file, stream, name)
+                raise AudioFileError(problem)
+            yield AudioStream(file, stream)
 
 
-def read_audio(source: Source, name: str) -> Audio:
-    """All of the audio in `source`."""
-    with open_audio(source, name) as stream:
+def read_audio(source: Source) -> Audio:
+    """Read all of the audio in ``source``; an error names it, if it is a path."""
+    named = naming(source) if isinstance(source, Path) else nullcontext()
+    with named, open_audio(source) as stream:
         return Audio(np.concatenate(list(stream.blocks())), stream.sample_rate)
 
 
@@ -126,44 +127,44 @@ def audio_files(path: Path) -> list[Path]:
 
 
 @contextmanager
-def _open(source: Source, name: str) -> Generator[BinaryIO, None, None]:
+def _open(source: Source) -> Generator[BinaryIO, None, None]:
     """A stream to seek in, once it is known to hold something; soundfile never sees a name."""
-    with _stream(source, name) as stream:
-        with accessing(name, AudioFileError):
+    with _stream(source) as stream:
+        with accessing(None, AudioFileError):
             size = stream.seek(0, io.SEEK_END)
             stream.seek(0)
         if not size:
-            raise AudioFileError("the file is empty (0 bytes)", name)
+            raise AudioFileError("the file is empty (0 bytes)")
         yield stream
 
 
-def _stream(source: Source, name: str) -> BinaryIO:
+def _stream(source: Source) -> BinaryIO:
     if isinstance(source, bytes):
         return io.BytesIO(source)
-    with accessing(name, AudioFileError):
+    with accessing(None, AudioFileError):
         if not isinstance(source, Path):
-            return _kept(source.read, name)
+            return _kept(source.read)
         try:
             mode = source.stat().st_mode
             if stat.S_ISDIR(mode):
-                raise AudioFileError("is a folder; give the audio files in it", name)
+                raise AudioFileError("is a folder; give the audio files in it")
             if stat.S_ISFIFO(mode):
                 with source.open("rb", buffering=0) as pipe:
-                    return _kept(pipe.read, name)
+                    return _kept(pipe.read)
             if not stat.S_ISREG(mode):
-                raise AudioFileError("is not a regular file", name)
+                raise AudioFileError("is not a regular file")
             return source.open("rb")
         except (FileNotFoundError, NotADirectoryError):
-            raise AudioNotFoundError("there is no such file", name) from None
+            raise AudioNotFoundError("there is no such file") from None
 
 
-def _kept(read: Callable[[int], object], name: str) -> BinaryIO:
+def _kept(read: Callable[[int], object]) -> BinaryIO:
     """All that `read` gives, to seek in."""
     with ExitStack() as opened:
         kept = opened.enter_context(tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY))
         while block := read(_PIPE_BLOCK):
             if not isinstance(block, bytes):
-                raise InputError("open the file in binary mode: open(path, 'rb')", name)
+                raise InputError("open the file in binary mode: open(path, 'rb')")
             kept.write(block)
         opened.pop_all()
         return cast("BinaryIO", kept)

@@ -81,11 +81,10 @@ def _parse_number(value: str, least: int, most: int, field: str, text: str) -> i
 class PcmStream:
     """Decoder of a stream: bytes in as they arrive, the mean of the channels out.
 
-    `subject` names the stream in messages; without `form` a wav header gives the format.
+    Without `form` a wav header gives the format. Errors name no stream: that is the caller's part.
     """
 
-    def __init__(self, subject: str, form: PcmFormat | None = None) -> None:
-        self._subject = subject
+    def __init__(self, form: PcmFormat | None = None) -> None:
         self.format = form
         self._pending = b""  # a header, or a sample, that is not complete yet
         self._left: int | None = None  # bytes of samples that the header still promises
@@ -105,16 +104,16 @@ class PcmStream:
             self._left -= size
         samples = _decode(ready, form.kind)
         if problem := limits.samples_problem(samples):
-            raise self._error(problem)
+            raise AudioFileError(problem)
         return np.reshape(samples, (-1, form.channels)).mean(axis=1)
 
     def finish(self) -> None:
         """Check that the stream ended where its header says."""
         if self.format is None:
             empty = "the stream is empty (0 bytes)"
-            raise self._error("ended within its header" if self._pending else empty)
+            raise AudioFileError("ended within its header" if self._pending else empty)
         if self._left:
-            raise self._error("truncated: the stream ended before its audio does")
+            raise AudioFileError("truncated: the stream ended before its audio does")
 
     def _read_header(self) -> bool:
         """Parse the header once it is complete; return whether it was."""
@@ -122,7 +121,7 @@ class PcmStream:
         if len(head) < 12:
             return False
         if head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE":
-            raise self._error(
+            raise AudioFileError(
                 "only wav can be followed, or samples without a header, of which the format is "
                 "given (--raw 16000:s16le:1)"
             )
@@ -131,7 +130,7 @@ class PcmStream:
             name, size = head[place : place + 4], struct.unpack_from("<I", head, place + 4)[0]
             if name == b"data":
                 if form is None:
-                    raise self._error(_NO_FORMAT)
+                    raise AudioFileError(_NO_FORMAT)
                 self.format, self._pending = form, head[place + 8 :]
                 self._left = None if is_unknown_length(size) else size
                 return True
@@ -139,27 +138,24 @@ class PcmStream:
                 form = self._parse_wav_format(head[place + 8 : place + 8 + size])
             place += 8 + size + size % 2
         if place > _MAX_HEADER_BYTES:
-            raise self._error(_NO_FORMAT)
+            raise AudioFileError(_NO_FORMAT)
         return False
 
     def _parse_wav_format(self, chunk: bytes) -> PcmFormat:
         if len(chunk) < 16:
-            raise self._error(_NO_FORMAT)
+            raise AudioFileError(_NO_FORMAT)
         tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", chunk)
         if tag == _EXTENSIBLE_TAG and len(chunk) >= 26:
             tag = struct.unpack_from("<H", chunk, 24)[0]
         kind = _WAV_KINDS.get((tag, bits))
         if kind is None:
-            raise self._error(
+            raise AudioFileError(
                 f"a wav stream of format {tag} with {bits} bits cannot be followed; "
                 "16-bit PCM can (ffmpeg -c:a pcm_s16le)"
             )
         if problem := limits.rate_problem(rate) or limits.channels_problem(channels):
-            raise self._error(problem)
+            raise AudioFileError(problem)
         return PcmFormat(rate, kind, channels)
-
-    def _error(self, reason: str) -> AudioFileError:
-        return AudioFileError(reason, self._subject)
 
 
 def _decode(content: bytes, kind: str) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from voxport.audio import limits
 from voxport.audio.files import Source, open_audio
 from voxport.audio.resample import Resampler
-from voxport.errors import AudioError, InputError
+from voxport.errors import AudioError, InputError, naming
 
 AudioInput: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]
 
@@ -32,7 +32,6 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 class Clip:
     """A waveform at the model's rate."""
 
-    name: str  # in messages: the file, or "inputs[3]"
     waveform: NDArray[np.float32]  # (S,)
     seconds: float  # as recorded: the clip's samples by its own rate
 
@@ -45,14 +44,12 @@ class Recording:
 
     def __init__(
         self,
-        name: str,
         blocks: Iterable[NDArray[np.float32]],
         rate: int,  # Hz, of the blocks
         model_rate: int,  # Hz, of what is read
         seconds: float | None,  # the promised length, where one is known
         resources: ExitStack,
     ) -> None:
-        self.name = name
         self.promised = seconds
         self._rate = rate
         self._taken = 0  # samples of the blocks
@@ -65,6 +62,11 @@ class Recording:
         self._prepare(samples)
         given, self._ready = self._ready[:samples], self._ready[samples:]
         return given
+
+    def read_all(self) -> Clip:
+        """Read the whole recording."""
+        waveform = self.read(sys.maxsize)
+        return Clip(waveform, self.seconds)
 
     def exceeds(self, samples: int) -> bool:
         """Return whether more than `samples` are still to be read."""
@@ -109,25 +111,26 @@ class Recording:
         yield resampler.finish()
 
 
-def open_recording(
-    audio: AudioInput, name: str, sample_rate: int | None, model_rate: int
-) -> Recording:
-    """Open `audio` at `model_rate` (Hz); `sample_rate` is the rate of an array, if not the same."""
+def open_recording(audio: AudioInput, model_rate: int, sample_rate: int | None = None) -> Recording:
+    """Open `audio` at `model_rate` (Hz); `sample_rate` is the rate of an array, if not the same.
+
+    Errors, the recording's later ones too, name no recording: the caller does (`errors.naming`).
+    """
     if hasattr(audio, "__array__"):
-        waveform = _waveform(np.asarray(audio), name)
-        rate = _check_rate(model_rate if sample_rate is None else _integer_rate(sample_rate), name)
+        waveform = _waveform(_read_array(audio))
+        rate = _check_rate(model_rate if sample_rate is None else _integer_rate(sample_rate))
         seconds = len(waveform) / rate
-        return Recording(name, _blocks(waveform), rate, model_rate, seconds, ExitStack())
+        return Recording(_blocks(waveform), rate, model_rate, seconds, ExitStack())
     with ExitStack() as opened:
-        stream = opened.enter_context(open_audio(_source(audio, name), name))
-        rate, seconds = _check_rate(stream.sample_rate, name), stream.seconds
-        return Recording(name, stream.blocks(), rate, model_rate, seconds, opened.pop_all())
+        stream = opened.enter_context(open_audio(_source(audio)))
+        rate, seconds = _check_rate(stream.sample_rate), stream.seconds
+        return Recording(stream.blocks(), rate, model_rate, seconds, opened.pop_all())
 
 
-def read_clip(audio: AudioInput, name: str, sample_rate: int | None, model_rate: int) -> Clip:
-    """Read the whole of `audio` at `model_rate` (Hz)."""
-    with open_recording(audio, name, sample_rate, model_rate) as recording:
-        return Clip(name, recording.read(sys.maxsize), recording.seconds)
+def read_clip(audio: AudioInput, model_rate: int, sample_rate: int | None = None) -> Clip:
+    """Read the whole of `audio` at `model_rate` (Hz); an error names it."""
+    with naming(name_of(audio)), open_recording(audio, model_rate, sample_rate) as recording:
+        return recording.read_all()
 
 
 def require_sequence(audio: Any) -> Iterable[AudioInput]:
@@ -142,23 +145,22 @@ def require_sequence(audio: Any) -> Iterable[AudioInput]:
     return cast("Iterable[AudioInput]", given)
 
 
-def name_of(audio: AudioInput, otherwise: str) -> str:
+def name_of(audio: AudioInput, otherwise: str = "the audio") -> str:
     """Return the name of `audio` in messages: its path, if it has one."""
     if isinstance(audio, (str, os.PathLike)):
         return str(os.fspath(audio)) or otherwise
     return str(getattr(audio, "name", otherwise))
 
 
-def _source(audio: Any, name: str) -> Source:
+def _source(audio: Any) -> Source:
     if isinstance(audio, (str, os.PathLike)):
         path = os.fspath(cast("str | os.PathLike[str]", audio))
         if not path:
-            raise InputError("expected the path of an audio file, got ''", name)
+            raise InputError("expected the path of an audio file, got ''")
         if _ADDRESS.match(path):
             raise InputError(
                 "is an address, and audio is read from files: download it first "
-                f"(curl -LO '{path}'), then give the file",
-                name,
+                f"(curl -LO '{path}'), then give the file"
             )
         return Path(path)
     if isinstance(audio, (bytes, bytearray, memoryview)):
@@ -167,8 +169,7 @@ def _source(audio: Any, name: str) -> Source:
         return audio
     raise InputError(
         "expected a path, a numpy array, bytes or an open binary file, "
-        f"got {type(audio).__name__} (samples go in one array: np.array(samples, np.float32))",
-        name,
+        f"got {type(audio).__name__} (samples go in one array: np.array(samples, np.float32))"
     )
 
 
@@ -177,7 +178,15 @@ def _blocks(waveform: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         yield waveform[start : start + _BLOCK_SAMPLES]
 
 
-def _waveform(array: NDArray[Any], name: str) -> NDArray[np.float32]:
+def _read_array(audio: Any) -> NDArray[Any]:
+    """Return the array behind `audio`; whatever its own conversion raises is one recording's."""
+    try:
+        return np.asarray(audio)
+    except Exception as error:
+        raise AudioError(f"cannot be read as an array: {error}") from error
+
+
+def _waveform(array: NDArray[Any]) -> NDArray[np.float32]:
     """Return the waveform (S,) of an array of [samples] or [samples, channels]."""
     if array.ndim == 2:
         is_waveform = limits.channels_problem(array.shape[1]) is None
@@ -187,16 +196,15 @@ def _waveform(array: NDArray[Any], name: str) -> NDArray[np.float32]:
         raise AudioError(
             "expected an array of [samples] or [samples, channels], "
             f"got the shape {list(array.shape)} (transpose [channels, samples]; for "
-            "a batch give a list of arrays)",
-            name,
+            "a batch give a list of arrays)"
         )
-    samples = _scale(array, name)
+    samples = _scale(array)
     if problem := limits.samples_problem(samples):
-        raise AudioError(problem, name)
+        raise AudioError(problem)
     return samples if samples.ndim == 1 else samples.mean(axis=1)
 
 
-def _scale(array: NDArray[Any], name: str) -> NDArray[np.float32]:
+def _scale(array: NDArray[Any]) -> NDArray[np.float32]:
     """Return samples as float32: integers divided by their type's full scale, as in a wav file."""
     kind = array.dtype
     if kind.kind == "f":
@@ -207,13 +215,13 @@ def _scale(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     if kind == np.uint8:
         return ((array.astype(np.float32) - 128) / 128).astype(np.float32)
     raise AudioError(
-        f"expected float samples of -1 to 1, or int8, uint8, int16 or int32, got {kind}", name
+        f"expected float samples of -1 to 1, or int8, uint8, int16 or int32, got {kind}"
     )
 
 
-def _check_rate(rate: int, name: str) -> int:
+def _check_rate(rate: int) -> int:
     if problem := limits.rate_problem(rate):
-        raise AudioError(problem, name)
+        raise AudioError(problem)
     return rate
 
 

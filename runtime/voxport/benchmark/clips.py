@@ -35,7 +35,7 @@ def noise(folder: Path, seconds: Sequence[float], rate: int) -> list[Clip]:
 
 def recordings(folder: Path, files: Sequence[Path], rate: int) -> list[Clip]:
     """Audio files at the model's rate."""
-    clips = (read_clip(file, str(file), None, rate) for file in files)
+    clips = (read_clip(file, rate) for file in files)
     return [_lay_down(folder, f"clip-{i}", c.waveform, rate) for i, c in enumerate(clips)]
 
 

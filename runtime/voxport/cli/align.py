@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 import typer
 
 from voxport.cli.options import Artifact, Package, Precision, Provider, Threads, not_empty, one_of
-from voxport.transcript.formats import ALIGNED
+from voxport.transcript.formats import FORMATS, format_alignment
 
 if TYPE_CHECKING:
     from voxport.alignment.text_aligner import AlignedTranscript
@@ -48,8 +48,8 @@ def align(
         typer.Option(
             "--format",
             "-f",
-            metavar=f"[{'|'.join(ALIGNED)}]",
-            callback=one_of(ALIGNED),
+            metavar=f"[{'|'.join(FORMATS)}]",
+            callback=one_of(FORMATS),
             help="txt: a line a word, with its start and end in seconds and its score. json: one "
             "object, with the times of words and tokens. srt, vtt, tsv: subtitles.",
         ),
@@ -86,7 +86,7 @@ def align(
     except AlignmentError as error:
         raise error.about(audio) from None
     _report(audio, transcript)
-    typer.echo(ALIGNED[form](audio, transcript), nl=False)
+    typer.echo(format_alignment(transcript, form, audio), nl=False)
 
 
 def _read(name: str) -> str:

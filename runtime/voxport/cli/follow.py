@@ -1,7 +1,6 @@
 """``voxport transcribe PACKAGE - --follow``: a stream on standard input, as it comes."""
 
 import io
-import json
 import os
 import select
 import shutil
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import typer
 
-from voxport.transcript.formats import clock
+from voxport.transcript.formats import format_clock, json_line
 
 if TYPE_CHECKING:
     from voxport.audio.pcm_stream import PcmFormat
@@ -26,11 +25,18 @@ _BLOCK = 1 << 16  # bytes
 
 def follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmFormat | None") -> None:
     """Print what is said in a stream, until it ends."""
+    from voxport.errors import naming
+
+    with naming("-"):
+        _follow(recognizer, stream, form, raw)
+
+
+def _follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmFormat | None") -> None:
     from voxport.audio.pcm_stream import PcmStream
     from voxport.streaming import Live
 
     show = _show_json if form == "json" else _show_text
-    decoder = PcmStream("-", raw)
+    decoder = PcmStream(raw)
     live = None
     try:
         for content in _arrivals(stream):
@@ -74,7 +80,7 @@ def _show_json(events: "list[Event]") -> None:
             "end": event.words[-1].end,
             "words": [asdict(word) for word in event.words],
         }
-        typer.echo(json.dumps(content, ensure_ascii=False))
+        typer.echo(json_line(content), nl=False)
 
 
 def _show_text(events: "list[Event]") -> None:
@@ -84,7 +90,9 @@ def _show_text(events: "list[Event]") -> None:
         if is_terminal:
             typer.echo("\r\x1b[K", nl=False)
         if event.final:
-            start, end = (clock(at, ".") for at in (event.words[0].start, event.words[-1].end))
+            start, end = (
+                format_clock(at, ".") for at in (event.words[0].start, event.words[-1].end)
+            )
             typer.echo(f"[{start} --> {end}] {event.text}")
         elif is_terminal:
             typer.echo(event.text[-shutil.get_terminal_size().columns + 1 :], nl=False)

@@ -45,18 +45,18 @@ class StandardOutput:
 
     def write(self, file: str, transcript: "Transcript") -> None:
         """Print a document."""
-        from voxport.transcript.formats import FORMATS
+        from voxport.transcript.formats import format_transcript
 
-        typer.echo(FORMATS[self._form](file, transcript), nl=False)
+        typer.echo(format_transcript(transcript, self._form, file), nl=False)
 
     def fail(self, file: str, reason: str) -> None:
         """Report a file: in its line of JSON, else on stderr."""
         if self._form != "json":
             _report(file, reason)
             return
-        from voxport.transcript.formats import json_error
+        from voxport.transcript.formats import to_json_error
 
-        typer.echo(json_error(file, reason), nl=False)
+        typer.echo(to_json_error(file, reason), nl=False)
 
 
 class FolderOutput:
@@ -92,14 +92,14 @@ class FolderOutput:
 
     def write(self, file: str, transcript: "Transcript") -> None:
         """Write a document."""
-        from voxport.transcript.formats import FORMATS
+        from voxport.transcript.formats import format_transcript
 
         path, done = self._paths[file], self._jobs.get(file)
         with accessing(path, OutputError, _CANNOT):
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(_temporary_name(path.name))
             try:
-                _write_through(temporary, FORMATS[self._form](file, transcript))
+                _write_through(temporary, format_transcript(transcript, self._form, file))
                 if done is not None:
                     self._journal.record(path, done, temporary.stat().st_mtime_ns)
                 temporary.replace(path)

@@ -113,12 +113,12 @@ def _heard(
 ) -> "tuple[NDArray[np.float32], Transcript]":
     """The emission, and what it says."""
     from voxport.decoding import greedy
-    from voxport.transcript import transcript
+    from voxport.transcript.transcript import build_transcript
 
     model = recognizer.manifest.model
     emission = recognizer.emission(excerpt.waveform)
     path = greedy.decode(emission, model.blank)
-    return emission, transcript.transcript(path, excerpt.seconds, model)
+    return emission, build_transcript(path, excerpt.seconds, model)
 
 
 def _excerpt(audio: str, part: tuple[float, float | None], rate: int) -> "Excerpt":
@@ -127,7 +127,7 @@ def _excerpt(audio: str, part: tuple[float, float | None], rate: int) -> "Excerp
     from voxport.errors import AudioError
     from voxport.pictures.canvas import MOST_SECONDS, Excerpt
 
-    clip = read_clip(audio, audio, None, rate)
+    clip = read_clip(audio, rate)
     start, end = part[0], clip.seconds if part[1] is None else min(part[1], clip.seconds)
     if start >= end:
         raise AudioError(

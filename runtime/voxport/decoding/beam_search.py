@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from numbers import Integral, Real
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from numpy.typing import NDArray
@@ -20,9 +20,9 @@ from voxport.decoding.language_model import read_language_model
 from voxport.decoding.prefix_search import search
 from voxport.errors import InputError
 from voxport.package.manifest import ModelInfo
-from voxport.transcript.transcript import Path
+from voxport.transcript.transcript import TokenPath
 
-Decode: TypeAlias = Callable[[NDArray[Any]], Path]  # of an emission (T, C)
+Decode: TypeAlias = Callable[[NDArray[Any]], TokenPath]  # of an emission (T, C)
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class BeamSearch:
     """Prefix beam search, and what it is helped by."""
 
     width: int = 50  # prefixes that are kept
-    language_model: str | FilePath | None = None  # an ARPA file, or KenLM's binary
+    language_model: str | Path | None = None  # an ARPA file, or KenLM's binary
     alpha: float = 0.5  # the language model's weight
     beta: float = 1.0  # nats for every word, where there is a language model
     hot_words: tuple[str, ...] = ()
@@ -55,11 +55,11 @@ class BeamSearch:
         """The decoder for one model; its files are read here."""
         fusion = self._fusion(model)
 
-        def decode(emission: NDArray[Any]) -> Path:
+        def decode(emission: NDArray[Any]) -> TokenPath:
             log_probs = log_probabilities(emission, model)
             tokens = search(log_probs, model.blank, self.width, fusion)
             if not tokens:
-                return Path([], [], [], [])
+                return TokenPath([], [], [], [])
             return path_of(forced_align([log_probs], [tokens], model.blank)[0])
 
         return decode
@@ -67,5 +67,5 @@ class BeamSearch:
     def _fusion(self, model: ModelInfo) -> Fusion | None:
         if self.language_model is None and not self.hot_words:
             return None
-        words = self.language_model and read_language_model(FilePath(self.language_model))
+        words = self.language_model and read_language_model(Path(self.language_model))
         return Fusion(model, words or None, self.alpha, self.beta, self.hot_words, self.hot_weight)

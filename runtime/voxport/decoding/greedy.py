@@ -10,17 +10,17 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.transcript.transcript import Path
+from voxport.transcript.transcript import TokenPath
 
 
-def decode(emission: NDArray[np.float32], blank: int) -> Path:
+def decode(emission: NDArray[np.float32], blank: int) -> TokenPath:
     """The greedy path of an emission [frames, labels]: repeats collapsed, blanks removed.
 
     A score is the mean posterior of the label over its run of frames. Of equal scores the label
     that comes first wins, as in the graph.
     """
     if len(emission) == 0:
-        return Path([], [], [], [])
+        return TokenPath([], [], [], [])
     labels = emission.argmax(axis=1)  # (F,)
     peaks = emission.max(axis=1, keepdims=True)
     posteriors = 1 / np.exp(emission - peaks).sum(axis=1)  # (F,)
@@ -30,16 +30,16 @@ def decode(emission: NDArray[np.float32], blank: int) -> Path:
     scores = np.add.reduceat(posteriors, starts) / (ends - starts)
     kept = labels[starts] != blank
     columns = (labels[starts], starts, ends, scores)
-    return Path(*(column[kept].tolist() for column in columns))
+    return TokenPath(*(column[kept].tolist() for column in columns))
 
 
-def decode_parts(parts: Iterable[NDArray[np.float32]], blank: int) -> Path:
+def decode_parts(parts: Iterable[NDArray[np.float32]], blank: int) -> TokenPath:
     """The same for an emission that comes in parts, of which one is in memory at a time."""
-    whole = Path([], [], [], [])
+    whole = TokenPath([], [], [], [])
     place = 0  # the frame that the next part starts with
     for part in parts:
         path = decode(part, blank)
-        path = Path(
+        path = TokenPath(
             path.tokens,
             [place + start for start in path.starts],
             [place + end for end in path.ends],
@@ -50,7 +50,7 @@ def decode_parts(parts: Iterable[NDArray[np.float32]], blank: int) -> Path:
     return whole
 
 
-def _append(path: Path, more: Path) -> None:
+def _append(path: TokenPath, more: TokenPath) -> None:
     """Put `more` behind `path`; a run that ends in the one and goes on in the other is one."""
     is_one = path.tokens[-1:] == more.tokens[:1] and path.ends[-1:] == more.starts[:1]
     if path.tokens and is_one:

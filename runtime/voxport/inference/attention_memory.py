@@ -40,8 +40,8 @@ def shortage(rows: int, samples: int, model: ModelInfo) -> str | None:
     )
 
 
-def suffices(samples: int, model: ModelInfo) -> bool:
-    """Whether `samples` are sure to fit, or nothing is known."""
+def is_sure_to_fit(samples: int, model: ModelInfo) -> bool:
+    """Tell that ``samples`` are sure to fit, or that nothing is known."""
     free = memory.available()
     return free is None or _SAFETY * _needed(1, samples, model) <= free
 

@@ -1,4 +1,4 @@
-"""Which clips run together.
+"""Batches of clips of like length.
 
 A batch costs what its longest row costs, times its rows, so clips of like length go together and a
 limit holds padded samples, not clips. The answer for a clip does not depend on its batch: that is
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 BATCH_SECONDS = 30.0
 
 
-def batches(lengths: Sequence[int], limit: int) -> list[list[int]]:
-    """Indices into `lengths`, every one in one batch, each batch of at most `limit` padded samples.
+def group_by_length(lengths: Sequence[int], limit: int) -> list[list[int]]:
+    """Return batches of indices into ``lengths``, each of at most ``limit`` padded samples.
 
-    A clip that is longer than the limit runs alone.
+    Every index is in one batch. A clip longer than the limit runs alone.
     """
     result: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
@@ -30,13 +30,13 @@ def batches(lengths: Sequence[int], limit: int) -> list[list[int]]:
 # A GPU looks for kernels, and TensorRT builds an engine, for every new shape. With eight lengths
 # from one to its double, 10, 20 and 40 s among them, an eighth of a row is padding at the most (a
 # twentieth on average), and 1 to 60 s are 48 lengths. All that is shorter than 0.3 s is one.
-_STEPS = 8
-_SHORTEST = 0.3125  # seconds: 10, halved five times
+_STEPS_PER_OCTAVE = 8
+_SHORTEST_S = 0.3125  # 10 s, halved five times
 
 
-def rounded(samples: int, sample_rate: int) -> int:
-    """The next of a few lengths, so that many recordings share one."""
-    step = max(1, round(_SHORTEST * sample_rate / _STEPS))
-    while samples > 2 * _STEPS * step:
+def round_up_length(samples: int, sample_rate: int) -> int:
+    """Return the next of a few lengths, so that many recordings share one."""
+    step = max(1, round(_SHORTEST_S * sample_rate / _STEPS_PER_OCTAVE))
+    while samples > 2 * _STEPS_PER_OCTAVE * step:
         step *= 2
-    return max(_STEPS, -(-samples // step)) * step
+    return max(_STEPS_PER_OCTAVE, -(-samples // step)) * step

@@ -1,6 +1,6 @@
-"""Recordings that are too long to run at once: which they are, and their emission in parts.
+"""Recordings that are too long to run at once, and their emission window by window.
 
-Knows an engine and how much may run together; not what becomes of an emission.
+Knows a batch runner and how much may run together; not what becomes of an emission.
 """
 
 import sys
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.audio.recording import Clip, Recording
-from voxport.inference.engine import Engine
-from voxport.inference.windows import Geometry, Window, stitch, windows
+from voxport.inference.batch_runner import BatchRunner
+from voxport.inference.windows import Geometry, Window, split_into_windows, stitch
 from voxport.package.manifest import ModelInfo
 
 # Up to here a recording runs at once, as a model's own forward would have it: its normalisation and
@@ -25,62 +25,61 @@ WHOLE_SECONDS = 120.0
 # context: 420 MB beside the weights in a base model, however long the recording.
 WINDOW_SECONDS = 40.0
 
-# Told of a long recording while it is under way: its name, the seconds that are done, and of how
-# many, where that is known.
-Progress: TypeAlias = Callable[[str, float, float | None], None]
+# Called while a long recording is under way, with the seconds done and, where known, of how many.
+WindowProgress: TypeAlias = Callable[[float, float | None], None]
 
-_T = TypeVar("_T")
+_Item = TypeVar("_Item")
 
 
 class LongRecordings:
-    """The limits of what runs at once, and how the rest runs."""
+    """Limits of what runs at once, and the windows of what is longer."""
 
     def __init__(
         self,
-        engine: Engine,
+        runner: BatchRunner,
         model: ModelInfo,
         batch_seconds: float,
         whole_seconds: float,
         window_seconds: float,
     ) -> None:
-        self._engine = engine
+        self._runner = runner
         self._blank, self._rate = model.blank, model.sample_rate
-        self._whole = samples_of(whole_seconds, model)
+        self._whole = samples_in(whole_seconds, model)
         stride, field = model.frame_stride, model.receptive_field
-        frames = (samples_of(window_seconds, model) - field) // stride + 1
+        frames = (samples_in(window_seconds, model) - field) // stride + 1
         self._geometry = Geometry(stride, field, max(1, frames))
-        self._rows = max(1, samples_of(batch_seconds, model) // self._geometry.samples)
+        self._rows = max(1, samples_in(batch_seconds, model) // self._geometry.samples)
 
     def __contains__(self, recording: Recording) -> bool:
-        """Whether it runs in windows: it is too long to run at once, or for the memory here."""
+        """Tell that a recording must run in windows: too long to run at once, or for the memory."""
         if not recording.exceeds(self._geometry.samples):
             return False
-        return recording.exceeds(self._whole) or not self._engine.suffices(recording.ready)
+        return recording.exceeds(self._whole) or not self._runner.is_sure_to_fit(recording.ready)
 
     def emission(
-        self, recording: Recording, progress: Progress | None = None
+        self, recording: Recording, progress: WindowProgress | None = None
     ) -> Iterator[NDArray[np.float32]]:
-        """The parts of its emission in order, each (frames, labels)."""
-        return stitch(self._answers(recording, progress), self._geometry, self._blank)
+        """Yield the parts of the emission in order, each (frames, labels)."""
+        return stitch(self._run_windows(recording, progress), self._geometry, self._blank)
 
-    def _answers(
-        self, recording: Recording, progress: Progress | None
+    def _run_windows(
+        self, recording: Recording, progress: WindowProgress | None
     ) -> Iterator[tuple[Window, NDArray[np.float32]]]:
-        for batch in _batched(windows(recording.read, self._geometry), self._rows):
-            clips = [Clip(recording.name, item.waveform, 0.0) for item in batch]
-            yield from zip(batch, self._engine.emissions(clips), strict=True)
+        for batch in _batched(split_into_windows(recording.read, self._geometry), self._rows):
+            clips = [Clip(window.waveform, 0.0) for window in batch]
+            yield from zip(batch, self._runner.emissions(clips), strict=True)
             if progress is not None:
                 last = batch[-1]
                 samples = last.first * self._geometry.stride + len(last.waveform)
-                progress(recording.name, samples / self._rate, recording.promised)
+                progress(samples / self._rate, recording.promised)
 
 
-def samples_of(seconds: float, model: ModelInfo) -> int:
-    """Seconds, which may be infinite, as a number of the model's samples."""
+def samples_in(seconds: float, model: ModelInfo) -> int:
+    """Return seconds, which may be infinite, as a number of the model's samples."""
     return int(min(seconds * model.sample_rate, sys.maxsize // 2))
 
 
-def _batched(items: Iterable[_T], count: int) -> Iterator[list[_T]]:
+def _batched(items: Iterable[_Item], count: int) -> Iterator[list[_Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, count)):
         yield batch

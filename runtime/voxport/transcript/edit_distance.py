@@ -1,21 +1,46 @@
-"""Edit distance: how many characters of one text must change to make it another."""
+"""Edit distance (Levenshtein): insertions, deletions and replacements between two sequences.
 
-from collections.abc import Iterable
+Knows sequences of anything that can be compared; texts and tokens are both.
+"""
 
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-def edits(expected: str, found: str) -> int:
-    """The least number of insertions, deletions and replacements of a character."""
-    row = list(range(len(found) + 1))
-    for i, wanted in enumerate(expected, 1):
-        diagonal, row[0] = row[0], i
-        for j, given in enumerate(found, 1):
-            replaced = diagonal + (wanted != given)
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, replaced)
-    return row[-1]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
-def error_rate(pairs: Iterable[tuple[str, str]]) -> float:
-    """The character error rate of pairs of an expected and a found text, taken together."""
+def edit_distance(one: Sequence[object], other: Sequence[object]) -> int:
+    """Return the fewest edits that make one sequence the other."""
+    return deque(_rows(one, other), maxlen=1)[0][-1]
+
+
+def edit_distance_table(one: Sequence[object], other: Sequence[object]) -> "NDArray[np.int64]":
+    """Return the distance of every prefix of the one from every prefix of the other.
+
+    int64 (len(one) + 1, len(other) + 1); the last element is that of the whole sequences.
+    """
+    import numpy as np
+
+    return np.array(list(_rows(one, other)), np.int64)
+
+
+def character_error_rate(pairs: Iterable[tuple[str, str]]) -> float:
+    """Return the character error rate of pairs of an expected and a found text, all together."""
     known = list(pairs)
     characters = sum(len(expected) for expected, _ in known)
-    return sum(edits(*pair) for pair in known) / max(1, characters)
+    return sum(edit_distance(*pair) for pair in known) / max(1, characters)
+
+
+def _rows(one: Sequence[object], other: Sequence[object]) -> Iterator[list[int]]:
+    """Yield the table's rows, one a prefix of ``one``."""
+    row = list(range(len(other) + 1))
+    yield row
+    for i, item in enumerate(one, 1):
+        last, row = row, [i]
+        for j, candidate in enumerate(other):
+            replaced = last[j] + (item != candidate)
+            row.append(min(replaced, last[j + 1] + 1, row[j] + 1))
+        yield row

@@ -1,70 +1,112 @@
-"""A transcript as text: plain, JSON, and the three subtitle-like formats that whisper writes.
+"""Transcripts as text: plain, JSON, and the three subtitle formats that whisper writes.
 
-Every function takes the file's name and its transcript and returns a whole document that ends in a
-line feed. Knows nothing of where it is written to.
+Every writer returns a whole document that ends in a line feed. Knows nothing of where it goes.
+
+Numbers. A score differs in its seventh digit by the batch that a recording ran in, so every format
+writes the same rounded numbers: times and scores to ``DECIMALS`` places, half up, as
+``floor(x * 10**4 + 0.5) / 10**4`` in float64. The C++ and JavaScript hosts do the same sum, so that
+all print the same digits. A number that is NaN or infinite is null in JSON.
 """
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
-from voxport.transcript.subtitles import Cue, cues
+from voxport.transcript.subtitles import Cue, group_into_cues
 from voxport.transcript.transcript import Transcript
 
+DECIMALS = 4
 
-def txt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
-    """The text on one line."""
+FORMATS = ("txt", "json", "srt", "vtt", "tsv")
+
+
+def format_transcript(transcript: Transcript, form: str, file: str | None = None) -> str:
+    """Return the document in one of ``FORMATS``; ``file`` is the recording's name, for JSON."""
+    return to_json(transcript, file) if form == "json" else _WRITERS[form](transcript)
+
+
+def format_alignment(transcript: Transcript, form: str, file: str | None = None) -> str:
+    """Return the document of an aligned text: as plain text its words' times, as it is known."""
+    is_text = form == "txt"
+    return to_word_times(transcript) if is_text else format_transcript(transcript, form, file)
+
+
+def to_txt(transcript: Transcript) -> str:
+    """Return the text on one line, its spaces as they are."""
     return f"{transcript.text}\n"
 
 
-def words(file: str, transcript: Transcript) -> str:  # noqa: ARG001
-    """A line a word: start and end in seconds, score, text."""
+def to_word_times(transcript: Transcript) -> str:
+    """Return a line a word: start and end in seconds, score, text."""
     return "".join(
-        f"{word.start:9.2f} {word.end:9.2f}  {word.score:.2f}  {word.text}\n"
+        f"{_rounded(word.start):9.2f} {_rounded(word.end):9.2f}  {_rounded(word.score):.2f}  "
+        f"{word.text}\n"
         for word in transcript.words
     )
 
 
-def json_line(file: str, transcript: Transcript) -> str:
-    """One object on one line: file, text, duration, words and tokens."""
-    return _line({"file": file, **asdict(transcript)})
+def to_json(transcript: Transcript, file: str | None = None) -> str:
+    """Return one object on one line: file (where given), text, duration, words and tokens."""
+    named = {} if file is None else {"file": file}
+    return json_line({**named, **asdict(transcript)})
 
 
-def json_error(file: str, reason: str) -> str:
-    """The line of a file that failed."""
-    return _line({"file": file, "error": reason})
+def to_json_error(file: str, reason: str) -> str:
+    """Return the line of a file that failed."""
+    return json_line({"file": file, "error": reason})
 
 
-def _line(content: dict[str, Any]) -> str:
-    """One line of JSON; a name that holds bytes that are no text has them as \\udc80 to \\udcff."""
-    line = json.dumps(content, ensure_ascii=False)
+def json_line(content: Mapping[str, Any]) -> str:
+    """Return one line of JSON, floats rounded to ``DECIMALS``, NaN and infinities as null.
+
+    A file name that holds bytes that are no text has them as \\udc80 to \\udcff.
+    """
+    plain = _plain(content)
+    line = json.dumps(plain, ensure_ascii=False, allow_nan=False)
     try:
         line.encode()
     except UnicodeEncodeError:
-        line = json.dumps(content)
+        line = json.dumps(plain, allow_nan=False)
     return line + "\n"
 
 
-def srt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
-    """SubRip: numbered cues."""
+def to_srt(transcript: Transcript) -> str:
+    """Return SubRip subtitles: numbered cues of at most two lines of 42 characters.
+
+    Args:
+        transcript: of one recording; its words' times are those of the cues.
+
+    Returns:
+        The document, "" where there are no words.
+
+    Example:
+        >>> import voxport
+        >>> recognizer = voxport.load("commands")
+        >>> print(voxport.to_srt(recognizer.transcribe("models/commands/samples/yes.flac")))
+        1
+        00:00:00,560 --> 00:00:01,560
+        YES
+        <BLANKLINE>
+    """
     return "\n".join(
-        f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{_text(cue)}\n"
+        f"{number}\n{format_clock(cue.start, ',')} --> {format_clock(cue.end, ',')}\n{_text(cue)}\n"
         for number, cue in enumerate(_cues(transcript), 1)
     )
 
 
-def vtt(file: str, transcript: Transcript) -> str:  # noqa: ARG001
-    """WebVTT."""
+def to_vtt(transcript: Transcript) -> str:
+    """Return WebVTT subtitles, with the same cues as ``to_srt``."""
     parts = [
-        f"{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{_escaped(_text(cue))}\n"
+        f"{format_clock(cue.start, '.')} --> {format_clock(cue.end, '.')}\n{_escaped(_text(cue))}\n"
         for cue in _cues(transcript)
     ]
     return "\n".join(["WEBVTT\n", *parts])
 
 
-def tsv(file: str, transcript: Transcript) -> str:  # noqa: ARG001
-    """A table of cues: start and end in milliseconds, text."""
+def to_tsv(transcript: Transcript) -> str:
+    """Return a table of the same cues: start and end in milliseconds, text."""
     rows = [
         f"{_milliseconds(cue.start)}\t{_milliseconds(cue.end)}\t{cue.text}\n"
         for cue in _cues(transcript)
@@ -72,33 +114,43 @@ def tsv(file: str, transcript: Transcript) -> str:  # noqa: ARG001
     return "".join(["start\tend\ttext\n", *rows])
 
 
-FORMATS: dict[str, Callable[[str, Transcript], str]] = {
-    "txt": txt,
-    "json": json_line,
-    "srt": srt,
-    "vtt": vtt,
-    "tsv": tsv,
+_WRITERS: dict[str, Callable[[Transcript], str]] = {
+    "txt": to_txt,
+    "srt": to_srt,
+    "vtt": to_vtt,
+    "tsv": to_tsv,
 }
 
 
-# Of a text that was known before, its words' times are the news.
-ALIGNED = {**FORMATS, "txt": words}
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
-def clock(seconds: float, point: str) -> str:
-    """00:01:02.345, with `point` before the milliseconds."""
+def format_clock(seconds: float, point: str) -> str:
+    """Return 00:01:02.345, with ``point`` before the milliseconds."""
     whole, milliseconds = divmod(_milliseconds(seconds), 1000)
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours:02}:{minute:02}:{second:02}{point}{milliseconds:03}"
 
 
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold: floats rounded, those that are not finite as None."""
+    if isinstance(value, float):
+        return _rounded(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in cast("list[Any]", value)]
+    return value
+
+
+def _rounded(value: float) -> float:
+    return math.floor(value * 10**DECIMALS + 0.5) / 10**DECIMALS if math.isfinite(value) else value
+
+
+def _milliseconds(seconds: float) -> int:
+    return math.floor(_rounded(seconds) * 1000 + 0.5)
+
+
 def _cues(transcript: Transcript) -> list[Cue]:
-    return cues(transcript.words, transcript.text, transcript.tokens)
+    return group_into_cues(transcript.words, transcript.text, transcript.tokens)
 
 
 def _text(cue: Cue) -> str:
@@ -106,5 +158,5 @@ def _text(cue: Cue) -> str:
 
 
 def _escaped(text: str) -> str:
-    """WebVTT's text may hold none of these as they are."""
+    """Escape the characters that WebVTT's text may not hold as they are."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

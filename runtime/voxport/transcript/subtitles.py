@@ -14,12 +14,12 @@ from itertools import pairwise
 from voxport.transcript.script_units import split_units
 from voxport.transcript.transcript import Token, Word
 
-LINE = 42  # columns: a wide character (Chinese, Japanese) fills two
-LINES = 2
-LONGEST = 7.0  # seconds that one cue may stand
-SHORTEST = 1.0  # seconds that it stands at least, if the next one leaves it the time
-SPEED = 20.0  # columns that are read in a second
-PAUSE = 1.0  # seconds of silence that end a cue
+LINE_COLUMNS = 42  # columns: a wide character (Chinese, Japanese) fills two
+CUE_LINES = 2
+LONGEST_CUE_S = 7.0  # seconds that one cue may stand
+SHORTEST_CUE_S = 1.0  # seconds that it stands at least, if the next one leaves it the time
+READING_SPEED = 20.0  # columns that are read in a second
+PAUSE_S = 1.0  # seconds of silence that end a cue
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ class _Piece:
     gap: str  # what stands before it: a space, or nothing
 
 
-def cues(words: Sequence[Word], text: str = "", tokens: Sequence[Token] = ()) -> list[Cue]:
+def group_into_cues(
+    words: Sequence[Word], text: str = "", tokens: Sequence[Token] = ()
+) -> list[Cue]:
     """Group words in order; a cue ends after a pause or where a word would exceed a limit.
 
     CTC ends a word early, and people read slower than some speak: a cue stays until it can be read,
@@ -67,7 +69,7 @@ def _pieces(words: Sequence[Word], text: str, tokens: Sequence[Token]) -> Iterat
     starts = [token.start for token in tokens]
     for word, gap in zip(words, _gaps(words, text), strict=True):
         parts = split_units(word.text)
-        if len(parts) < 2 and word.end - word.start > LONGEST:  # a model without a delimiter
+        if len(parts) < 2 and word.end - word.start > LONGEST_CUE_S:  # a model without a delimiter
             parts = list(word.text)
         if len(parts) < 2:
             yield _Piece(word.text, word.start, word.end, gap)
@@ -104,16 +106,16 @@ def _gaps(words: Sequence[Word], text: str) -> Iterator[str]:
 
 def _cue(group: list[_Piece], until: float) -> Cue:
     start, lines = group[0].start, tuple(_lines(group))
-    to_read = max(SHORTEST, sum(map(_columns, lines)) / SPEED)
-    end = max(group[-1].end, start + min(to_read, LONGEST))
+    to_read = max(SHORTEST_CUE_S, sum(map(_columns, lines)) / READING_SPEED)
+    end = max(group[-1].end, start + min(to_read, LONGEST_CUE_S))
     return Cue(start, min(end, until), lines, _joined(group))
 
 
 def _fits(group: list[_Piece], piece: _Piece) -> bool:
     return (
-        piece.start - group[-1].end < PAUSE
-        and piece.end - group[0].start <= LONGEST
-        and len(_lines([*group, piece])) <= LINES
+        piece.start - group[-1].end < PAUSE_S
+        and piece.end - group[0].start <= LONGEST_CUE_S
+        and len(_lines([*group, piece])) <= CUE_LINES
     )
 
 
@@ -122,7 +124,7 @@ def _lines(pieces: Sequence[_Piece]) -> list[str]:
     lines: list[str] = []
     for piece in pieces:
         longer = f"{lines[-1]}{piece.gap}{piece.text}" if lines else ""
-        if lines and _columns(longer) <= LINE:
+        if lines and _columns(longer) <= LINE_COLUMNS:
             lines[-1] = longer
         else:
             lines.append(piece.text)

@@ -1,9 +1,9 @@
-"""The answer for one recording, and how a row of the graph's output becomes one.
+"""Transcript of one recording, built from a row of the graph's output or from a decoder's path.
 
 Times. Frame t of a model with a stride of s samples at r Hz stands for the s samples from t * s
 on, so a token on the frames start..end-1 lasts from start * s / r to end * s / r seconds, clipped
-to the recording. (What the model hears for frame t is wider: its receptive field.) CTC models put
-a token on few frames, often one, where they are sure of it: its end is early rather than late.
+to the recording. (The model sees more for frame t: its receptive field.) CTC models put a token on
+few frames, often one, where they are sure of it: its end is early rather than late.
 
 Scores. A token's score is the mean posterior of its label over its run of frames, from the graph;
 a word's is the mean of its tokens', each weighted by its frames. They rank, they are not
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # `voxport --help` lists the formats of a transcript, and loa
 
 @dataclass(frozen=True)
 class Token:
-    """A label and where it was heard."""
+    """Label with its place in the recording."""
 
     text: str  # the label; the word delimiter is a space
     start: float  # seconds
@@ -34,7 +34,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Word:
-    """A run of tokens between two word delimiters; all tokens where the model has no delimiter."""
+    """Run of tokens between two word delimiters; all tokens where the model has no delimiter."""
 
     text: str
     start: float  # seconds, of its first token
@@ -44,17 +44,17 @@ class Word:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said in a recording."""
+    """Text of a recording, with the times and scores of its words and tokens."""
 
-    text: str  # exactly as the graph decoded it; a delimiter at either end is a space
+    text: str  # exactly as the graph decoded it: leading, trailing and double spaces are kept
     duration: float  # seconds
     words: tuple[Word, ...] = ()
     tokens: tuple[Token, ...] = ()  # their texts joined are `text`
 
 
 @dataclass(frozen=True)
-class Path:
-    """A greedy path: N tokens and the frames that each was read from."""
+class TokenPath:
+    """CTC path: N tokens and the run of frames of each."""
 
     tokens: list[int]  # indices into the labels
     starts: list[int]  # frames
@@ -62,38 +62,41 @@ class Path:
     scores: list[float]  # mean posterior
 
 
-def transcripts(
+def build_transcripts(
     output: "GraphOutput", seconds: list[float], model: "ModelInfo"
 ) -> list[Transcript]:
-    """One transcript a row; `seconds` holds each row's duration."""
+    """Build a transcript a row of the output; ``seconds`` holds each row's duration."""
     texts = output.transcript
     if texts is None:
-        raise TypeError("transcripts() needs every decoded output of the graph")
+        raise TypeError("build_transcripts() needs every decoded output of the graph")
     return [
-        transcript(_path(output, row), duration, model, texts[row])
+        build_transcript(_path(output, row), duration, model, texts[row])
         for row, duration in enumerate(seconds)
     ]
 
 
-def transcript(
-    path: Path, duration: float, model: "ModelInfo", text: str | None = None
+def build_transcript(
+    path: TokenPath, duration: float, model: "ModelInfo", text: str | None = None
 ) -> Transcript:
-    """What a path of a recording of `duration` seconds says; `text` where the graph joined it."""
+    """Build the transcript of a recording of ``duration`` seconds from its path.
+
+    ``text`` is the graph's own; without it, the path's labels are joined.
+    """
     delimiter = model.word_delimiter
     labels = [model.labels[token] for token in path.tokens]
-    tokens = timed(path, labels, duration, model)
+    tokens = build_tokens(path, labels, duration, model)
     runs = groupby(
         range(len(labels)), key=lambda i: delimiter is not None and labels[i] == delimiter
     )
-    words = tuple(word(path, tokens, list(run)) for is_gap, run in runs if not is_gap)
+    words = tuple(build_word(path, tokens, list(run)) for is_gap, run in runs if not is_gap)
     joined = "".join(token.text for token in tokens)
     return Transcript(joined if text is None else text, duration, words, tokens)
 
 
-def timed(
-    path: Path, labels: Sequence[str], duration: float, model: "ModelInfo"
+def build_tokens(
+    path: TokenPath, labels: Sequence[str], duration: float, model: "ModelInfo"
 ) -> tuple[Token, ...]:
-    """The tokens of a path, whose labels are `labels`, in seconds."""
+    """Build the tokens of a path, their times in seconds; ``labels`` holds the label of each."""
     columns = zip(labels, path.starts, path.ends, path.scores, strict=True)
     return tuple(
         Token(
@@ -106,8 +109,10 @@ def timed(
     )
 
 
-def word(path: Path, tokens: Sequence[Token], run: Sequence[int], text: str | None = None) -> Word:
-    """The word of some of the path's tokens; `text` if it is not their labels joined."""
+def build_word(
+    path: TokenPath, tokens: Sequence[Token], run: Sequence[int], text: str | None = None
+) -> Word:
+    """Build the word of a run of the path's tokens; ``text`` replaces their labels joined."""
     frames = [path.ends[i] - path.starts[i] for i in run]
     total = sum(tokens[i].score * count for i, count in zip(run, frames, strict=True))
     return Word(
@@ -118,13 +123,13 @@ def word(path: Path, tokens: Sequence[Token], run: Sequence[int], text: str | No
     )
 
 
-def _path(output: "GraphOutput", row: int) -> Path:
+def _path(output: "GraphOutput", row: int) -> TokenPath:
     lengths, tokens, scores = output.token_lengths, output.tokens, output.token_scores
     starts, ends = output.token_starts, output.token_ends
     if lengths is None or tokens is None or scores is None or starts is None or ends is None:
-        raise TypeError("transcripts() needs every decoded output of the graph")
+        raise TypeError("build_transcripts() needs every decoded output of the graph")
     columns = (tokens, starts, ends, scores)
-    return Path(*(_items(column[row, : int(lengths[row])]) for column in columns))
+    return TokenPath(*(_items(column[row, : int(lengths[row])]) for column in columns))
 
 
 def _items(column: "NDArray[Any]") -> list[Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from voxport.backends.contract import Backend, FeatureOutput, GraphOutput
 from voxport.package.manifest import QualityGate
-from voxport.transcript.edit_distance import edits
+from voxport.transcript.edit_distance import edit_distance
 
 # Rounding, as a share of the largest emission (of 1 at least): sums in another order, in float32.
 TOLERANCE = 1e-4
@@ -85,7 +85,7 @@ def compare(
 def compare_texts(artifact: str, pairs: Sequence[tuple[str, str]], gate: QualityGate) -> Check:
     """Compare pairs of an expected and a low-precision text, which may differ by few edits."""
     characters = sum(len(expected) for expected, _ in pairs)
-    count = sum(edits(*pair) for pair in pairs)
+    count = sum(edit_distance(*pair) for pair in pairs)
     limit = gate.edits_limit(characters)
     problem = None if count <= limit else f"{count} edits in {characters} characters: too many"
     rate, most = (number / max(1, characters) for number in (count, limit))

@@ -176,8 +176,7 @@ def _expected(
     if against is None:
         return golden
     rate = manifest.model.sample_rate
-    clips = [read_clip(path, str(path), None, rate) for path in audio]
-    recordings = [ReferenceClip(clip.name, clip.waveform) for clip in clips]
+    recordings = [ReferenceClip(str(path), read_clip(path, rate).waveform) for path in audio]
     for item in golden:  # a package with transcripts and features has one of them twice
         if isinstance(item, Expected) or not manifest.model.transcribes:
             recordings.append(ReferenceClip(item.name, item.waveform))
@@ -196,7 +195,7 @@ def _golden(folder: Path, manifest: Manifest) -> list[Answer]:
     answers: list[Answer] = [_golden_clip(folder, clip) for clip in manifest.golden]
     if manifest.features is not None:
         clip = manifest.features.golden
-        waveform = read_audio(folder / clip.path, clip.path).waveform
+        waveform = read_audio(folder / clip.path).waveform
         layers = np.load(folder / clip.values.path, allow_pickle=False)
         answers.append(ExpectedFeatures(clip.path, waveform, layers))
     return answers
@@ -205,7 +204,7 @@ def _golden(folder: Path, manifest: Manifest) -> list[Answer]:
 def _golden_clip(folder: Path, clip: GoldenClip) -> Expected:
     return Expected(
         name=clip.path,
-        waveform=read_audio(folder / clip.path, clip.path).waveform,
+        waveform=read_audio(folder / clip.path).waveform,
         emission=np.load(folder / clip.emission.path, allow_pickle=False),
         transcript=clip.transcript,
         tokens=clip.tokens,

@@ -384,7 +384,7 @@ def speech():
     clips = []
     for pattern, count in spread.items():
         found = sorted(data.DATA.glob(pattern))
-        clips += [read_clip(p, str(p), None, RATE) for p in found[:: len(found) // count][:count]]
+        clips += [read_clip(p, RATE) for p in found[:: len(found) // count][:count]]
     waveforms = [clip.waveform for clip in clips]
     assert len(waveforms) == 20
     waveforms += [waveform * np.float32(0.01) for waveform in waveforms]

@@ -29,7 +29,7 @@ def recognizer():
 
 
 def waveform(path):
-    return read_clip(path, str(path), None, RATE).waveform
+    return read_clip(path, RATE).waveform
 
 
 def eager_words(source, samples):

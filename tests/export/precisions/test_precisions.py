@@ -54,7 +54,7 @@ def open_precision(folder, precision):
 
 
 def speech(samples=30_000):
-    return np.resize(read_audio(AUDIO[1], "seven").waveform, samples)
+    return np.resize(read_audio(AUDIO[1]).waveform, samples)
 
 
 def test_the_manifest_records_the_loss(precision_package):

@@ -109,7 +109,7 @@ def test_a_long_recording(monkeypatch):
     """Aligned from checkpoints; forty seconds, as if they were an hour."""
     monkeypatch.setattr(trellis, "_ONE_PASS", 0)
     recognizer = voxport.load("commands", provider="cpu")
-    clips = [files.read_audio(path, str(path)).waveform for path in data.SAMPLES.glob("*-*.flac")]
+    clips = [files.read_audio(path).waveform for path in data.SAMPLES.glob("*-*.flac")]
     waveform = np.concatenate(clips * (40 * 16_000 // sum(map(len, clips)) + 1))
     heard = recognizer.transcribe(waveform)
     found = recognizer.align(waveform, heard.text)

@@ -65,7 +65,7 @@ def write(tmp_path):
 def test_formats(write, form, subtype, tolerance):
     content = encoded(form, subtype)
     for source in (write(content), content):  # a path, and the bytes themselves
-        audio = read_audio(source, "a")
+        audio = read_audio(source)
         assert audio.sample_rate == RATE
         assert audio.waveform.dtype == np.float32
         assert abs(len(audio.waveform) - len(TONE)) <= 1152  # block codecs pad
@@ -76,38 +76,38 @@ def test_formats(write, form, subtype, tolerance):
 @pytest.mark.parametrize(("form", "subtype", "tolerance"), FORMATS)
 def test_truncated(write, form, subtype, tolerance):
     content = encoded(form, subtype)
-    with pytest.raises(AudioFileError, match=r"^cut: (truncated|damaged|not audio)"):
-        read_audio(write(content[: len(content) // 2]), "cut")
+    with pytest.raises(AudioFileError, match=r"/cut: (truncated|damaged|not audio)"):
+        read_audio(write(content[: len(content) // 2], "cut"))
 
 
 def test_where_a_flac_is_cut():
     """The time is that of the last sample decoded, not of the last whole block."""
     samples = np.random.default_rng(0).uniform(-0.1, 0.1, 12 * RATE)
     content = encoded("FLAC", "PCM_16", samples)
-    with pytest.raises(AudioFileError, match=r"^a: damaged or truncated after 7\.\d\d s \("):
-        read_audio(content[: len(content) * 2 // 3], "a")
+    with pytest.raises(AudioFileError, match=r"^damaged or truncated after 7\.\d\d s \("):
+        read_audio(content[: len(content) * 2 // 3])
 
 
 def test_where_a_sample_is_no_number():
     samples = np.zeros((6 * RATE, 2))
     samples[5 * RATE, 1] = np.nan
     with pytest.raises(AudioFileError, match=r"\(NaN or infinite\), near 5\.00 s"):
-        read_audio(encoded("WAV", "FLOAT", samples), "a")
+        read_audio(encoded("WAV", "FLOAT", samples))
 
 
 def test_channels_are_averaged(write):
     stereo = np.stack([TONE, np.zeros_like(TONE)], axis=1)
-    audio = read_audio(write(encoded("WAV", "FLOAT", stereo)), "a")
+    audio = read_audio(write(encoded("WAV", "FLOAT", stereo)))
     assert np.abs(audio.waveform - TONE / 2).max() < 1e-7
 
 
 def test_longer_than_a_block(write):
     samples = np.random.default_rng(0).uniform(-1, 1, 200_000).astype(np.float32)
-    assert (read_audio(write(encoded("WAV", "FLOAT", samples)), "a").waveform == samples).all()
+    assert (read_audio(write(encoded("WAV", "FLOAT", samples))).waveform == samples).all()
 
 
 def test_silence_is_audio(write):
-    assert not read_audio(write(encoded(samples=np.zeros(100))), "a").waveform.any()
+    assert not read_audio(write(encoded(samples=np.zeros(100)))).waveform.any()
 
 
 @pytest.mark.parametrize(
@@ -127,34 +127,34 @@ def test_silence_is_audio(write):
 def test_bad_content(write, content, message):
     path = write(content)
     with pytest.raises(AudioFileError, match=f"^{path}: .*{message}"):
-        read_audio(path, str(path))
+        read_audio(path)
 
 
 def test_a_video_says_what_to_do(write):
     with pytest.raises(AudioFileError, match=r"does not read \.m4a; convert it to wav"):
-        read_audio(write(b"\0\0\0\x18ftypM4A " * 20, "a.m4a"), "a.m4a")
+        read_audio(write(b"\0\0\0\x18ftypM4A " * 20, "a.m4a"))
 
 
 def test_raw_samples(write):
     with pytest.raises(AudioFileError, match="without a header"):
-        read_audio(write(TONE.tobytes(), "a.raw"), "a.raw")
+        read_audio(write(TONE.tobytes(), "a.raw"))
 
 
 def test_missing(tmp_path):
-    with pytest.raises(AudioNotFoundError, match=r"^x\.wav: there is no such file"):
-        read_audio(tmp_path / "x.wav", "x.wav")
+    with pytest.raises(AudioNotFoundError, match=r"/x\.wav: there is no such file"):
+        read_audio(tmp_path / "x.wav")
     with pytest.raises(AudioFileError, match="cannot be read"):
-        read_audio(tmp_path / "x\0.wav", "x")
+        read_audio(tmp_path / "x\0.wav")
 
 
 def test_folder(tmp_path):
     with pytest.raises(AudioFileError, match="is a folder"):
-        read_audio(tmp_path, "recordings")
+        read_audio(tmp_path)
 
 
 def test_device():
     with pytest.raises(AudioFileError, match="not a regular file"):
-        read_audio(Path(os.devnull), "null")
+        read_audio(Path(os.devnull))
 
 
 def test_no_permission(write, monkeypatch):
@@ -167,7 +167,7 @@ def test_no_permission(write, monkeypatch):
 
         monkeypatch.setattr("pathlib.Path.open", refuse)
     with pytest.raises(AudioFileError, match="cannot be read: Permission denied"):
-        read_audio(path, "a")
+        read_audio(path)
 
 
 def test_pipe(tmp_path):
@@ -175,7 +175,7 @@ def test_pipe(tmp_path):
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(encoded(),))
     writer.start()
-    assert len(read_audio(path, "pipe").waveform) == len(TONE)
+    assert len(read_audio(path).waveform) == len(TONE)
     writer.join()
 
 
@@ -184,7 +184,7 @@ def test_flac_of_unknown_length(write):
     content = bytearray(encoded("FLAC"))
     content[21] &= 0xF0  # the count is 36 bits, from the middle of byte 21 on
     content[22:26] = bytes(4)
-    assert len(read_audio(write(bytes(content)), "a").waveform) == len(TONE)
+    assert len(read_audio(write(bytes(content))).waveform) == len(TONE)
 
 
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF])
@@ -193,7 +193,7 @@ def test_wav_of_unknown_length(write, size):
     content = bytearray(encoded())
     content[4:8] = content[40:44] = struct.pack("<I", size)
     assert content[36:40] == b"data"
-    assert len(read_audio(write(bytes(content)), "a").waveform) == len(TONE)
+    assert len(read_audio(write(bytes(content))).waveform) == len(TONE)
 
 
 @pytest.mark.parametrize("riff", [0, 36, 0xFFFFFFFF])
@@ -201,14 +201,14 @@ def test_wav_of_a_recorder_that_was_killed(write, riff):
     """Its data have the length 0 in the header; what libsndfile does not mend is not "no audio"."""
     content = bytearray(encoded())
     content[4:8], content[40:44] = struct.pack("<I", riff), bytes(4)
-    with pytest.raises(AudioFileError, match=r"^a: damaged: its header tells of no audio, and"):
-        read_audio(write(bytes(content)), "a")
+    with pytest.raises(AudioFileError, match=r"/a\.bin: damaged: its header tells of no audio"):
+        read_audio(write(bytes(content)))
 
 
 @pytest.mark.parametrize("name", ["é.flac", "日本.flac", os.fsdecode(b"\xff.flac")])
 def test_names_that_are_not_ascii(write, name, monkeypatch):
     monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")  # as where LC_ALL=C
-    assert len(read_audio(write(encoded("FLAC"), name), name).waveform) == len(TONE)
+    assert len(read_audio(write(encoded("FLAC"), name)).waveform) == len(TONE)
 
 
 # A stream that fails while libsndfile reads it, which no answer may hide.
@@ -247,7 +247,7 @@ class Faulty(io.BytesIO):
 def read_stream(monkeypatch):
     def read(stream):
         monkeypatch.setattr("voxport.audio.files._stream", lambda *_: stream)
-        return read_audio(Path("a"), "a")
+        return read_audio(Path("a"))
 
     return read
 
@@ -284,7 +284,7 @@ def test_an_interrupt_between_libsndfile_and_the_stream():
     sys.settrace(interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
-            read_audio(content, "a")
+            read_audio(content)
     finally:
         sys.settrace(before)
 
@@ -309,7 +309,7 @@ def test_an_interrupt_while_closing(monkeypatch):
 def test_without_soundfile(write, without):
     without("soundfile")
     with pytest.raises(MissingDependencyError, match="pip install soundfile"):
-        read_audio(write(encoded()), "a")
+        read_audio(write(encoded()))
 
 
 def test_audio_files(tmp_path):

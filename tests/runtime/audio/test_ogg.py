@@ -86,14 +86,14 @@ def test_a_damaged_file_is_named(codec):
     flipped = content[: middle + 400] + bytes([content[middle + 400] ^ 4]) + content[middle + 401 :]
     removed = content[: starts(content)[2]] + content[middle:]
     for changed in (flipped, removed):
-        with pytest.raises(AudioFileError, match=r"^a\.ogg: damaged"):
-            read_audio(bytes(changed), "a.ogg")
+        with pytest.raises(AudioFileError, match=r"^damaged"):
+            read_audio(bytes(changed))
 
 
 def test_a_chain_is_refused_rather_than_read_in_part():
     content = (data.SAMPLES / "go-up.ogg").read_bytes()
     with pytest.raises(AudioFileError, match="2 recordings one behind another"):
-        read_audio(content + encoded("OPUS"), "a.ogg")
+        read_audio(content + encoded("OPUS"))
 
 
 def test_an_hour_is_quick():

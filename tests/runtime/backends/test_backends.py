@@ -18,7 +18,7 @@ from voxport.errors import (
     MissingDependencyError,
     ProviderUnavailableError,
 )
-from voxport.inference.batches import rounded
+from voxport.inference.batches import round_up_length
 from voxport.machine import cuda
 from voxport.package.read_manifest import read_manifest
 
@@ -228,7 +228,7 @@ def test_recordings_padded_to_shared_lengths_have_the_same_transcripts(exported,
         recognizer._backend, "run", lambda *args: shapes.append(args[0].shape) or run(*args)
     )
     found = recognizer.transcribe([data.SAMPLES / "seven.wav", *clips])
-    assert {samples for _, samples in shapes} <= {rounded(n, 16_000) for n in range(60_000)}
+    assert {samples for _, samples in shapes} <= {round_up_length(n, 16_000) for n in range(60_000)}
     assert [item.text for item in found] == [item.text for item in expected]
     assert any(item.text for item in found)
     for one, other in zip(expected, found, strict=True):

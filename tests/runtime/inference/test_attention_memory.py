@@ -34,10 +34,10 @@ def test_shortage(monkeypatch, model, gigabytes, seconds, refused):
 @pytest.mark.parametrize(("seconds", "fits"), [(60, True), (120, True), (250, False)])
 def test_what_is_sure_to_fit_is_less_than_what_is_not_refused(monkeypatch, seconds, fits):
     monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
-    assert attention_memory.suffices(seconds * RATE, BASE) == fits
+    assert attention_memory.is_sure_to_fit(seconds * RATE, BASE) == fits
     assert attention_memory.shortage(1, seconds * RATE, BASE) is None
     monkeypatch.setattr(memory, "available", lambda: None)
-    assert attention_memory.suffices(10**12, BASE)
+    assert attention_memory.is_sure_to_fit(10**12, BASE)
 
 
 def test_the_message_says_what_to_do(monkeypatch):

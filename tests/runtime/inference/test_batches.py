@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from voxport.inference.batches import batches, rounded
+from voxport.inference.batches import group_by_length, round_up_length
 
 
 @pytest.mark.parametrize(
@@ -17,12 +17,12 @@ from voxport.inference.batches import batches, rounded
     ],
 )
 def test_batches(lengths, expected):
-    assert batches(lengths, limit=10) == expected
+    assert group_by_length(lengths, limit=10) == expected
 
 
 def test_no_clip_is_lost_and_no_limit_broken():
     lengths = np.random.default_rng(0).integers(0, 120, 500).tolist()
-    found = batches(lengths, limit=100)
+    found = group_by_length(lengths, limit=100)
     assert sorted(index for batch in found for index in batch) == list(range(500))
     for batch in found:
         assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 100
@@ -33,22 +33,22 @@ RATE = 16_000
 
 def test_few_lengths_are_shared():
     lengths = range(RATE, 60 * RATE + 1, 37)
-    found = [rounded(length, RATE) for length in lengths]
+    found = [round_up_length(length, RATE) for length in lengths]
     assert found == sorted(found)
     assert len(set(found)) == 48
     pairs = list(zip(lengths, found, strict=True))
     assert all(length <= other <= length * 9 / 8 for length, other in pairs)
-    assert all(rounded(other, RATE) == other for other in set(found))
+    assert all(round_up_length(other, RATE) == other for other in set(found))
 
 
 @pytest.mark.parametrize("seconds", [5, 10, 15, 20, 30, 40, 60])
 def test_usual_lengths_are_among_them(seconds):
-    assert rounded(seconds * RATE, RATE) == seconds * RATE
+    assert round_up_length(seconds * RATE, RATE) == seconds * RATE
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 1_000])
 def test_all_that_is_short_is_one_length(rate):
-    shortest = rounded(0, rate)
-    assert {rounded(n, rate) for n in range(shortest + 1)} == {shortest}
-    assert rounded(shortest + 1, rate) > shortest
+    shortest = round_up_length(0, rate)
+    assert {round_up_length(n, rate) for n in range(shortest + 1)} == {shortest}
+    assert round_up_length(shortest + 1, rate) > shortest
     assert shortest == pytest.approx(0.3125 * rate, rel=0.01)

@@ -5,7 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from voxport.inference.windows import Geometry, quietest, seam, stitch, windows
+from voxport.inference.windows import (
+    Geometry,
+    find_seam,
+    quietest_frame,
+    split_into_windows,
+    stitch,
+)
 
 GEOMETRY = Geometry(stride=10, field=25, frames=400)  # context: 50 frames
 BLANK = 0
@@ -36,7 +42,7 @@ def frames_of(samples):
 @pytest.mark.parametrize("samples", [30, 4014, 4015, 4016, 9_999, 50_000])
 def test_windows_cover_a_recording(samples):
     waveform = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
-    found = list(windows(reader(waveform), GEOMETRY))
+    found = list(split_into_windows(reader(waveform), GEOMETRY))
     for window in found:
         start = window.first * GEOMETRY.stride
         assert (window.waveform == waveform[start : start + len(window.waveform)]).all()
@@ -53,9 +59,9 @@ def test_windows_cover_a_recording(samples):
 def test_a_cut_is_where_it_is_quiet():
     waveform = np.random.default_rng(0).standard_normal(GEOMETRY.samples).astype(np.float32)
     waveform[3200:3400] *= 0.01
-    assert 325 <= quietest(waveform, GEOMETRY) <= 335
+    assert 325 <= quietest_frame(waveform, GEOMETRY) <= 335
     waveform[:] = 0
-    assert quietest(waveform, GEOMETRY) > 340  # as late as can be, where all is silent
+    assert quietest_frame(waveform, GEOMETRY) > 340  # as late as can be, where all is silent
 
 
 @pytest.mark.parametrize(
@@ -73,7 +79,7 @@ def test_a_cut_is_where_it_is_quiet():
 def test_a_token_on_a_seam_comes_out_once(old, new, joined):
     old, new = emission(old), emission(new)
     for near in range(len(old) + 1):
-        place = seam(old, new, near, BLANK)
+        place = find_seam(old, new, near, BLANK)
         path = np.concatenate([old[:place], new[place:]]).argmax(axis=1)
         found = [str(b) for a, b in zip([0, *path], path, strict=False) if b and b != a]
         assert "".join(found) == joined
@@ -81,12 +87,12 @@ def test_a_token_on_a_seam_comes_out_once(old, new, joined):
 
 def test_a_seam_is_near_the_cut_where_nothing_else_decides():
     silence = emission("-" * 9)
-    assert [seam(silence, silence, near, BLANK) for near in (1, 4, 9)] == [1, 4, 9]
+    assert [find_seam(silence, silence, near, BLANK) for near in (1, 4, 9)] == [1, 4, 9]
 
 
 def test_a_last_window_that_ends_within_the_overlap():
-    assert seam(emission("-1--2--3-"), emission("-1--"), 9, BLANK) == 4
-    assert seam(emission("-1-"), emission(""), 2, BLANK) == 0
+    assert find_seam(emission("-1--2--3-"), emission("-1--"), 9, BLANK) == 4
+    assert find_seam(emission("-1-"), emission(""), 2, BLANK) == 0
 
 
 def test_stitched_emissions_are_the_whole():
@@ -95,7 +101,7 @@ def test_stitched_emissions_are_the_whole():
     rng = np.random.default_rng(1)
     whole = emission(rng.choice(list("---123"), frames_of(len(waveform))))
     answers = []
-    for window in windows(reader(waveform), GEOMETRY):
+    for window in split_into_windows(reader(waveform), GEOMETRY):
         heard = whole[window.first : window.first + frames_of(len(window.waveform))].copy()
         if window.first:
             heard[:20] = whole[0]  # without context, at the edges, a model is wrong

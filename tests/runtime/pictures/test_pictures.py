@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from support import data, fakes
 from voxport.cli import app
 from voxport.decoding.greedy import decode
-from voxport.transcript.transcript import transcript
+from voxport.transcript.transcript import build_transcript
 
 pytest.importorskip("matplotlib")
 
@@ -31,7 +31,7 @@ def picture(text, model=None, start=0.0):
     emission = np.eye(len(model.labels), dtype=np.float32)[path] * 20
     waveform = np.sin(np.arange(len(path) * fakes.STRIDE, dtype=np.float32))
     excerpt = canvas.Excerpt("a.wav", waveform, fakes.RATE, start)
-    heard = transcript(decode(emission, model.blank), excerpt.seconds, model)
+    heard = build_transcript(decode(emission, model.blank), excerpt.seconds, model)
     return recognition.draw(excerpt, emission, heard, model)
 
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from voxport.transcript.formats import FORMATS, json_error
+from voxport.transcript.formats import format_transcript, to_json_error
 from voxport.transcript.transcript import Token, Transcript, Word
 
 SAID = Transcript(
@@ -37,8 +37,8 @@ NOTHING = Transcript(text="", duration=1.0)
     ],
 )
 def test_documents(form, said, nothing):
-    assert FORMATS[form]("a.wav", SAID) == said
-    assert FORMATS[form]("a.wav", NOTHING) == nothing
+    assert format_transcript(SAID, form, "a.wav") == said
+    assert format_transcript(NOTHING, form, "a.wav") == nothing
 
 
 @pytest.mark.parametrize("form", ["srt", "vtt"])
@@ -52,7 +52,7 @@ def test_an_independent_parser_reads_them(form):
         for at in starts
     ]
     text = " ".join(word.text for word in spoken)
-    document = FORMATS[form]("a.wav", Transcript(text, 400.0, tuple(spoken)))
+    document = format_transcript(Transcript(text, 400.0, tuple(spoken)), form)
     captions = list(webvtt.from_buffer(io.BytesIO(document.encode()), format=form))
     lines = [html.unescape(line) for caption in captions for line in caption.lines]
     assert " ".join(lines) == text
@@ -64,13 +64,13 @@ def test_an_independent_parser_reads_them(form):
 
 def test_names_that_are_no_text():
     name = os.fsdecode(b"\xff-\xc3\xa9.wav")
-    for line in (FORMATS["json"](name, SAID), json_error(name, "there is none")):
+    for line in (format_transcript(SAID, "json", name), to_json_error(name, "there is none")):
         line.encode()
         assert json.loads(line)["file"] == name
 
 
 def test_json():
-    line = FORMATS["json"]("é.wav", SAID)
+    line = format_transcript(SAID, "json", "é.wav")
     assert line.count("\n") == 1
     assert json.loads(line) == {
         "file": "é.wav",
@@ -82,7 +82,7 @@ def test_json():
         ],
         "tokens": [{"text": "Y", "start": 0.5, "end": 0.52, "score": 0.25}],
     }
-    assert json.loads(json_error("a.wav", "there is none")) == {
+    assert json.loads(to_json_error("a.wav", "there is none")) == {
         "file": "a.wav",
         "error": "there is none",
     }
