@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from voxport.transcript.formats import FORMATS
+from voxport.transcript.formats import format_transcript
 from voxport.transcript.subtitles import (
     CUE_LINES,
     LINE_COLUMNS,
@@ -144,6 +144,6 @@ def test_a_word_that_lasts_longer_than_a_cue_is_cut():
 @pytest.mark.parametrize("form", ["srt", "vtt", "tsv"])
 def test_documents_of_scripts_without_spaces(form):
     said = spaceless("好" * 60, 5.0)
-    document = FORMATS[form]("a.wav", said)
+    document = format_transcript(said, form)
     assert document.count("好") == 60
     assert "好 好" not in document
