@@ -50,7 +50,7 @@ Progress: TypeAlias = Callable[[str, float, float | None], None]
 _Emission: TypeAlias = NDArray[np.float32]  # (frames, labels)
 _Answer = TypeVar("_Answer")
 
-_PAIRS = "expected a recording and its text, or a list of recordings and as many texts"
+_PAIRS = "expected a recording and its text, or as many texts as recordings"
 
 
 @dataclass(frozen=True)

@@ -75,16 +75,12 @@ def align(
         raise typer.BadParameter("give the text, as TEXT or with --text-file, and only once")
     if audio == "-" and text_file == "-":
         raise typer.BadParameter("standard input (-) can be read once")
-    from voxport.errors import AlignmentError
     from voxport.loading import load
 
     known = text if text is not None else _read(cast("str", text_file))
     recognizer = load(package, provider, artifact, precision, threads)
     source = cast("BinaryIO", sys.stdin.buffer) if audio == "-" else audio
-    try:
-        transcript = recognizer.align(source, known)
-    except AlignmentError as error:
-        raise error.about(audio) from None
+    transcript = recognizer.align(source, known)
     _report(audio, transcript)
     typer.echo(format_alignment(transcript, form, audio), nl=False)
 

@@ -62,11 +62,11 @@ def test_lists(recognizer):
 )
 def test_what_cannot_be_aligned_names_the_recording(recognizer, text, message):
     waveforms = [fakes.say("A-B"), fakes.say("C")]
-    with pytest.raises(AlignmentError, match=rf"^inputs\[1\]: {message}"):
+    with pytest.raises(AlignmentError, match=rf"^audio\[1\]: {message}"):
         recognizer.align(waveforms, ["ab", text])
-    with pytest.raises(AlignmentError, match=rf"^{message}"):
+    with pytest.raises(AlignmentError, match=rf"^the audio: {message}"):
         recognizer.align(waveforms[1], text)
-    with pytest.raises(InputError, match=r"^inputs\[1\]: expected an array"):
+    with pytest.raises(InputError, match=r"^audio\[1\]: expected an array"):
         recognizer.align([waveforms[0], np.zeros((3, 16000))], ["ab", "c"])
 
 

@@ -137,8 +137,8 @@ def failing(monkeypatch):
                     raise error
                 return super().read(min(size, 1000))
 
-        def stream(source, name):
-            return Failing(SEVEN.read_bytes()) if source == SEVEN else opened(source, name)
+        def stream(source):
+            return Failing(SEVEN.read_bytes()) if source == SEVEN else opened(source)
 
         opened = audio_files._stream
         monkeypatch.setattr(audio_files, "_stream", stream)
