@@ -29,11 +29,11 @@ def _resample(
         return waveform, lengths
     lengths = lengths.clamp(0, waveform.shape[1])
     inside = torch.arange(waveform.shape[1], device=waveform.device) < lengths.unsqueeze(1)
-    heard = resample(waveform.where(inside, waveform.new_zeros(())), rate, own)
+    resampled = resample(waveform.where(inside, waveform.new_zeros(())), rate, own)
     common = math.gcd(rate, own)
     orig, new = rate // common, own // common
     count = torch.ceil((new * lengths.double() / orig).float()).long()  # as torchaudio rounds
-    return heard, torch.minimum(count, (lengths // orig + 1) * new)
+    return resampled, torch.minimum(count, (lengths // orig + 1) * new)
 
 
 class _Scripted(nn.Module):

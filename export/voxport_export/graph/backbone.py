@@ -61,11 +61,11 @@ class Backbone(nn.Module):
         samples = arange_like(F.pad(waveform, (0, 1)))[-1:]  # S as a tensor, for a tracer
         lengths = lengths.minimum(samples)
         waveform = pad_to_length(waveform, self.receptive_field + self.frame_stride)
-        heard = arange_like(waveform) < lengths.unsqueeze(1)
-        waveform = waveform.where(heard, waveform.new_zeros(()))
+        valid_samples = arange_like(waveform) < lengths.unsqueeze(1)
+        waveform = waveform.where(valid_samples, waveform.new_zeros(()))
         if self.normalize is not None:
-            waveform = self.normalize(waveform, heard)
-        features = self.extractor(waveform, heard)
+            waveform = self.normalize(waveform, valid_samples)
+        features = self.extractor(waveform, valid_samples)
         counts = self.extractor.count_frames(lengths)
         valid = arange_like(features[..., 0]) < counts.unsqueeze(1)
         layers, output = self.encoder(features, valid)

@@ -78,7 +78,7 @@ def _onnx_cut(waveform: Any, frames: Any, stride: int, overlap: int) -> Any:
     def arange(end: Any) -> Any:
         return onnx.Range(zero, onnx.Squeeze(end), step)
 
-    # Both axes at once: the exporter would fix a Reshape to the length that it believes in.
+    # Both axes at once: the exporter would fix a Reshape to the length that it assumes.
     block = arange(onnx.Mul(onnx.Shape(waveform, start=0, end=1), count))
     row = onnx.Div(block, count)
     start = onnx.Unsqueeze(onnx.Mul(onnx.Mod(block, count), hop), one)

@@ -18,7 +18,7 @@ def make_wavlm(first=False, reach=40):
         mode, LAYERS, first, 32, 0.0, 16, 4, 3, 4, 12, reach, 0.0, 64, 0.0, 0.0, first, 0.0, None
     ).eval()
     for parameter in model.encoder.transformer.layers[0].attention.rel_attn_embed.parameters():
-        parameter.data.mul_(3)  # positions that matter
+        parameter.data.mul_(3)  # else positions hardly change the output
     return model
 
 

@@ -47,7 +47,7 @@ def cutter(tmp_path_factory):
             verbose=False,
         )
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # a warning about the length that torch assumed
+    options.log_severity_level = 4  # hides a warning about the length assumed by torch
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

@@ -19,7 +19,7 @@ EDGES = [0, 1, 2, 7, 440, 441, 442, 5_000, 30_000]
 
 def open_session(model):
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # a warning about an initializer that is an input
+    options.log_severity_level = 3  # hides a warning about an initializer among the inputs
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
