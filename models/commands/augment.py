@@ -1,7 +1,7 @@
-"""Makes one recording into many: speed, tempo, rooms, microphones, noise, loudness.
+"""Augmentation of recordings: speed, tempo, rooms, microphones, noise, loudness.
 
-Plain numpy on float32 waveforms at 16 kHz, fast enough (hundreds of times real time on one core)
-that every utterance is new each time it is seen. Knows nothing of transcripts.
+Plain numpy on float32 waveforms at 16 kHz, hundreds of times real time on one core: fast enough to
+make every utterance new each time it is used. Knows nothing of transcripts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def change_speed(waveform: np.ndarray, factor: float) -> np.ndarray:
 
 
 def change_tempo(waveform: np.ndarray, factor: float) -> np.ndarray:
-    """Waveform-similarity overlap-add: factor > 1 is faster at the same pitch."""
+    """Stretch by waveform-similarity overlap-add: factor > 1 is faster at the same pitch."""
     hop, search = 256, 160  # 16 ms, 10 ms each way: a period of the lowest voices
     window = np.hanning(2 * hop + 1)[: 2 * hop].astype(np.float32)
     frames = int((len(waveform) - 2 * hop - 2 * search) / (hop * factor))
@@ -47,7 +47,7 @@ def change_tempo(waveform: np.ndarray, factor: float) -> np.ndarray:
 
 
 def coloured_noise(count: int, slope: float, rng: np.random.Generator) -> np.ndarray:
-    """Unit-RMS noise whose power falls as 1 / frequency ** slope (0 white, 1 pink, 2 brown)."""
+    """Return unit-RMS noise of power 1 / frequency ** slope (0 white, 1 pink, 2 brown)."""
     spectrum = scipy.fft.rfft(rng.standard_normal(count, dtype=np.float32))
     frequency = np.maximum(np.arange(len(spectrum), dtype=np.float32), count * 20 / SAMPLE_RATE)
     noise = scipy.fft.irfft(spectrum * frequency ** (-slope / 2), count)
@@ -55,7 +55,7 @@ def coloured_noise(count: int, slope: float, rng: np.random.Generator) -> np.nda
 
 
 def hum(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Mains hum, 50 or 60 Hz with falling harmonics, unit RMS."""
+    """Return mains hum, 50 or 60 Hz with falling harmonics, of unit RMS."""
     time = np.arange(count, dtype=np.float32) / SAMPLE_RATE
     base = rng.choice([50.0, 60.0])
     tones = [
@@ -67,7 +67,7 @@ def hum(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def clicks(count: int, rng: np.random.Generator) -> np.ndarray:
-    """A few short decaying clicks, unit RMS."""
+    """Return a few short decaying clicks of unit RMS."""
     out = np.zeros(count, np.float32)
     for _ in range(int(rng.integers(1, 6))):
         length = min(count, int(rng.integers(8, 400)))
@@ -78,7 +78,7 @@ def clicks(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def room(rng: np.random.Generator) -> np.ndarray:
-    """A synthetic room impulse response: the direct sound, early reflections, a decaying tail."""
+    """Return a synthetic room impulse response: direct sound, early reflections, decaying tail."""
     decay_s = rng.uniform(0.08, 0.6)  # time to fall by 60 dB
     count = int(min(decay_s, 0.4) * SAMPLE_RATE)
     tail = rng.standard_normal(count) * 10 ** (-3 * np.arange(count) / (decay_s * SAMPLE_RATE))
@@ -91,7 +91,7 @@ def room(rng: np.random.Generator) -> np.ndarray:
 
 
 def microphone(frequencies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A frequency response: gentle tilts and bumps, sometimes a telephone's or a codec's band."""
+    """Return a frequency response: gentle tilts and bumps, sometimes a telephone's or a codec's."""
     octave = np.log2(np.maximum(frequencies, 40.0) / 40.0)  # 0 at 40 Hz, 7.6 at 8 kHz
     decibels = rng.uniform(-1.5, 1.5) * (octave - 4)
     for _ in range(3):
@@ -113,7 +113,7 @@ def microphone(frequencies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is heard behind speech; all float32 at about unit RMS."""
+    """Background sounds and rooms, all float32 at about unit RMS."""
 
     noises: list[np.ndarray]  # recorded noise, seconds each
     coloured: list[np.ndarray]  # white to brown
@@ -124,20 +124,20 @@ class Surroundings:
     def gather(
         noises: list[np.ndarray], voices: list[np.ndarray], rng: np.random.Generator
     ) -> Surroundings:
-        """From recordings as they are (int16): scaled, with made noise and rooms beside them."""
+        """Build from recordings (int16), scaled, with synthetic noise and rooms."""
         unit = [n.astype(np.float32) / max(float(np.std(n)), 1.0) for n in noises]
         talk = [v.astype(np.float32) / max(float(np.std(v)), 1.0) for v in voices]
         coloured = [coloured_noise(20 * SAMPLE_RATE, s, rng) for s in np.linspace(0, 2.2, 8)]
         return Surroundings(unit, coloured, talk, [room(rng) for _ in range(200)])
 
     def piece(self, pool: list[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
-        """`count` samples from anywhere in one recording, repeated if it is short."""
+        """Cut ``count`` samples from a random place of a recording, repeated if it is short."""
         source = pool[int(rng.integers(len(pool)))]
         start = int(rng.integers(len(source)))
         return np.take(source, np.arange(start, start + count), mode="wrap")
 
     def noise(self, count: int, rng: np.random.Generator, with_voices: bool) -> np.ndarray:
-        """Unit-RMS noise of some kind; `with_voices` allows babble."""
+        """Return unit-RMS noise of a random kind; ``with_voices`` allows babble."""
         kind = rng.random()
         if kind < 0.50:
             out = self.piece(self.noises, count, rng)
@@ -155,7 +155,7 @@ class Surroundings:
 def transmit(
     waveform: np.ndarray, surroundings: Surroundings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Through a room, a microphone, or both, in one product of spectra; same length."""
+    """Apply a room, a microphone, or both, in one product of spectra; the length stays."""
     count = len(waveform)
     size = scipy.fft.next_fast_len(count + 6400, real=True)
     spectrum = scipy.fft.rfft(waveform, size)
@@ -169,7 +169,7 @@ def transmit(
 
 
 def record(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What the converter does: loudness, sometimes an offset, clipping, 16 bits or fewer."""
+    """Simulate a converter: loudness, sometimes an offset, clipping, 16 bits or fewer."""
     level = np.sqrt(np.mean(waveform**2)) + 1e-9
     loudness = 10 ** rng.uniform(-3.0, -0.5)  # RMS of full scale: -60 to -10 dB
     out = waveform * (loudness / level)

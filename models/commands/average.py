@@ -1,9 +1,9 @@
-"""The mean of several weights, which errs less than any of them.
+"""Mean of several checkpoints, with fewer errors than any of them.
 
     python models/commands/average.py A.safetensors B.safetensors -o C.safetensors
 
-They must come from one training, a later part of it each: only then does what lies between them
-recognise anything (Wortsman et al. 2022, model soups).
+All must come from later parts of one training: otherwise the weights between them recognise nothing
+(Wortsman et al. 2022, model soups).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,8 @@
-"""Composes training utterances: which clips, in what order, with what around them.
+"""Composition of training utterances: clips, their order, and their surroundings.
 
 All rows of a batch have exactly the same number of samples, filled with one or several clips and
-the silence or noise between them, so that nothing is padded and every normalisation sees what it
-will see at use.
+the silence or noise between them: nothing is padded, and every normalisation sees the same input as
+at inference.
 """
 
 from __future__ import annotations
@@ -44,15 +44,18 @@ LENGTHS = (
 
 @dataclass(frozen=True)
 class Batch:
-    """Utterances of one length; the second half of the rows says the same words at the same times
-    as the first, heard through other microphones, rooms and noise."""
+    """Utterances of one length.
+
+    The second half of the rows has the same words at the same times as the first, through other
+    microphones, rooms and noise.
+    """
 
     waveform: np.ndarray  # float32 (rows, samples), an even number of rows
     transcripts: list[str]
 
 
 def group_of(clip: Clip) -> str:
-    """The key of SHARES that a clip belongs to."""
+    """Return the key of SHARES for a clip."""
     if clip.source not in ("commands", "digits"):
         return clip.source
     if clip.transcript in DIGITS:
@@ -61,12 +64,15 @@ def group_of(clip: Clip) -> str:
 
 
 def round_length(seconds: float) -> int:
-    """Samples, on a scale 8 % apart through one second: kernels are prepared once for each."""
+    """Round to a scale of lengths 8 % apart, one second among them.
+
+    Kernels are prepared once for each length.
+    """
     return int(1.08 ** round(np.log(seconds) / np.log(1.08)) * SAMPLE_RATE)
 
 
 class Drawer:
-    """Draws clips: groups by their share, words evenly, prolific speakers held back."""
+    """A random choice of clips: groups by share, words evenly, prolific speakers held back."""
 
     def __init__(self, clips: list[Clip], rng: np.random.Generator) -> None:
         self.clips = [clip for clip in clips if clip.transcript]
@@ -89,7 +95,7 @@ class Drawer:
         self.pools["commands"] = self.pool(weights, COMMANDS)
 
     def within(self, indices: list[int]) -> np.ndarray:
-        """Weights of one word's clips: a speaker counts by the square root of clips given."""
+        """Weigh one word's clips: a speaker counts by the square root of their number."""
         count: dict[str, int] = defaultdict(int)
         for index in indices:
             count[self.clips[index].speaker] += 1
@@ -102,20 +108,20 @@ class Drawer:
         return weight / weight.sum()
 
     def pool(self, weights: np.ndarray, words: set[str] | None) -> np.ndarray:
-        """Cumulative probabilities over the clips."""
+        """Return cumulative probabilities over the clips."""
         chosen = weights.copy()
         if words is not None:
             chosen *= [set(clip.transcript.split()) <= words for clip in self.clips]
         return np.cumsum(chosen / chosen.sum())
 
     def draw(self, pool: str) -> Clip:
-        """One clip of the pool, at random."""
+        """Draw one clip of the pool at random."""
         index = np.searchsorted(self.pools[pool], self.rng.random(), side="right")
         return self.clips[min(int(index), len(self.clips) - 1)]
 
 
 class Composer:
-    """Builds batches from clips and surroundings with one random generator."""
+    """A builder of batches from clips and surroundings with one random generator."""
 
     def __init__(self, clips: list[Clip], voices: list[np.ndarray], seed: int) -> None:
         self.rng = np.random.default_rng(seed)
@@ -124,11 +130,11 @@ class Composer:
         self.surroundings = Surroundings.gather(noises, voices, self.rng)
 
     def reseed(self, seed: int) -> None:
-        """A stream of batches of its own, for another process that shares the clips."""
+        """Begin another stream of batches, for a process with the same clips."""
         self.rng = self.drawer.rng = np.random.default_rng(seed)
 
     def variant(self, clip: Clip, tight: bool) -> np.ndarray:
-        """One clip, cropped, sped up or slowed down, at about unit RMS of its speech."""
+        """Crop one clip and change its speed, at about unit RMS of its speech."""
         rng = self.rng
         start, end = clip.start, clip.end
         if not tight:
@@ -151,7 +157,7 @@ class Composer:
         return waveform / max(float(np.std(speech)), 1.0)
 
     def speech(self, count: int) -> tuple[np.ndarray, str]:
-        """`count` samples holding one or more clips; their transcript."""
+        """Join one or more clips to ``count`` samples; return them and their transcript."""
         rng = self.rng
         out = np.zeros(count, np.float32)
         pool = str(rng.choice(["all", "digits", "commands"], p=[0.55, 0.28, 0.17]))
@@ -187,7 +193,7 @@ class Composer:
         return out, " ".join(words)
 
     def nothing(self, count: int) -> np.ndarray:
-        """Silence and noise, from digital zero up."""
+        """Return silence and noise, from digital zero up."""
         rng = self.rng
         kind = rng.random()
         if kind < 0.12:
@@ -204,7 +210,7 @@ class Composer:
         return record(out, rng)
 
     def heard(self, waveform: np.ndarray) -> np.ndarray:
-        """Speech as some microphone would give it."""
+        """Pass speech through a random microphone."""
         rng, count = self.rng, len(waveform)
         if rng.random() < 0.65:
             waveform = transmit(waveform, self.surroundings, rng)
@@ -215,7 +221,7 @@ class Composer:
         return record(waveform, rng)
 
     def pair(self, count: int) -> tuple[np.ndarray, np.ndarray, str]:
-        """One utterance heard twice, and its transcript."""
+        """Return one utterance through two channels, and its transcript."""
         if self.rng.random() >= 0.08:
             waveform, transcript = self.speech(count)
             if transcript:
@@ -223,7 +229,7 @@ class Composer:
         return self.nothing(count), self.nothing(count), ""
 
     def batch(self, seconds: float, longest: float) -> Batch:
-        """About `seconds` of audio in rows of one length, none over `longest` seconds."""
+        """Return about ``seconds`` of audio in rows of one length, at most ``longest`` seconds."""
         rng = self.rng
         shares = np.array([share for share, *_ in LENGTHS])
         _, low, high = LENGTHS[int(rng.choice(len(LENGTHS), p=shares / shares.sum()))]

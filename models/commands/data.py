@@ -1,8 +1,8 @@
-"""The speech this model learns from, and which of it the model never hears.
+"""The speech of training, and the held-out speech.
 
 Reads the manifests of the data folder into memory once: every clip as 16 kHz mono int16 with its
-transcript, the place where speech begins and ends, and a split that depends only on the speaker
-(or, where the source gives no speaker, on the file name). Knows nothing of augmentation or models.
+transcript, the bounds of its speech, and a split by speaker alone (by file name in sources without
+speakers). Knows nothing of augmentation or models.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LABELLED_SETS = ("commands", "digits", "keywords", "words", "phrases")
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording, decoded."""
+    """A decoded recording."""
 
     file: str  # relative to the data folder
     source: str  # the set it comes from: commands, digits, ..., synthesis
@@ -54,27 +54,27 @@ class Clip:
 
 
 def data_folder() -> Path:
-    """`$VOXPORT_DATA`, or `../shared/data` beside the repository."""
+    """Return ``$VOXPORT_DATA``, or ``../shared/data`` beside the repository."""
     return Path(os.environ.get("VOXPORT_DATA") or REPOSITORY.parent / "shared" / "data")
 
 
 def normalise_transcript(text: str) -> str:
-    """Upper case, letters and apostrophes only, single spaces."""
+    """Reduce a transcript to upper-case letters, apostrophes and single spaces."""
     return " ".join(re.sub(r"[^A-Z']+", " ", text.upper().replace("\u2019", "'")).split())
 
 
 def encode(transcript: str) -> list[int]:
-    """Label indices; the delimiter only between words."""
+    """Return the label indices of a transcript; the delimiter only between words."""
     return [LABELS.index(character) for character in transcript.replace(" ", "|")]
 
 
 def fraction(key: str) -> float:
-    """A number in [0, 1) that depends on nothing but the key."""
+    """Return a number in [0, 1) that depends on the key alone."""
     return int.from_bytes(hashlib.sha1(key.encode()).digest()[:4], "big") / 2**32
 
 
 def is_held_out(source: str, file: str, speaker: str) -> bool:
-    """Whether training must never hear this clip."""
+    """Return True for a clip excluded from training."""
     if source == "digits":
         return speaker in HELD_OUT_DIGIT_SPEAKERS
     if source == "commands":
@@ -83,7 +83,7 @@ def is_held_out(source: str, file: str, speaker: str) -> bool:
 
 
 def read_audio(path: Path) -> np.ndarray:
-    """float32 (samples,), 16 kHz mono."""
+    """Read a file as float32 (samples,), 16 kHz mono."""
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
     if rate == SAMPLE_RATE:
@@ -93,7 +93,7 @@ def read_audio(path: Path) -> np.ndarray:
 
 
 def speech_bounds(waveform: np.ndarray) -> tuple[int, int]:
-    """Where speech begins and ends, by energy; the whole clip where that cannot be told."""
+    """Return the begin and end of speech by energy; the whole clip if they are unclear."""
     hop = 160  # 10 ms
     frames = len(waveform) // hop
     if frames < 5:
@@ -110,19 +110,19 @@ def speech_bounds(waveform: np.ndarray) -> tuple[int, int]:
 
 
 def rows(folder: Path) -> Iterator[dict]:
-    """The manifest, row by row."""
+    """Yield the rows of a manifest."""
     with (folder / "manifest.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:
-    """Full scale 1.0 to 16 bits: half the memory, and what most of the files hold."""
+    """Convert full scale 1.0 to 16 bits: half the memory, and the format of most files."""
     return np.clip(np.round(waveform * 32767), -32768, 32767).astype(np.int16)
 
 
 def load_set(folder: Path, source: str) -> list[Clip]:
-    """Every clip of one manifest, decoded."""
+    """Decode every clip of one manifest."""
     clips = []
     for row in rows(folder):
         waveform = to_int16(read_audio(folder / row["file"]))
@@ -135,12 +135,12 @@ def load_set(folder: Path, source: str) -> list[Clip]:
 
 
 def load_labelled(folder: Path) -> list[Clip]:
-    """Every clip whose words are known."""
+    """Load every clip with a transcript."""
     return [clip for source in LABELLED_SETS for clip in load_set(folder / source, source)]
 
 
 def load_unlabelled(folder: Path) -> list[np.ndarray]:
-    """Other real speech, int16 at 16 kHz: for the front end, and as babble behind other clips."""
+    """Load other real speech, int16 at 16 kHz: for the front end, and as babble behind clips."""
     parts = [
         folder / "sentences",
         *sorted(path.parent for path in folder.glob("speech/*/manifest.jsonl")),

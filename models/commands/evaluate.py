@@ -1,10 +1,10 @@
-"""Word error rates on speakers and clips that training never heard; reproduces the card's table.
+"""Word error rates on held-out speakers and clips; reproduces the table of the card.
 
-    python models/commands/evaluate.py                  weights that never heard them
+    python models/commands/evaluate.py                  weights trained without them
     python models/commands/evaluate.py --weights FILE   any other checkpoint of the same shape
 
-Runs torchaudio's own model in float32, one length at a time, so that nothing is padded. Needs the
-data folder (`$VOXPORT_DATA` or `../shared/data`); without `--json` it prints a table for people.
+Runs torchaudio's own model in float32, one length at a time, without padding. Needs the data folder
+(`$VOXPORT_DATA` or `../shared/data`); without `--json` it prints a table for people.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STRINGS = 300  # joined held-out clips, two to six words each
 
 @dataclass(frozen=True)
 class Item:
-    """One utterance to recognise."""
+    """An utterance to recognise."""
 
     group: str
     waveform: np.ndarray  # float32 (samples,)
@@ -39,7 +39,7 @@ class Item:
 
 
 def build_model(config: dict) -> torchaudio.models.Wav2Vec2Model:
-    """torchaudio's own class, as config.json describes it."""
+    """Build torchaudio's own class from config.json."""
     arguments = dict(config["model"])
     layers = arguments["extractor_conv_layer_config"]
     arguments["extractor_conv_layer_config"] = [tuple(layer) for layer in layers]
@@ -47,7 +47,7 @@ def build_model(config: dict) -> torchaudio.models.Wav2Vec2Model:
 
 
 def load_model(weights: Path) -> torchaudio.models.Wav2Vec2Model:
-    """The shipped shape with these weights."""
+    """Load weights into the shipped shape."""
     config = json.loads((HERE / "config.json").read_text(encoding="utf-8"))
     model = build_model(config)
     model.load_state_dict(load_file(weights))
@@ -55,14 +55,14 @@ def load_model(weights: Path) -> torchaudio.models.Wav2Vec2Model:
 
 
 def decode(emission: torch.Tensor) -> str:
-    """Greedy CTC: (frames, labels) -> text."""
+    """Decode an emission (T, L) greedily to text."""
     best = torch.unique_consecutive(emission.argmax(-1)).tolist()
     return "".join(LABELS[i] for i in best if i).replace("|", " ").strip()
 
 
 @torch.inference_mode()
 def transcribe(model: torchaudio.models.Wav2Vec2Model, items: list[Item]) -> list[str]:
-    """Transcripts in the order given; rows of one length share a batch."""
+    """Return transcripts in the order given; rows of one length share a batch."""
     by_length: dict[int, list[int]] = defaultdict(list)
     for index, item in enumerate(items):
         by_length[len(item.waveform)].append(index)
@@ -78,7 +78,7 @@ def transcribe(model: torchaudio.models.Wav2Vec2Model, items: list[Item]) -> lis
 
 
 def edits(reference: list[str], hypothesis: list[str]) -> int:
-    """Levenshtein distance."""
+    """Return the Levenshtein distance."""
     row = list(range(len(hypothesis) + 1))
     for i, expected in enumerate(reference, 1):
         previous, row[0] = row[0], i
@@ -88,12 +88,12 @@ def edits(reference: list[str], hypothesis: list[str]) -> int:
 
 
 def as_float(clip: Clip) -> np.ndarray:
-    """float32 (samples,), full scale 1.0."""
+    """Convert to float32 (samples,), full scale 1.0."""
     return clip.waveform.astype(np.float32) / 32768
 
 
 def strings(clips: list[Clip], rng: np.random.Generator) -> list[Item]:
-    """Held-out clips joined with pauses of 0.1 to 0.6 s, at one loudness."""
+    """Join held-out clips with pauses of 0.1 to 0.6 s, at one loudness."""
     items = []
     pool = [c for c in clips if c.transcript and (c.source in ("commands", "digits", "keywords"))]
     by_source = {s: [c for c in pool if c.source == s] for s in ("commands", "digits", "keywords")}
@@ -111,7 +111,7 @@ def strings(clips: list[Clip], rng: np.random.Generator) -> list[Item]:
 
 
 def made_noise(rng: np.random.Generator) -> list[Item]:
-    """Digital silence, dither, white to brown noise, hum and clicks, 0.3 to 10 s, many levels."""
+    """Return digital silence, dither, coloured noise, hum and clicks, 0.3 to 10 s, many levels."""
     items = []
     for seconds in (0.3, 1.0, 3.0, 10.0):
         count = int(seconds * SAMPLE_RATE)
@@ -126,7 +126,7 @@ def made_noise(rng: np.random.Generator) -> list[Item]:
 
 
 def group_name(clip: Clip) -> str:
-    """The row of the table that a held-out clip counts for."""
+    """Return the row of the table for a held-out clip."""
     if not clip.transcript:
         return "recorded noise"
     if clip.source != "commands":
@@ -137,7 +137,7 @@ def group_name(clip: Clip) -> str:
 
 
 def held_out_items(clips: list[Clip]) -> list[Item]:
-    """Everything the table is measured on, the same each time."""
+    """Return every item of the table, always the same ones."""
     held = [clip for clip in clips if clip.held_out]
     items = [Item(group_name(c), as_float(c), c.transcript, f"{c.source}/{c.file}") for c in held]
     rng = np.random.default_rng(2)
@@ -145,7 +145,7 @@ def held_out_items(clips: list[Clip]) -> list[Item]:
 
 
 def score(items: list[Item], transcripts: list[str]) -> dict[str, dict[str, float]]:
-    """For each group: WER, or for noise the share of utterances in which any word was heard."""
+    """Return the WER of each group, or for noise the share of utterances with any word."""
     table: dict[str, dict[str, float]] = {}
     pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for item, transcript in zip(items, transcripts, strict=True):
@@ -163,14 +163,14 @@ def score(items: list[Item], transcripts: list[str]) -> dict[str, dict[str, floa
 
 
 def print_table(table: dict[str, dict[str, float]]) -> None:
-    """For people."""
+    """Print the table for people."""
     for group, row in table.items():
         kind = "WER" if row["words"] else "any word"
         print(f"{group:24} {row['utterances']:5.0f} utterances  {kind:8} {row['error_rate']:7.1%}")
 
 
 def print_errors(items: list[Item], transcripts: list[str]) -> None:
-    """What was heard wrongly, most frequent first."""
+    """Print the wrong words, most frequent first."""
     wrong = Counter(
         (item.group, item.transcript, got)
         for item, got in zip(items, transcripts, strict=True)
@@ -181,7 +181,7 @@ def print_errors(items: list[Item], transcripts: list[str]) -> None:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,8 @@
-"""Teaches the convolutions to hear before the rest of the model learns to spell.
+"""Pretraining of the convolutions by regression of log-mel bands.
 
-From random weights, CTC spends its first hours discovering spectra. Here the convolution stack
-and the feature projection first regress log-mel bands of the same frames (window 400, hop 320, no
-centring: the stack's own arithmetic), which takes minutes and needs no transcripts.
+From random weights, CTC spends its first hours discovering spectra. Here the convolution stack and
+the feature projection first regress log-mel bands of the same frames (window 400, hop 320, no
+centring: the stack's own arithmetic); this takes minutes and needs no transcripts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WINDOW, HOP, FFT = 400, 320, 512
 
 
 class LogMel(nn.Module):
-    """(rows, samples) -> (rows, frames, MELS): log-mel bands of the waveform at unit RMS."""
+    """Log-mel bands of a waveform at unit RMS."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class LogMel(nn.Module):
 
     @torch.no_grad()
     def forward(self, waveform: Tensor) -> Tensor:
-        """(rows, samples) -> (rows, frames, MELS)."""
+        """Map (B, S) to (B, T, MELS)."""
         rms = (waveform.square().mean(1, keepdim=True) + 1e-9).sqrt()
         frames = (waveform / rms).unfold(1, WINDOW, HOP) * self.window  # (rows, frames, WINDOW)
         power = torch.fft.rfft(frames, FFT).abs().square()
@@ -47,21 +47,24 @@ class Regression(nn.Module):
         self.head = nn.Linear(self.norm.normalized_shape[0], MELS)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """(rows, samples) -> (rows, frames, MELS)."""
+        """Map (B, S) to (B, T, MELS)."""
         features, _ = self.features(waveform, None)  # (rows, frames, channels)
         return self.head(self.norm(features))
 
 
 @torch.no_grad()
 def scale_filters(model: torchaudio.models.Wav2Vec2Model, factor: float) -> None:
-    """Larger first filters, same output: GroupNorm divides the factor out, and its epsilon then
-    matters only for inputs below about -80 dB of full scale, which should read as silence."""
+    """Scale the first filters up; the output stays.
+
+    GroupNorm divides the factor out, and its epsilon then matters only for inputs below about
+    -80 dB of full scale, which should read as silence.
+    """
     model.feature_extractor.conv_layers[0].conv.weight.mul_(factor)
 
 
 @torch.no_grad()
 def install(model: torchaudio.models.Wav2Vec2Model, head: nn.Linear) -> None:
-    """The feature projection becomes (random MELS -> width) after the regression head."""
+    """Replace the feature projection by a random one (MELS -> width) behind the regression head."""
     projection = model.encoder.feature_projection.projection
     mix = torch.randn(projection.out_features, MELS) / math.sqrt(MELS)
     projection.weight.copy_(mix @ head.weight)

@@ -1,7 +1,7 @@
-"""Makes `samples/`: short recordings in several formats, for demonstrations and tests.
+"""Synthesis of `samples/`: short recordings in several formats, for demonstrations and tests.
 
-Every one is synthesised here (espeak-ng, flite, festival), so the folder carries no third
-party's recording. The voices and settings are fixed; run it again and the same audio comes out.
+All are synthesised here (espeak-ng, flite, festival): the folder holds no third party's recording.
+Voices and settings are fixed, so every run makes the same audio.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scipy.signal import resample_poly
 
 @dataclass(frozen=True)
 class Sample:
-    """One file of the folder."""
+    """A file of the folder."""
 
     file: str
     transcript: str
@@ -33,18 +33,18 @@ class Sample:
 
 
 def flite(voice: str, text: str, stretch: float = 1.0) -> tuple[str, ...]:
-    """A flite command."""
+    """Return a flite command."""
     setting = f"duration_stretch={stretch}"
     return ("flite", "-voice", voice, "--setf", setting, "-t", text, "-o", "OUT")
 
 
 def espeak(voice: str, text: str, rate: int = 140) -> tuple[str, ...]:
-    """An espeak-ng command."""
+    """Return an espeak-ng command."""
     return ("espeak-ng", "-v", voice, "-s", str(rate), "-w", "OUT", text)
 
 
 def festival(voice: str) -> tuple[str, ...]:
-    """A festival command; the words come from its input."""
+    """Return a festival command; the words come from its input."""
     return ("text2wave", "-eval", f"({voice})", "-o", "OUT")
 
 
@@ -63,7 +63,7 @@ SAMPLES = (
 
 
 def render(sample: Sample) -> np.ndarray:
-    """float32 (samples,) at 16 kHz, with a little room tone all through."""
+    """Render float32 (samples,) at 16 kHz, with a little room tone all through."""
     rng = np.random.default_rng(len(sample.file))
     if not sample.command:
         return (rng.standard_normal(2 * SAMPLE_RATE) * 0.003).astype(np.float32)
@@ -78,7 +78,7 @@ def render(sample: Sample) -> np.ndarray:
 
 
 def write(sample: Sample, folder: Path) -> dict:
-    """The file and its manifest row."""
+    """Write the file; return its row of the manifest."""
     waveform = render(sample)
     if sample.rate != SAMPLE_RATE:
         divisor = gcd(sample.rate, SAMPLE_RATE)
@@ -100,7 +100,7 @@ def write(sample: Sample, folder: Path) -> dict:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     here = Path(__file__).resolve().parent
     parser.add_argument("--out", type=Path, default=here / "samples")

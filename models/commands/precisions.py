@@ -1,11 +1,11 @@
-"""What a lower precision changes on every labelled clip of the data folder.
+"""Effect of a lower precision on every labelled clip of the data folder.
 
     voxport export commands -o build/commands --precision fp32 --precision int8
     python models/commands/precisions.py build/commands
     python models/commands/precisions.py build/commands --precision int8 --provider openvino
 
-How many transcripts stay as fp32 gives them, and the character error rate of both against what was
-said. Some of the clips were trained on: this compares precisions, `evaluate.py` measures the model.
+Counts the transcripts equal to fp32's, and the character error rate of both against the labels.
+Some of the clips were trained on: this compares precisions, `evaluate.py` measures the model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from voxport.transcript.edit_distance import character_error_rate
 
 
 def labelled() -> list[tuple[str, str, str]]:
-    """The set, the file and the label of each clip."""
+    """Return the set, the file and the label of each clip."""
     rows = []
     for name in LABELLED_SETS:
         folder = data_folder() / name
@@ -32,7 +32,7 @@ def labelled() -> list[tuple[str, str, str]]:
 
 
 def transcribe(package: str, precision: str, provider: str, files: list[str]) -> list[str]:
-    """The text of each file."""
+    """Return the text of each file."""
     recognizer = voxport.load(package, provider=provider, precision=precision)
     return [outcome.answer().text for outcome in recognizer.transcribe_each(files)]
 

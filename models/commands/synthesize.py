@@ -1,7 +1,7 @@
-"""Renders the vocabulary with Debian's espeak-ng, flite and festival, in many voices.
+"""Rendering of the vocabulary by Debian's espeak-ng, flite and festival, in many voices.
 
-Real voices matter most; synthesis adds accents, rates and word orders that the recordings lack.
-Knows how to drive the synthesisers and nothing else: no features, no augmentation.
+Real voices matter most; synthesis adds accents, rates and word orders missing in the recordings.
+Drives the synthesisers and knows nothing else: no features, no augmentation.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FESTIVAL_VOICES = ("voice_kal_diphone", "voice_ked_diphone", "voice_cmu_us_slt_a
 
 
 def random_text(rng: random.Random) -> str:
-    """One word, mostly; sometimes a phrase or a string of digits or commands."""
+    """Return one word, mostly; sometimes a phrase or a string of digits or commands."""
     kind = rng.random()
     if kind < 0.30:
         return rng.choice(DIGIT_WORDS)
@@ -58,7 +58,7 @@ def random_text(rng: random.Random) -> str:
 
 
 def espeak(text: str, rng: random.Random, path: Path) -> str:
-    """Writes the text spoken by some voice to `path`; says which voice."""
+    """Write the text in a random voice to ``path``; return the voice."""
     voice = f"{rng.choice(ESPEAK_ACCENTS)}+{rng.choice(ESPEAK_VARIANTS)}"
     pitch, rate = rng.randint(20, 80), rng.randint(110, 200)
     command = ["espeak-ng", "-v", voice, "-p", str(pitch), "-s", str(rate), "-w", str(path), text]
@@ -67,7 +67,7 @@ def espeak(text: str, rng: random.Random, path: Path) -> str:
 
 
 def flite(text: str, rng: random.Random, path: Path) -> str:
-    """As espeak."""
+    """Write the text as ``espeak`` does."""
     voice, stretch, pitch = rng.choice(FLITE_VOICES), rng.uniform(0.8, 1.35), rng.randint(85, 220)
     settings = [f"duration_stretch={stretch:.2f}", f"int_f0_target_mean={pitch}"]
     command = ["flite", "-voice", voice, "--setf", settings[0], "--setf", settings[1], "-t", text]
@@ -76,7 +76,7 @@ def flite(text: str, rng: random.Random, path: Path) -> str:
 
 
 def festival(text: str, rng: random.Random, path: Path) -> str:
-    """As espeak."""
+    """Write the text as ``espeak`` does."""
     voice, stretch = rng.choice(FESTIVAL_VOICES), rng.uniform(0.85, 1.3)
     program = f"({voice}) (Parameter.set 'Duration_Stretch {stretch:.2f})"
     command = ["text2wave", "-eval", program, "-o", str(path)]
@@ -88,7 +88,7 @@ ENGINES = {"espeak-ng": espeak, "flite": flite, "festival": festival}
 
 
 def render(index: int, engine: str, folder: Path, seed: int) -> dict:
-    """One utterance to `folder`, 16 kHz FLAC; its manifest row."""
+    """Write one utterance to ``folder``, 16 kHz FLAC; return its row of the manifest."""
     rng = random.Random(f"{seed} {engine} {index}")
     text = random_text(rng)
     with tempfile.TemporaryDirectory() as scratch:
@@ -107,7 +107,7 @@ def render(index: int, engine: str, folder: Path, seed: int) -> dict:
 
 
 def render_all(folder: Path, counts: dict[str, int], seed: int, workers: int) -> None:
-    """`counts` utterances of each engine, and their manifest; the same for the same seed."""
+    """Write ``counts`` utterances of each engine and a manifest; equal seeds give equal ones."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(i, engine) for engine, count in counts.items() for i in range(count)]
     with ThreadPoolExecutor(workers) as pool:
@@ -118,7 +118,7 @@ def render_all(folder: Path, counts: dict[str, int], seed: int, workers: int) ->
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/commands-training"))
     parser.add_argument("--espeak", type=int, default=6000, help="utterances by espeak-ng")

@@ -1,4 +1,4 @@
-"""Trains models/commands on CPU, in two stages, resumable.
+"""Training of models/commands on CPU, in two stages, resumable.
 
     python models/commands/synthesize.py                  once: speech from synthesisers
     python models/commands/train.py --minutes 100         front end, then CTC end to end
@@ -7,8 +7,8 @@
 Stage one (frontend.py) lets the convolutions regress log-mel bands; stage two trains everything
 with CTC under bfloat16 autocast, the learning rate falling to zero at the end of `--minutes`.
 `--workers` processes of one thread each make their own batches and update the same weights in
-shared memory without waiting for one another: on a busy machine two threads that meet after every
-layer ran at a fifth of the speed that the processor time given would allow.
+shared memory without waiting for one another: on a busy machine two threads in step after every
+layer ran at a fifth of the speed of their processor time.
 A checkpoint is written every two minutes; the same command continues from it. `best.safetensors`
 holds an exponential moving average of the weights, the one meant for use.
 """
@@ -40,9 +40,9 @@ WORDS = "words.safetensors"  # the head that does not ship, beside best.safetens
 
 
 def new_model(dropout: float) -> Wav2Vec2Model:
-    """The shipped shape; dropout holds in training only and adds no weights.
+    """Build the shipped shape; dropout is active in training only and adds no weights.
 
-    Not inside attention or the feed-forward layers: drawing those masks took 30 % of a step.
+    None inside attention or the feed-forward layers: drawing those masks took 30 % of a step.
     """
     config = copy.deepcopy(json.loads((HERE / "config.json").read_text(encoding="utf-8")))
     config["model"]["encoder_projection_dropout"] = dropout
@@ -52,7 +52,7 @@ def new_model(dropout: float) -> Wav2Vec2Model:
 
 
 def mask_features(features: Tensor, share: float) -> Tensor:
-    """Zeroes spans of up to eight frames, about `share` of them: no phone may be relied on."""
+    """Zero spans of up to eight frames, about ``share`` of them: no phone becomes essential."""
     rows, frames, _ = features.shape
     spans = max(1, round(frames * share / 4.5))
     start = torch.randint(0, frames, (rows, spans, 1))
@@ -64,8 +64,10 @@ def mask_features(features: Tensor, share: float) -> Tensor:
 
 
 def disagreement(scores: Tensor) -> Tensor:
-    """How far two views of the same utterances are from one another: each is drawn to where the
-    other stands (CR-CTC, Yao et al. 2024); log-probabilities (frames, 2 * rows, labels), summed."""
+    """Return the distance between two views of the same utterances; each is drawn to the other.
+
+    CR-CTC, Yao et al. 2024; log-probabilities (T, 2 * B, L), summed.
+    """
     first, second = scores.chunk(2, dim=1)
     targets = torch.cat([second, first], dim=1).detach()
     return F.kl_div(scores, targets, reduction="sum", log_target=True)
@@ -74,8 +76,10 @@ def disagreement(scores: Tensor) -> Tensor:
 def loss_of(
     model: Wav2Vec2Model, words: Words, batch: Batch, options: argparse.Namespace
 ) -> Tensor:
-    """CTC of the letters in nats a letter, with a share of the frames hidden; beside it the two
-    views' disagreement and CTC of the words."""
+    """Return the CTC loss of the letters, in nats a letter, with a share of the frames masked.
+
+    Beside it, the two views' disagreement and the CTC loss of the words.
+    """
     waveform = torch.from_numpy(batch.waveform)
     with torch.autocast("cpu", torch.bfloat16):
         features, _ = model.feature_extractor(waveform, None)
@@ -95,7 +99,7 @@ def loss_of(
 
 
 def parameter_groups(model: Wav2Vec2Model, words: Words, rate: float) -> list[dict]:
-    """Decay for matrices only; the scaled first filters move by their own scale."""
+    """Decay matrices only; the scaled first filters move by their own scale."""
     first = model.feature_extractor.conv_layers[0].conv.weight
     parameters = [*model.parameters(), *words.parameters()]
     matrices = [p for p in parameters if p.ndim > 1 and p is not first]
@@ -113,14 +117,14 @@ def parameter_groups(model: Wav2Vec2Model, words: Words, rate: float) -> list[di
 
 
 class Log:
-    """Lines to standard output and to a file."""
+    """A log to standard output and to a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.start = time.time()
 
     def __call__(self, **values: object) -> None:
-        """One JSON line."""
+        """Write one JSON line."""
         line = json.dumps({"minutes": round((time.time() - self.start) / 60, 2), **values})
         print(line, flush=True)
         with self.path.open("a", encoding="utf-8") as out:
@@ -130,7 +134,7 @@ class Log:
 def train_front_end(
     model: Wav2Vec2Model, composer: Composer, options: argparse.Namespace, log: Log
 ) -> None:
-    """Stage one; leaves the convolutions and the feature projection trained."""
+    """Train stage one: the convolutions and the feature projection."""
     teacher, student = LogMel(), Regression(model)
     optimizer = torch.optim.AdamW(student.parameters(), lr=2e-3, weight_decay=1e-4)
     minutes = options.front_end_minutes
@@ -165,10 +169,10 @@ def train_front_end(
 
 
 class Trainer:
-    """Stage two: model, average, optimiser, and the clock they share.
+    """Stage two: model, average, optimiser, and their common clock.
 
-    A helper is a forked copy that shares the weights and the counters and has its own optimiser;
-    the first process alone averages, measures, reports and saves.
+    A helper is a forked copy with the same weights and counters and an optimiser of its own; the
+    first process alone averages, measures, reports and saves.
     """
 
     def __init__(self, options: argparse.Namespace, transcripts: set[str], log: Log) -> None:
@@ -184,7 +188,7 @@ class Trainer:
         self.spent_s = multiprocessing.Value("d", 0.0)
 
     def save(self, path: Path) -> None:
-        """Everything needed to go on, and the average alone as `best.safetensors`."""
+        """Write a checkpoint to resume from, and the average alone as ``best.safetensors``."""
         state = {
             "model": self.model.state_dict(),
             "words": self.words.state_dict(),
@@ -199,13 +203,13 @@ class Trainer:
         save_file(self.words.state_dict(), path.with_name(WORDS))
 
     def start_from(self, weights: Path) -> None:
-        """Begins with the weights of an earlier run, and its second answer where it lies beside."""
+        """Load the weights of an earlier run, and its word head if one is beside them."""
         self.model.load_state_dict(load_file(weights))
         if (words := weights.with_name(WORDS)).exists():
             self.words.load_state_dict(load_file(words))
 
     def resume(self, path: Path) -> None:
-        """Goes on from a checkpoint."""
+        """Continue from a checkpoint."""
         state = torch.load(path, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.words.load_state_dict(state["words"])
@@ -217,14 +221,14 @@ class Trainer:
         self.steps.value, self.audio_s.value, self.spent_s.value = state["progress"]
 
     def rate(self) -> float:
-        """Warm-up, then a cosine down to nothing at the end of the time given."""
+        """Return the learning rate: warm-up, then a cosine to zero at the end of the time given."""
         done = min(1.0, self.spent_s.value / (60 * self.options.minutes))
         return (
             min(1.0, (self.steps.value + 1) / 300) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-3
         )
 
     def update(self, batch: Batch) -> float:
-        """One step; its loss."""
+        """Take one step; return its loss."""
         factor = self.rate()
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * factor
@@ -240,23 +244,23 @@ class Trainer:
 
     @torch.no_grad()
     def follow(self) -> None:
-        """The average moves towards the model."""
+        """Move the average towards the model."""
         decay = min(AVERAGE, (1 + self.steps.value) / (10 + self.steps.value))
         pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
         for average, current in pairs:
             average.lerp_(current, (1 - decay) * self.options.workers)
 
     def batch(self, composer: Composer) -> Batch:
-        """Short rows first, then all lengths."""
+        """Return short rows at first, then all lengths."""
         longest = SHORT if self.steps.value < self.options.short_steps else LONGEST
         return composer.batch(self.options.seconds, longest)
 
     def finished(self) -> bool:
-        """Whether the time is spent."""
+        """Return True once the time is spent."""
         return self.spent_s.value >= 60 * self.options.minutes
 
     def help(self, composer: Composer, seed: int) -> None:
-        """A helper's loop."""
+        """Run a helper's loop."""
         torch.set_num_threads(1)
         torch.manual_seed(seed)
         composer.reseed(seed)
@@ -265,7 +269,7 @@ class Trainer:
             self.update(self.batch(composer))
 
     def run(self, composer: Composer, items: list[Item]) -> None:
-        """Trains until the time is spent, measuring and saving on the way."""
+        """Train until the time is spent, measuring and saving on the way."""
         options = self.options
         self.model.train()
         checkpoint = options.work / "checkpoint.pt"
@@ -293,7 +297,7 @@ class Trainer:
         self.measure(items)
 
     def report(self, losses: list[float]) -> None:
-        """Where training stands."""
+        """Log the progress."""
         self.log(
             stage="ctc",
             step=self.steps.value,
@@ -304,7 +308,7 @@ class Trainer:
         )
 
     def measure(self, items: list[Item]) -> None:
-        """Error rates of the average on what is held out."""
+        """Log the error rates of the average on held-out clips."""
         table = score(items, transcribe(self.average, items))
         self.log(
             stage="held out",
@@ -314,7 +318,7 @@ class Trainer:
 
 
 def training_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip]]:
-    """Clips to train on, and all labelled clips."""
+    """Return the clips to train on, and all labelled clips."""
     labelled = load_labelled(options.data)
     clips = [clip for clip in labelled if options.every_speaker or not clip.held_out]
     if options.synthesis.is_dir():
@@ -323,7 +327,7 @@ def training_clips(options: argparse.Namespace) -> tuple[list[Clip], list[Clip]]
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

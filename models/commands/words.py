@@ -1,7 +1,7 @@
-"""A second question asked of the encoder while it trains: which words, beside which letters.
+"""An auxiliary loss of the encoder in training: words beside letters.
 
-A head that does not ship. One layer before the last it answers with CTC over whole words, so that
-what the last layer spells out is a word that was recognised and not letters one by one.
+Its head does not ship. One layer before the last it answers with CTC over whole words, so the last
+layer spells recognised words and not letters one by one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LAYER = -2  # the one whose output is asked
 
 
 class Words(nn.Module):
-    """CTC over the words of some transcripts, from the output of one layer of `model`."""
+    """CTC over the words of some transcripts, from the output of one layer of ``model``."""
 
     def __init__(self, model: Wav2Vec2Model, transcripts: Iterable[str]) -> None:
         super().__init__()
@@ -29,11 +29,11 @@ class Words(nn.Module):
         model.encoder.transformer.layers[LAYER].register_forward_hook(self.listen)
 
     def listen(self, _: nn.Module, __: tuple, output: tuple[Tensor, Tensor | None]) -> None:
-        """Keeps what the layer gave."""
+        """Keep the layer's output."""
         self.heard = output[0]
 
     def loss(self, transcripts: list[str]) -> Tensor:
-        """CTC in nats, summed over the rows last heard; 0 where layer drop left the layer out."""
+        """Return the CTC loss in nats, summed over the last rows; 0 if layer drop skipped it."""
         if self.heard is None:
             return torch.zeros(())
         scores = self.head(self.heard.float()).log_softmax(-1).transpose(0, 1)
