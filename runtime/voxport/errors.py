@@ -1,11 +1,10 @@
 """Errors that voxport raises on purpose.
 
-One base class, so that one ``except voxport.VoxportError`` is enough, and the command can tell
-an expected failure (a message) from a defect (a traceback). Each class also inherits the builtin
-that a caller who has never heard of voxport would catch. Messages say what was given, what was
-expected and what to do. A message is raised without its subject; the front door, which knows what
-the caller calls it, attaches that once, with ``naming``. This module knows nothing of where errors
-are raised.
+One base class: one ``except voxport.VoxportError`` is enough, and the command can tell an expected
+failure (a message) from a defect (a traceback). Each class also inherits a builtin, for callers
+without knowledge of voxport. Messages say what was given, what was expected and what to do. A
+message is raised without its subject; the front door knows the caller's name for it and attaches it
+once, with ``naming``. Knows nothing of the places of failure.
 """
 
 from collections.abc import Generator
@@ -16,12 +15,12 @@ _E = TypeVar("_E", bound="VoxportError")
 
 
 class VoxportError(Exception):
-    """Base class of every error that voxport raises on purpose.
+    """Base class of all errors that voxport raises on purpose.
 
     Attributes:
         reason: the message without its subject.
-        subject: the file, ``audio[3]`` or other thing at fault; None where there is none. ``str``
-            of the error is "subject: reason", or the reason alone.
+        subject: the file, ``audio[3]`` or other thing at fault; None without one. ``str`` of the
+            error is "subject: reason", or the reason alone.
     """
 
     def __init__(self, reason: str, subject: object = None) -> None:
@@ -122,7 +121,7 @@ def naming(subject: object) -> Generator[None, None, None]:
 def accessing(
     subject: object, error: type[VoxportError], failed: str = "cannot be read"
 ) -> Generator[None, None, None]:
-    """Raise ``error`` about ``subject`` for whatever the operating system refuses in the block.
+    """Raise ``error`` about ``subject`` for any refusal of the operating system in the block.
 
     With None as ``subject``, the caller names it.
     """

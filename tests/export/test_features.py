@@ -1,7 +1,7 @@
 """Every layer of every bundle, exported and loaded again, against ``extract_features`` itself.
 
 Narrow copies in both formats by default, one of each family; the others, and real sizes, under
-``-m slow``. All on real speech where there is some.
+``-m slow``. All on real speech if there is any.
 """
 
 import gc
@@ -33,7 +33,7 @@ REAL = ("HUBERT_BASE", "WAVLM_BASE")  # the two shapes of base models
 
 
 def family(name):
-    """What tells one narrow copy from another, as far as features go."""
+    """Return the structure of a narrow copy, as far as features depend on it."""
     narrow = seeded.narrow(BUNDLES[name])
     structure = {k: v for k, v in narrow._params.items() if "drop" not in k and k != "aux_num_out"}
     return repr((sorted(structure.items()), narrow._normalize_waveform, narrow._model_type))

@@ -1,4 +1,4 @@
-"""What `import voxport` and `voxport --help` cost, each in a fresh interpreter."""
+"""Cost of `import voxport` and `voxport --help`, each in a fresh interpreter."""
 
 import subprocess
 import sys

@@ -2,7 +2,7 @@
 
 
 def last_line(error: BaseException) -> str:
-    """Return the reason that an engine gives last, after its own source locations or code."""
+    """Return an engine's last reason, after its own source locations or code."""
     return str(error).strip().rpartition("\n")[2].strip()
 
 
@@ -12,7 +12,7 @@ def one_line(error: BaseException) -> str:
 
 
 def memory_advice(error: BaseException) -> str:
-    """Return a hint to append to an error that memory ran out, or nothing."""
+    """Return a hint for an error of memory, or nothing."""
     text = str(error).lower()
     ran_out = isinstance(error, MemoryError) or "memory" in text or "alloc" in text
     return " (the longer what runs at once, the more memory it needs)" if ran_out else ""

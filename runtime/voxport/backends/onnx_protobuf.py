@@ -1,8 +1,8 @@
-"""Removal of an output from an ONNX file, with every operator that only it needs.
+"""Removal of an output from an ONNX file, with every operator of its own.
 
-onnxruntime computes all outputs of a graph, requested or not, so an output that a device should not
-compute has to go before the file is opened. The runtime has no onnx: the few field numbers below
-are those of onnx.proto, which never change.
+onnxruntime computes all outputs of a graph, requested or not, so an output not meant for a device
+is removed before the file is opened. The runtime has no onnx: the few field numbers below are those
+of onnx.proto and never change.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _NAME = 1  # of a graph's output
 
 
 def without_output(model: bytes, name: str) -> bytes:
-    """Return the model without that output.
+    """Return the model without an output.
 
     Raises:
         ValueError: these bytes are no model.
@@ -29,7 +29,7 @@ def without_output(model: bytes, name: str) -> bytes:
 
 
 def _prune(graph: memoryview, name: str) -> list[memoryview]:
-    """Return the fields of the graph that are still needed; nodes are in order of computation."""
+    """Return the fields of the graph still in use; nodes are in order of computation."""
     fields = list(read_fields(graph))
     outputs = [content for number, content, _ in fields if number == OUTPUT]
     needed = {text for output in outputs for text in read_texts(output, _NAME)} - {name}
@@ -46,7 +46,7 @@ def _prune(graph: memoryview, name: str) -> list[memoryview]:
 
 
 def _names_used(node: memoryview) -> Iterator[str]:
-    """Iterate over a node's inputs and those within its loops, which may come from outside."""
+    """Iterate over the inputs of a node and of its loops' nodes, possibly from outside."""
     yield from read_texts(node, INPUTS)
     for number, attribute, _ in read_fields(node):
         if number == ATTRIBUTE:

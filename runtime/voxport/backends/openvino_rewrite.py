@@ -1,7 +1,7 @@
-"""Rewrites of a graph for OpenVINO, which does some parts better in another form.
+"""Rewrites of a graph into forms that OpenVINO runs faster.
 
-Works on OpenVINO's own model, with the module as an argument. Knows the exporter's names for the
-places that it changes; a file without them stays as it is.
+Works on OpenVINO's own model, with the module as an argument. Knows the exporter's names of the
+changed places; a file without them stays as it is.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def rewrite(model: Model, openvino: OpenVino) -> None:
 def _inline_first_branch(node: Branching) -> None:
     """Replace an If by its first branch.
 
-    OpenVINO fuses the three operators of attention, which is faster than any blocks.
+    OpenVINO fuses the three operators of attention, faster than any blocks.
     """
     body = node.get_then_body()
     for given in node.get_input_descriptions(0):
@@ -55,8 +55,8 @@ def _inline_first_branch(node: Branching) -> None:
 def _fill_blocks(model: Model, openvino: OpenVino, longest: int, frames: Value) -> None:
     """Run blocks of time of nearly the longest kind as that kind, in a loop of their own.
 
-    With an unknown length of a loop's steps, OpenVINO infers all shapes again, and turns the layout
-    of the first layer around and back: a tenth of the time of a step.
+    With an unknown length of a loop's steps, OpenVINO infers all shapes again, and reorders the
+    layout of the first layer and back: a tenth of the time of a step.
     """
     operators = openvino.opset13
     filled, flexible = (_Blocks.cut_out(model, openvino, length) for length in (longest, None))
@@ -85,7 +85,7 @@ class _Blocks:
 
     @classmethod
     def cut_out(cls, model: Model, openvino: OpenVino, length: int | None) -> "_Blocks":
-        """Cut out the blocks of a model, all of one length where that is given."""
+        """Cut out the blocks of a model, all of one length if given."""
         operators, twin = openvino.opset13, model.clone()
         found = [_value_named(twin, name) for name in (MOST_FRAMES, BLOCK_FRAMES)]
         starts = [start for start in found if start is not None]
@@ -128,7 +128,7 @@ def _entries(model: Model, starts: Sequence[Value], end: Node) -> list[Use]:
 
 
 def _names_before(end: Node) -> set[str]:
-    """Return the names of a node and of all that it depends on."""
+    """Return the names of a node and of all its dependencies."""
     names: set[str] = set()
     left = [end]
     while left:

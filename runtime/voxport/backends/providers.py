@@ -1,7 +1,7 @@
 """Execution providers: their names, the choice of one, and the install hint for a missing one.
 
-Works on the list of providers that onnxruntime gives, so that it can be tested on any machine;
-imports neither onnxruntime nor torch.
+Works on onnxruntime's list of providers, given as an argument: testable on any machine. Imports
+neither onnxruntime nor torch.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def full_name(requested: str) -> str:
 def choose_provider(requested: str, available: Sequence[str]) -> str:
     """Return the provider to run on.
 
-    "auto" is CUDA if that is ``available`` and there is a GPU, else the CPU. Any other request is
+    "auto" is CUDA if it is ``available`` and there is a GPU, else the CPU. Any other request is
     returned as it is, available or not: never a quiet fall back to the CPU.
     """
     name = full_name(requested)
@@ -86,10 +86,10 @@ def torchscript_refusal(requested: str) -> str | None:
 
 
 def install_hint(name: str) -> str:
-    """Return the command that installs a missing provider."""
+    """Return the command to install a missing provider."""
     return _INSTALL_HINTS.get(name, "it needs an onnxruntime that was built with it")
 
 
 def with_fallbacks(name: str) -> list[str]:
-    """List a provider and those for the operators it lacks (string operators, for one)."""
+    """List a provider and others for its missing operators (string operators, for one)."""
     return list(dict.fromkeys([name, *([CUDA] if name == TENSORRT else []), CPU]))

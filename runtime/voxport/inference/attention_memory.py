@@ -1,10 +1,11 @@
-"""Whether something is, or was, too long to run at once in the memory of this machine.
+"""Check of the free memory before attention over a whole recording.
 
-Attention compares every frame with every other. Where it does so at once (in files that were
-exported before it had blocks, in WavLM's and in float16), onnxruntime's memory grows with the
-square of the length, and where there is too little of it the system kills the process without a
-word.
-Knows an estimate from below and what the system says is free; what might fit is never refused.
+Attention compares every frame with every other. Computed at once (in files exported before it had
+blocks, in WavLM's and in float16), it makes onnxruntime's memory grow with the square of the
+length, and with too little left the system kills the process without a word.
+
+Knows a lower estimate of the need and the system's own figure of free memory: a recording that
+might fit is never refused.
 """
 
 import math
@@ -27,7 +28,7 @@ _SAFETY = 4
 
 
 def shortage(rows: int, samples: int, model: ModelInfo) -> str | None:
-    """Why a batch of `rows` of `samples` cannot run in the memory that is free here, or None."""
+    """Return the reason why ``rows`` of ``samples`` exceed the free memory, or None."""
     free = memory.available()
     needed = _needed(rows, samples, model)
     if free is None or needed <= free:
@@ -41,7 +42,7 @@ def shortage(rows: int, samples: int, model: ModelInfo) -> str | None:
 
 
 def is_sure_to_fit(samples: int, model: ModelInfo) -> bool:
-    """Tell that ``samples`` are sure to fit, or that nothing is known."""
+    """Return True if ``samples`` are sure to fit, or if nothing is known."""
     free = memory.available()
     return free is None or _SAFETY * _needed(1, samples, model) <= free
 
@@ -52,7 +53,7 @@ def _needed(rows: int, samples: int, model: ModelInfo) -> float:
 
 
 def _per_pair(model: ModelInfo) -> int:
-    """Bytes for two frames that attend to each other."""
+    """Return the bytes of one pair of frames in attention."""
     return _MATRICES * _FLOAT * (8 if model.parameters >= _LARGE else 2)
 
 

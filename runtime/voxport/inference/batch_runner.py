@@ -1,4 +1,4 @@
-"""Batches of clips through an artifact: padded, refused where memory cannot hold them, and run.
+"""Batches of clips through an artifact: padding, the check of memory, and the run.
 
 Shared by ``Recognizer`` and ``FeatureExtractor``. Knows no names of recordings, no order and no
 text.
@@ -54,14 +54,14 @@ class BatchRunner:
         return self._backend.extract(*self._batch(clips), layers)
 
     def padded_length(self, samples: int) -> int:
-        """Return the fewest samples that a row of ``samples`` takes up in a batch."""
+        """Return the least length of a row of ``samples`` in a batch, padding included."""
         least = max(samples, self._model.receptive_field)  # one frame
         if not self._is_length_rounded:
             return least
         return round_up_length(least, self._model.sample_rate)
 
     def is_sure_to_fit(self, samples: int) -> bool:
-        """Tell that ``samples`` can run at once, or that nothing is known against it."""
+        """Return True if ``samples`` can run at once, or if nothing is known against it."""
         return not self._is_memory_checked or attention_memory.is_sure_to_fit(samples, self._model)
 
     def _batch(self, clips: Sequence[Clip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -1,8 +1,8 @@
-"""Batches of clips of like length.
+"""Batches of clips of similar length.
 
-A batch costs what its longest row costs, times its rows, so clips of like length go together and a
-limit holds padded samples, not clips. The answer for a clip does not depend on its batch: that is
-the graph's promise, so this is only about speed and memory. Knows lengths, nothing else.
+The cost of a batch is that of its longest row times its rows, so clips of similar length go
+together and a limit counts padded samples, not clips. A clip's answer does not depend on its batch,
+by the graph's promise; this is only about speed and memory. Knows lengths, nothing else.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ _SHORTEST_S = 0.3125  # 10 s, halved five times
 
 
 def round_up_length(samples: int, sample_rate: int) -> int:
-    """Return the next of a few lengths, so that many recordings share one."""
+    """Return the next of a few lengths: many recordings share one."""
     step = max(1, round(_SHORTEST_S * sample_rate / _STEPS_PER_OCTAVE))
     while samples > 2 * _STEPS_PER_OCTAVE * step:
         step *= 2

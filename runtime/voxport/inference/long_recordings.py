@@ -1,6 +1,6 @@
-"""Recordings that are too long to run at once, and their emission window by window.
+"""Recordings too long to run at once, and their emission window by window.
 
-Knows a batch runner and how much may run together; not what becomes of an emission.
+Knows a batch runner and its limits; nothing of the use of an emission.
 """
 
 import sys
@@ -32,7 +32,7 @@ _Item = TypeVar("_Item")
 
 
 class LongRecordings:
-    """Limits of what runs at once, and the windows of what is longer."""
+    """Limits of a run at once, and windows for longer recordings."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class LongRecordings:
         self._rows = max(1, samples_in(batch_seconds, model) // self._geometry.samples)
 
     def __contains__(self, recording: Recording) -> bool:
-        """Tell that a recording must run in windows: too long to run at once, or for the memory."""
+        """Return True for a recording too long to run at once, by the limit or the memory."""
         if not recording.exceeds(self._geometry.samples):
             return False
         return recording.exceeds(self._whole) or not self._runner.is_sure_to_fit(recording.ready)
@@ -75,7 +75,7 @@ class LongRecordings:
 
 
 def samples_in(seconds: float, model: ModelInfo) -> int:
-    """Return seconds, which may be infinite, as a number of the model's samples."""
+    """Return seconds, possibly infinite, as a number of the model's samples."""
     return int(min(seconds * model.sample_rate, sys.maxsize // 2))
 
 

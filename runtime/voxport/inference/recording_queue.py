@@ -1,7 +1,7 @@
 """Recordings in a queue: read ahead, batched by length, and answered in the order given.
 
 One recording fails alone: its error, with its name in front, is its answer, and the others go on.
-Knows clips and how many samples may run together; not what an answer is, nor what computes it.
+Knows clips and the limit of samples that run together; nothing of an answer and its computation.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +38,7 @@ class Result(Generic[_Answer]):
 
 @dataclass(frozen=True)
 class RecordingQueue(Generic[_Answer]):
-    """Steps that a recording goes through, and the limit of a batch."""
+    """Steps of a recording from reading to its answer, and the limit of a batch."""
 
     read: Callable[[AudioInput], Clip | Recording]  # a recording, still open, runs in windows
     run_batch: Callable[[list[Clip]], list[_Answer]]
@@ -47,7 +47,7 @@ class RecordingQueue(Generic[_Answer]):
     run_long: Callable[[str, Recording], _Answer] | None = None  # None: as a batch of one
 
     def results(self, audio: Iterable[tuple[str, AudioInput]]) -> Iterator[Result[_Answer]]:
-        """Yield one result a recording, in order, each as soon as it and those before are done.
+        """Yield one result a recording, in order, as soon as it and all before it are done.
 
         A long recording is not read on before its turn comes.
         """
@@ -94,7 +94,7 @@ class RecordingQueue(Generic[_Answer]):
             yield done.pop(place)
 
     def _run_batch(self, clips: list[tuple[str, Clip]]) -> list[Result[_Answer]]:
-        """Run a batch; if it fails, each of its clips alone, so that one cannot fail the others."""
+        """Run a batch; if it fails, run each of its clips alone: one cannot fail the others."""
         names, waveforms = [name for name, _ in clips], [clip for _, clip in clips]
         if len(clips) > 1:
             try:

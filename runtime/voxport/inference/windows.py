@@ -1,11 +1,11 @@
 """Long recordings in overlapping windows: the cuts, and the stitching of emissions.
 
 Attention compares every frame with every other, so a recording of an hour cannot run as a whole.
-It runs in windows that overlap: each has some seconds of context on either side of the frames it
-answers for. A window starts at a frame of the recording, so that its frames are the recording's
-own. It is cut at the quietest moment; where two windows meet, the seam goes to the frame at which
-it matters least: both are silent there, and the tokens before it in the one and behind it in the
-other are those that either found for the whole overlap. So a word on a seam comes out once.
+It runs in overlapping windows, each with some seconds of context on either side of its own frames.
+A window starts at a frame of the recording, so both have the same frames. It is cut at the quietest
+moment. Two windows meet at the frame of the least effect: both are silent there, and the tokens
+before it in the one and behind it in the other are those of both over the whole overlap. So a word
+on a seam comes out once.
 
 Knows samples, frames and the blank; no files, no backend and no text.
 """
@@ -33,7 +33,7 @@ class Geometry:
 
     @property
     def context(self) -> int:
-        """Frames of context on either side of those that a window answers for."""
+        """Frames of context on either side of a window's own frames."""
         return int(self.frames * CONTEXT_SHARE)
 
     @property
@@ -42,13 +42,13 @@ class Geometry:
         return self.span(self.frames)
 
     def span(self, frames: int) -> int:
-        """Return the samples that ``frames`` frames cover."""
+        """Return the number of samples under ``frames`` frames."""
         return (frames - 1) * self.stride + self.field
 
 
 @dataclass(frozen=True)
 class Window:
-    """Part of a recording that runs at once."""
+    """A part of a recording, run at once."""
 
     first: int  # frame of the recording that is this window's first
     waveform: NDArray[np.float32]  # (S,)
@@ -75,7 +75,7 @@ def split_into_windows(
 def quietest_frame(waveform: NDArray[np.float32], geometry: Geometry) -> int:
     """Return the frame in the middle of a longest window's quietest moment, the latest of several.
 
-    The search leaves a whole context behind it, and comes after at least as much that is new.
+    The search leaves a whole context behind it, and at least as many new frames before it.
     """
     last = geometry.frames - geometry.context
     first = last - max(1, int(geometry.frames * _SEARCH_SHARE))
@@ -91,7 +91,7 @@ def quietest_frame(waveform: NDArray[np.float32], geometry: Geometry) -> int:
 def stitch(
     answers: Iterable[tuple[Window, NDArray[np.float32]]], geometry: Geometry, blank: int
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the emission of a recording in parts, from those (frames, labels) of its windows."""
+    """Yield the emission of a recording in parts, from its windows' (frames, labels)."""
     place, held = 0, None  # the frame from which on nothing is given yet, and what is known of it
     cut = 0
     for window, emission in answers:
@@ -110,10 +110,10 @@ def stitch(
 
 
 def find_seam(old: NDArray[np.float32], new: NDArray[np.float32], near: int, blank: int) -> int:
-    """Return the shared frame of two windows from which on the ``new`` one's emission is taken.
+    """Return the first frame taken from the ``new`` one of two windows.
 
-    Of the frames that cut no token, the best is the one at which the joined path is nearest to both
-    windows' own paths, in tokens that differ; of several, the one nearest to ``near``.
+    Of the frames inside no token, the best makes the joined path nearest to both windows' own
+    paths, counted in differing tokens; of several, it is the one nearest to ``near``.
     """
     count = min(len(old), len(new))  # the last window of a recording may end within the overlap
     paths = [emission[:count].argmax(axis=1) for emission in (old, new)]
@@ -127,7 +127,7 @@ def find_seam(old: NDArray[np.float32], new: NDArray[np.float32], near: int, bla
 
 
 def _tokens(path: NDArray[np.int64], blank: int) -> tuple[list[int], NDArray[np.int64]]:
-    """Return a path's tokens, and the count of those begun before each frame and before its end."""
+    """Return a path's tokens, and the number begun before each frame and before its end."""
     starts = path != blank
     starts[1:] &= path[1:] != path[:-1]
     return path[starts].tolist(), np.concatenate([[0], starts.cumsum()])

@@ -1,6 +1,6 @@
 """Edit distance (Levenshtein): insertions, deletions and replacements between two sequences.
 
-Knows sequences of anything that can be compared; texts and tokens are both.
+Knows sequences of any comparable elements, texts and tokens alike.
 """
 
 from collections import deque
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def edit_distance(one: Sequence[object], other: Sequence[object]) -> int:
-    """Return the fewest edits that make one sequence the other."""
+    """Return the fewest edits from one sequence to the other."""
     return deque(_rows(one, other), maxlen=1)[0][-1]
 
 
 def edit_distance_table(one: Sequence[object], other: Sequence[object]) -> "NDArray[np.int64]":
-    """Return the distance of every prefix of the one from every prefix of the other.
+    """Return the distances of all prefixes of the one from all prefixes of the other.
 
-    int64 (len(one) + 1, len(other) + 1); the last element is that of the whole sequences.
+    int64 (len(one) + 1, len(other) + 1); the last element is the distance of the whole sequences.
     """
     import numpy as np
 

@@ -1,11 +1,11 @@
-"""Transcripts as text: plain, JSON, and the three subtitle formats that whisper writes.
+"""Transcripts as text: plain, JSON, and whisper's three subtitle formats.
 
-Every writer returns a whole document that ends in a line feed. Knows nothing of where it goes.
+Every writer returns a whole document with a line feed at its end. Knows nothing of its destination.
 
-Numbers. A score differs in its seventh digit by the batch that a recording ran in, so every format
-writes the same rounded numbers: times and scores to ``DECIMALS`` places, half up, as
-``floor(x * 10**4 + 0.5) / 10**4`` in float64. The C++ and JavaScript hosts do the same sum, so that
-all print the same digits. A number that is NaN or infinite is null in JSON.
+Numbers. A score differs in its seventh digit by the batch of its recording, so every format writes
+the same rounded numbers: times and scores to ``DECIMALS`` places, half up, as
+``floor(x * 10**4 + 0.5) / 10**4`` in float64. The C++ and JavaScript hosts compute the same sum and
+print the same digits. A number that is NaN or infinite is null in JSON.
 """
 
 import json
@@ -48,13 +48,13 @@ def to_word_times(transcript: Transcript) -> str:
 
 
 def to_json(transcript: Transcript, file: str | None = None) -> str:
-    """Return one object on one line: file (where given), text, duration, words and tokens."""
+    """Return one object on one line: file (if given), text, duration, words and tokens."""
     named = {} if file is None else {"file": file}
     return json_line({**named, **asdict(transcript)})
 
 
 def to_json_error(file: str, reason: str) -> str:
-    """Return the line of a file that failed."""
+    """Return the line of a failed file."""
     return json_line({"file": file, "error": reason})
 
 
@@ -131,7 +131,7 @@ def format_clock(seconds: float, point: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON can hold: floats rounded, those that are not finite as None."""
+    """Return a value for JSON: floats rounded, infinities and NaN as None."""
     if isinstance(value, float):
         return _rounded(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -158,5 +158,5 @@ def _text(cue: Cue) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape the characters that WebVTT's text may not hold as they are."""
+    """Escape WebVTT's special characters."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

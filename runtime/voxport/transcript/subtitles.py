@@ -34,7 +34,7 @@ class Cue:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A word, or a part of one at which a line may break."""
+    """A word, or a part of one with a possible line break behind it."""
 
     text: str
     start: float  # seconds
@@ -93,7 +93,7 @@ def _times(word: Word, tokens: Sequence[Token]) -> list[tuple[float, float]]:
 
 
 def _gaps(words: Sequence[Word], text: str) -> Iterator[str]:
-    """Yield what parts each word from the one before it in the text."""
+    """Yield the text between each word and the one before it."""
     place = 0
     for word in words:
         found = text.find(word.text, place)
@@ -137,5 +137,5 @@ def _joined(pieces: Sequence[_Piece]) -> str:
 
 
 def _columns(text: str) -> int:
-    """Return the width of a text, in which a wide character counts twice."""
+    """Return the width of a text; wide characters count twice."""
     return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)

@@ -83,7 +83,7 @@ def compare(
 
 
 def compare_texts(artifact: str, pairs: Sequence[tuple[str, str]], gate: QualityGate) -> Check:
-    """Compare pairs of an expected and a low-precision text, which may differ by few edits."""
+    """Compare pairs of an expected and a low-precision text; a few edits are allowed."""
     characters = sum(len(expected) for expected, _ in pairs)
     count = sum(edit_distance(*pair) for pair in pairs)
     limit = gate.edits_limit(characters)

@@ -1,8 +1,8 @@
-"""References for ``verify``: answers of the model that a package was made from.
+"""References for ``verify``: answers of a package's source model.
 
-A reference is a function that a distribution offers in the entry point group
-``voxport.references``; the exporter offers ``eager``, which runs the model in torchaudio. The
-runtime knows only this contract: it asks, compares (``comparison``) and prints.
+A reference is a function in the entry point group ``voxport.references`` of a distribution; the
+exporter offers ``eager``, the model in torchaudio. The runtime knows only this contract: it asks,
+compares (``comparison``) and prints.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,15 +29,15 @@ class ReferenceClip:
 
 
 class Reference(Protocol):
-    """A function that builds the manifest's model from its source and runs it on each clip."""
+    """A function from a manifest and clips to the answers of the manifest's source model."""
 
     def __call__(self, manifest: Manifest, clips: Sequence[ReferenceClip], /) -> Iterable[Answer]:
-        """Return an answer for each clip, in order, of each kind that the artifacts give."""
+        """Return an answer for each clip, in order, of each kind in the artifacts."""
         ...
 
 
 def find_reference(name: str) -> Reference:
-    """Return the installed reference of that name."""
+    """Return the installed reference of this name."""
     offered = {point.name: point for point in entry_points(group=GROUP)}
     if name not in offered:
         listed = ", ".join(sorted(offered)) or "none"

@@ -1,7 +1,7 @@
 """Every CTC bundle, exported and loaded again, against its own unmodified ``get_model()``.
 
 Narrow copies of each in both formats by default, and real size for the base model; real size for
-every other shape under ``-m slow``. All on real speech where there is some.
+every other shape under ``-m slow``. All on real speech if there is any.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ BASE = "WAV2VEC2_ASR_BASE_960H"
 
 
 def shape_of(name):
-    """What tells a model from another, weights aside: 11 of the 17 bundles differ in it."""
+    """Return a model's structure without its weights: 11 of the 17 bundles differ in it."""
     found = bundle.bundles()[name]
     labels = found.get_labels(star=None) if name == "MMS_FA" else found.get_labels()
     structure = {k: v for k, v in found._params.items() if "drop" not in k}
@@ -112,7 +112,7 @@ def test_real_size(name, tmp_path, monkeypatch):
 
 
 def test_a_bundle_is_not_changed():
-    """The names that are patched here are put back: 17 bundles at their own sizes."""
+    """Patched names are restored: 17 bundles at their own sizes."""
     sizes = {b._params["encoder_embed_dim"] for b in bundle.bundles().values()}
     assert sizes == {768, 1024, 1280}
     assert all(dataclasses.is_dataclass(b) for b in bundle.bundles().values())

@@ -1,4 +1,4 @@
-"""The estimate of what a recording needs: refuses what cannot fit, and nothing that does."""
+"""The estimate of a recording's memory: refuses impossible lengths and no others."""
 
 import dataclasses
 

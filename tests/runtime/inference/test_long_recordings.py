@@ -1,6 +1,6 @@
-"""Real speech of any length: the hour costs what six minutes cost, and says what one pass says.
+"""Real speech of any length: an hour takes the memory of six minutes and reads like one pass.
 
-Joined clips of people who read, order and command; see `support.data` for where they are.
+Joined clips of read sentences, commands and digits; see ``support.data`` for their folder.
 """
 
 import json
@@ -65,7 +65,7 @@ def test_two_minutes_are_heard_as_in_one_pass():
 
 @pytest.mark.slow
 def test_windows_hear_no_worse_than_one_pass():
-    """The shipped model normalises over what it hears at once, so that the two differ."""
+    """The shipped model normalises over a whole run, so windows and one pass differ."""
     once = voxport.load("commands", "cpu", whole_seconds=math.inf)
     windowed = voxport.load("commands", "cpu", whole_seconds=0)
     errors, apart, total = {once: 0, windowed: 0}, 0, 0

@@ -1,4 +1,4 @@
-"""Where a long recording is cut, and what is taken from which window at a seam."""
+"""The cuts of a long recording, and the seams of its windows."""
 
 import itertools
 
@@ -30,7 +30,7 @@ def reader(waveform):
 
 
 def emission(path):
-    """Frames that say `path`, a digit each, with "-" for blank."""
+    """Return frames of ``path``, a digit each, with "-" for blank."""
     labels = [0 if label == "-" else int(label) for label in path]
     return np.eye(4, dtype=np.float32)[labels]
 
@@ -96,7 +96,7 @@ def test_a_last_window_that_ends_within_the_overlap():
 
 
 def test_stitched_emissions_are_the_whole():
-    """Each window's frames, whatever else it heard, are put where they belong."""
+    """Each window's own frames go to their places, whatever their context."""
     waveform = np.random.default_rng(0).standard_normal(50_000).astype(np.float32)
     rng = np.random.default_rng(1)
     whole = emission(rng.choice(list("---123"), frames_of(len(waveform))))

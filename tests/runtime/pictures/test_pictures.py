@@ -1,4 +1,4 @@
-"""``voxport plot``: what is in the pictures, and what gets none."""
+"""Content of ``voxport plot``'s pictures, and refusals."""
 
 import itertools
 import struct
@@ -25,7 +25,7 @@ def run(*args):
 
 
 def picture(text, model=None, start=0.0):
-    """The figure of a fake emission that says `text`, three frames a label."""
+    """Return the figure of a fake emission of ``text``, three frames a label."""
     model = model or fakes.model()
     path = np.repeat([model.labels.index(label) for label in text], 3).astype(int)
     emission = np.eye(len(model.labels), dtype=np.float32)[path] * 20
