@@ -1,4 +1,4 @@
-"""Torch operators that cut a waveform into equal blocks and join them, with their ONNX translation.
+"""Torch operators for cutting a waveform into equal blocks and joining them, and their ONNX form.
 
 The length of a block follows from the waveform's: torch's exporter cannot express that for the
 steps of a loop. To torch every block therefore has ``MAX_BLOCK_FRAMES`` frames; in the file blocks

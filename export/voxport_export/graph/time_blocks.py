@@ -1,4 +1,4 @@
-"""Run a function that is local in time over blocks that fit a CPU's cache.
+"""Blocks of time that fit a CPU's cache, for functions local in time.
 
 A product of bytes with 8 000 rows, which streams its input and its output through memory, runs at
 two thirds of the speed of one with 1 000. Convolutions of floats are as fast either way, but need
@@ -73,7 +73,7 @@ class TimeBlocks:
 def _take_samples(waveform: Tensor, count: int) -> Tensor:
     """Take the first ``count`` samples, repeating the last one where there are no more.
 
-    torch's ONNX exporter cannot slice to a length that is computed from a shape.
+    torch's ONNX exporter cannot slice to a length computed from a shape.
     """
     samples = torch.arange(count).clamp(max=waveform.shape[1] - 1)
     return waveform.index_select(1, samples)

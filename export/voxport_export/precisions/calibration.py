@@ -1,8 +1,8 @@
 """Calibration: the range of each quantized tensor, observed on real speech.
 
 The float32 graph runs on recordings while every tensor to be quantized keeps a sample of its
-values; then each gets the range whose 256 levels come closest to them. That is mostly less than
-the full range: a few outliers are clipped so that all other values are finer.
+values; then each gets the range whose 256 levels come closest to them. It is mostly less than the
+full range: a few outliers are clipped, and all other values become finer.
 
 Knows nothing of products or of ONNX.
 """

@@ -1,4 +1,4 @@
-"""The feed-forward part of a transformer layer, divided into parts that a cache holds.
+"""The feed-forward part of a transformer layer, divided into parts for a CPU's cache.
 
 A cache keeps a line in one of a few places chosen by its address. Rows of a product's input that
 begin a multiple of 4096 bytes apart all compete for the same places: with 3072 or 4096 inner

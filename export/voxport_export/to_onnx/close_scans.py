@@ -1,10 +1,10 @@
 """Make every Scan of an ONNX graph self-contained.
 
 A body may use values of the graph around it, and torch's exporter makes such bodies. OpenVINO
-counts those values as inputs of the Scan and then refuses the file. Therefore constants move into
-the body, and values computed outside become states that each step passes on unchanged.
+counts these as inputs of the Scan and then refuses the file. Therefore constants move into the
+body, and values computed outside become states, passed on unchanged by each step.
 
-Lengths inside of a Scan are left open: torch believes that all blocks are equally long.
+Lengths inside of a Scan are left open: torch assumes equal blocks.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _image_shape(shape: ir.Shape | None) -> ir.Shape | None:
 
 
 def _captured_values(body: ir.Graph) -> list[ir.Value]:
-    """Return the values of the surrounding graph that a body uses, each once."""
+    """Return the values of the surrounding graph in a body, each once."""
     own = {*body.inputs, *body.initializers.values(), *(o for node in body for o in node.outputs)}
     used = (value for node in body for value in node.inputs if value is not None)
     return [value for value in dict.fromkeys(used) if value not in own]

@@ -67,10 +67,10 @@ def _filters(taps, results, orig, new, base):
 
 @script(_INLINED, default_opset=op)
 def _convert(waveform, orig, new):
-    """Resample waveform (B, S) in whole steps; the caller cuts what is too many.
+    """Resample waveform (B, S) in whole steps; the caller cuts the surplus.
 
     The filters repeat after ``orig`` input samples, or ``new`` output samples. A step is the
-    smallest multiple of these that fills whole rows of ``_ROW`` output samples.
+    smallest multiple of these in whole rows of ``_ROW`` output samples.
     """
     repeats = _ROW / _largest(new, _DIVISORS_OF_ROW)
     base = ROLLOFF * op.Cast(op.Min(orig, new), to=_FLOAT)

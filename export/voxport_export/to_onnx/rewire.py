@@ -1,9 +1,9 @@
 """Replace the inputs and outputs of a finished ONNX graph; its weights stay as they are.
 
 Works on ``onnx_ir``'s lazy model. Weights beside the graph are copied: onnxruntime refuses external
-data that the body of a loop uses once its file has a second name, in either folder.
+data of a loop's body once its file has a second name, in either folder.
 
-Knows no client: each layout's module holds the names that its runtime expects.
+Knows no client: each layout's module holds the names for its runtime.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Rewiring:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Hard-link a file; copy it where that fails, as across disks."""
+    """Hard-link a file; copy it if that fails, as across disks."""
     try:
         os.link(source, target)
     except OSError:

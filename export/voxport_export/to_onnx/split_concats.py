@@ -1,8 +1,8 @@
 """Split every ``Concat`` of many tensors into ones of at most seven inputs.
 
 A WebGPU shader may bind eight buffers on every device, and few devices have more. onnxruntime's
-``Concat`` binds one for each input and one for the result; where that is too many it silently
-continues with zeros. Elsewhere one step or two make no difference.
+``Concat`` binds one for each input and one for the result; with too many it silently continues with
+zeros. On other devices one step or two make no difference.
 """
 
 from __future__ import annotations
