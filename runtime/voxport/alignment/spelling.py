@@ -1,29 +1,42 @@
-"""A text in a model's labels, for alignment: what is spelled, what is not, and which word is where.
+"""Spell a text with a model's labels, for alignment and hot words.
 
-Case is the labels' own, accents that no label has are left off, typographic apostrophes become the
-plain one, dashes part words, and other punctuation makes no sound. All else that no label spells
-(digits, symbols, other scripts) is said aloud by somebody: a star holds its place, which fits any
-sound, and it is reported. A word that is only ``*`` is a star that the text asks for, for what it
-leaves out. Knows labels and characters; no audio and no frames.
+Text and labels are compared in canonical decomposition (NFD), so that it does not matter which of
+its forms either has. Case is the labels' own, accents without a label are left off, any apostrophe
+finds any other, dashes part words, and other punctuation makes no sound. All else without a label
+(digits, symbols, vowel signs, other scripts) is said aloud by somebody: a star holds its place,
+fits any sound, and is reported. A word that is only ``*`` is a star that the text asks for, for
+what it leaves out. In scripts without spaces a word is a character (`script_units`). Knows labels
+and characters; no audio and no frames.
 """
 
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations, groupby
 
 from voxport.errors import AlignmentError
 from voxport.package.manifest import ModelInfo
+from voxport.transcript.script_units import split_units
 
 STAR = "*"
 
 # Quotation marks, the modifier letter, the full-width form, the grave and the acute accent.
 _APOSTROPHES = "'\u2019\u2018\u02bc\uff07`\u00b4"
-_SAID = "&%@#*/\\§"  # punctuation by Unicode's categories, but read aloud
+_SAID = "&%@#*/\\§٪‰‱"  # punctuation by Unicode's categories, but read aloud
+_UNSAID = "\u0640"  # letters by Unicode's categories, but without a sound: the Arabic tatweel
+
+# Canonical combining classes of marks that make another letter of theirs without being a sound:
+# nukta, Japanese voicing, virama, Thai and Lao tones. (0 and the rest below 200 are vowel signs.)
+_LETTER_MARKS = (7, 8, 9, 107, 122)
+# Those that a text may have or not: overlays, Hebrew, Arabic and Syriac points, accents.
+_POINTS = range(10, 37)
+_OVERLAY, _FIRST_ACCENT = 1, 200
+_MOST_MARKS = 4  # on one letter, of which every choice is looked up
 
 
 @dataclass(frozen=True)
 class Unspelled:
-    """What a star stands for."""
+    """Characters without a label; where they are sounds, a star holds their place."""
 
     word: str  # as the text has it
     characters: str  # those of it that no label spells
@@ -34,126 +47,194 @@ class Spelling:
     """N labels that spell a text, the star among them as the label after the last."""
 
     tokens: list[int]
-    words: list[int | None]  # the word that each token belongs to; None between words
+    words: list[int | None]  # the word of each token; None between words
     texts: list[str]  # the words as the text has them, those that make no sound left out
     unspelled: tuple[Unspelled, ...]
 
 
 class Speller:
-    """Spells texts for one model."""
+    """The labels of one model, by what they spell."""
 
     def __init__(self, model: ModelInfo) -> None:
         delimiter = model.word_delimiter
         self._delimiter = None if delimiter is None else model.labels.index(delimiter)
         self._star = len(model.labels)
-        self._indices = {
-            label: index
-            for index, label in enumerate(model.labels)
-            if index not in (model.blank, self._delimiter) and not _is_special(label)
-        }
+        self._labels = " ".join(
+            label for index, label in enumerate(model.labels) if self._is_spelling(model, index)
+        )
+        self._indices: dict[str, int] = {}
+        for index, label in enumerate(model.labels):
+            if self._is_spelling(model, index):
+                self._indices.setdefault(unicodedata.normalize("NFD", label), index)
         self._longest = max(map(len, self._indices), default=0)
 
+    def _is_spelling(self, model: ModelInfo, index: int) -> bool:
+        return index not in (model.blank, self._delimiter) and not _is_special(model.labels[index])
+
     def spell(self, text: str) -> Spelling:
-        """The labels of a text; an error where there are none."""
+        """Spell a text; raise AlignmentError where nothing of it has a label."""
         spelling = Spelling([], [], [], ())
         unspelled: list[Unspelled] = []
-        for word in unicodedata.normalize("NFC", text).split():
-            tokens, missing = self._word(word)
-            if missing:
-                unspelled.append(Unspelled(word, missing))
-            if tokens:
-                self._append(spelling, word, tokens)
+        for word in text.split():
+            is_first = True
+            for unit, tokens, missing in self._units(word):
+                if missing:
+                    unspelled.append(Unspelled(unit, missing))
+                if tokens:
+                    self._append(spelling, unit, tokens, is_first)
+                    is_first = False
         if all(token in (self._star, self._delimiter) for token in spelling.tokens):
-            labels = " ".join(self._indices)
             raise AlignmentError(
                 f"nothing of the text {_shortened(text)!r} can be spelled with the model's labels: "
-                f"{labels}"
+                f"{self._labels}"
             )
         return Spelling(spelling.tokens, spelling.words, spelling.texts, tuple(unspelled))
 
-    def words(self, text: str) -> list[tuple[int, ...]]:
-        """The labels of each word, all of which must be spelled."""
-        found = self.spell(text)
-        if found.unspelled or self._star in found.tokens:
+    def spell_words(self, text: str) -> list[tuple[int, ...]]:
+        """Spell each word between spaces; raise AlignmentError if a character has no label."""
+        found = [self._word(word) for word in text.split()]
+        if any(missing or self._star in tokens for tokens, missing in found):
             raise AlignmentError(f"no label spells all of {_shortened(text)!r}")
-        words: list[tuple[int, ...]] = [()] * len(found.texts)
-        for token, owner in zip(found.tokens, found.words, strict=True):
-            if owner is not None:
-                words[owner] += (token,)
-        return words
+        runs = [
+            tuple(run)
+            for tokens, _ in found
+            for is_gap, run in groupby(tokens, self._delimiter.__eq__)  # a dash parts words
+            if not is_gap
+        ]
+        if not runs:
+            self.spell(text)  # says what is wrong
+        return runs
 
-    def _append(self, spelling: Spelling, word: str, tokens: list[int]) -> None:
-        if spelling.tokens and self._delimiter is not None:
+    def _append(self, spelling: Spelling, word: str, tokens: list[int], is_apart: bool) -> None:
+        if spelling.tokens and self._delimiter is not None and is_apart:
             spelling.tokens.append(self._delimiter)
             spelling.words.append(None)
         spelling.tokens.extend(tokens)
         spelling.words.extend([len(spelling.texts)] * len(tokens))
         spelling.texts.append(word)
 
+    def _units(self, word: str) -> Iterator[tuple[str, list[int], str]]:
+        """Yield the units of a word with their labels; neighbours that have none are one."""
+        held, unspelled = "", ""  # units that are nothing but a star
+        for unit in split_units(word):
+            tokens, missing = self._word(unit)
+            if missing and tokens == [self._star]:
+                held, unspelled = held + unit, unspelled + missing
+                continue
+            if held:
+                yield held, [self._star], unspelled
+                held, unspelled = "", ""
+            yield unit, tokens, missing
+        if held:
+            yield held, [self._star], unspelled
+
     def _word(self, word: str) -> tuple[list[int], str]:
-        """The labels of one word, and what of it no label spells."""
+        """Return the labels of one word, and those of its characters that no label spells."""
         if word == STAR and STAR not in self._indices:
             return [self._star], ""
         tokens: list[int] = []
         missing = ""
-        for piece, found in self._pieces(_unquoted(word)):
+        is_missing = False  # the letter that marks belong to
+        for piece, found in self._pieces(unicodedata.normalize("NFD", _unquoted(word))):
+            is_mark = unicodedata.category(piece[0])[0] == "M"
             if found:
                 tokens += found
             elif _is_dash(piece):
                 if tokens and self._delimiter is not None and tokens[-1] != self._delimiter:
                     tokens.append(self._delimiter)
+            elif is_mark and (is_missing or _is_letter_mark(piece)):
+                missing += "" if _is_variation(piece) else piece
+                continue
             elif not _is_silent(piece):
                 missing += piece
                 if tokens[-1:] != [self._star]:
                     tokens.append(self._star)
+            is_missing = not found and not is_mark and not _is_silent(piece)
         while tokens and tokens[-1] == self._delimiter:
             tokens.pop()
-        return tokens, missing
+        return tokens, unicodedata.normalize("NFC", missing)
 
     def _pieces(self, word: str) -> Iterator[tuple[str, list[int]]]:
-        """Runs of characters and their labels, none where there are none; long labels first."""
+        """Yield runs of characters and their labels, none where there are none.
+
+        Long labels come first; of a letter's marks as many go with it as have a label together.
+        """
         place = 0
         while place < len(word):
             for length in range(min(self._longest, len(word) - place), 0, -1):
                 piece = word[place : place + length]
-                if found := self._label(piece):
+                found = self._label(piece)
+                if found and (length > 1 or not _marks(word, place + 1)):
+                    yield piece, found
+                    place += length
                     break
             else:
-                piece = word[place]
-                found = self._otherwise(piece)
-            yield piece, found
-            place += len(piece)
+                marks = _marks(word, place + 1)
+                yield from self._with_marks(word[place], marks)
+                place += 1 + len(marks)
+
+    def _with_marks(self, letter: str, marks: str) -> Iterator[tuple[str, list[int]]]:
+        """Yield a letter with those of its marks that share its label, then each other mark."""
+        for count in range(min(len(marks), _MOST_MARKS), 0, -1):
+            for chosen in combinations(range(len(marks)), count):
+                piece = letter + "".join(marks[i] for i in chosen)
+                if found := self._label(piece):
+                    yield piece, found
+                    for i, mark in enumerate(marks):
+                        if i not in chosen:
+                            yield mark, self._label(mark)
+                    return
+        yield letter, self._label(letter) or self._otherwise(letter)
+        for mark in marks:
+            yield mark, self._label(mark)
 
     def _label(self, piece: str) -> list[int]:
-        """The label that is this piece, in whatever case."""
+        """Return the label that is this piece, in whatever case, if there is one."""
         for form in (piece, piece.upper(), piece.lower()):
             if form in self._indices:
                 return [self._indices[form]]
+        if piece in _APOSTROPHES:
+            return next(([self._indices[a]] for a in _APOSTROPHES if a in self._indices), [])
         return []
 
     def _otherwise(self, character: str) -> list[int]:
-        r"""A character without a label of its own: ß as ss, é as e, \ufb01 as fi."""
-        if character in _APOSTROPHES:
-            return self._label("'")
-        plain = (
-            part
-            for part in unicodedata.normalize("NFKD", character)
-            if not unicodedata.combining(part)
-        )
-        for form in (character.upper(), character.lower(), "".join(plain)):
+        r"""Spell a character without a label of its own: ß as ss, \ufb01 as fi, jamo as letters."""
+        decomposed = unicodedata.normalize("NFKD", character)
+        plain = "".join(part for part in decomposed if self._label(part) or not _is_left_off(part))
+        letters = "".join(map(_compatibility_jamo, decomposed))
+        for form in (character.upper(), character.lower(), character.casefold(), plain, letters):
             labels = [self._label(part) for part in form]
             if form != character and labels and all(labels):
                 return [label for found in labels for label in found]
         return []
 
 
+def _marks(word: str, place: int) -> str:
+    """Return the combining marks from a place on."""
+    end = place
+    while end < len(word) and unicodedata.category(word[end])[0] == "M":
+        end += 1
+    return word[place:end]
+
+
+def _compatibility_jamo(character: str) -> str:
+    """Return the letter of a Korean syllable's part: some models' labels are these."""
+    kind, _, name = unicodedata.name(character, "").partition("SEONG ")
+    if kind not in ("HANGUL CHO", "HANGUL JUNG", "HANGUL JONG"):
+        return character
+    try:
+        return unicodedata.lookup(f"HANGUL LETTER {name}")
+    except KeyError:
+        return character
+
+
 def _is_special(label: str) -> bool:
-    """Whether a label is a mark such as <s> or [UNK]: no text says it."""
+    """Return whether a label is a mark such as <s> or [UNK]: no text says it."""
     return len(label) > 1 and (label[0], label[-1]) in (("<", ">"), ("[", "]"))
 
 
 def _unquoted(word: str) -> str:
-    """Without 'single' quotation marks, which are no apostrophes."""
+    """Drop 'single' quotation marks, which are no apostrophes."""
     inner = word.strip('"\u201c\u201d.,;:!?()')
     is_quoted = len(inner) > 2 and inner[0] in _APOSTROPHES and inner[-1] in _APOSTROPHES
     return inner[1:-1] if is_quoted else word
@@ -164,9 +245,32 @@ def _is_dash(character: str) -> bool:
 
 
 def _is_silent(character: str) -> bool:
-    """Whether it is punctuation that nobody reads aloud, or a character that has no width."""
+    """Return whether nobody reads it aloud: punctuation, points and accents, what has no width."""
     category = unicodedata.category(character)
-    return (category[0] == "P" and character not in _SAID) or category in ("Cf", "Mn", "Cc")
+    return (
+        (category[0] == "P" and unicodedata.normalize("NFKC", character) not in _SAID)
+        or category in ("Cf", "Cc")
+        or character in _UNSAID
+        or _is_left_off(character)
+    )
+
+
+def _is_left_off(mark: str) -> bool:
+    """Return whether a mark may be missing from a text: accents, points, variation selectors."""
+    number = unicodedata.combining(mark)
+    is_accent = number == _OVERLAY or number in _POINTS or number >= _FIRST_ACCENT
+    return is_accent or _is_variation(mark)
+
+
+def _is_letter_mark(mark: str) -> bool:
+    """Return whether a mark makes another letter of the one before it, but no sound of its own."""
+    return unicodedata.combining(mark) in _LETTER_MARKS
+
+
+def _is_variation(mark: str) -> bool:
+    """Return whether a mark only chooses between looks of a character."""
+    name = unicodedata.name(mark, "")
+    return "VARIATION SELECTOR" in name or name == "COMBINING GRAPHEME JOINER"
 
 
 def _shortened(text: str) -> str:

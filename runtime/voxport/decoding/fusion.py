@@ -117,7 +117,7 @@ def _prefixes(
     speller = Speller(model)
     found: dict[tuple[int, ...], tuple[float, bool]] = {}
     for text in words:
-        for labels in speller.words(text):
+        for labels in speller.spell_words(text):
             for count in range(1, len(labels) + 1):
                 earned, is_whole = found.get(labels[:count], (0.0, False))
                 share = weight * count / len(labels)
