@@ -108,7 +108,8 @@ class Recognizer:
         self._batch_seconds = batch_seconds
         self._runner = BatchRunner(manifest.model, artifact, backend)
         self._model = manifest.model
-        self._decode = decoder.of(manifest.model) if decoder else None  # None: as the graph does
+        # None: as the graph does
+        self._decode = decoder.build_decoder(manifest.model) if decoder else None
         self._long = LongRecordings(
             self._runner, self._model, batch_seconds, whole_seconds, window_seconds
         )
@@ -283,7 +284,7 @@ class Recognizer:
             [('Left', 0.5), ('right', 1.5)]
         """
         is_list = isinstance(audio, (list, tuple))
-        texts = text_aligner.texts_of(text)
+        texts = text_aligner.require_texts(text)
         if isinstance(text, str) == is_list or (is_list and len(audio) != len(texts)):
             raise InputError(_PAIRS)
         names = [name for name, _ in named(audio)]

@@ -1,43 +1,79 @@
-"""Speech while it is being spoken: what was said up to now, and what of it will not change.
+"""Recognize a stream while it is spoken: final words, and a preview of the rest.
 
-The model hears the last seconds again and again, each time with a little more. A word is final
-when enough has been heard after it: at a pause, or when it would otherwise be late. Each run may
-move a token by a frame, so what is final is found again in the next run by its tokens, not by its
-frames: no word is given twice, and none is lost.
+The model runs again and again on the last seconds, each time with a little more. Every run is a
+hypothesis; the frames and labels of a word differ a little from one to the next, and a label or a
+delimiter may be missing from some. So letters that are final are found in a new hypothesis by label
+and time (`_boundary`): no word comes twice, none loses a letter to its neighbour. A word is final
+once hypotheses agree on it, or when it would be late otherwise (`Finality`).
 
-Knows samples and a recognizer; not where samples come from, nor how events are shown.
+Knows samples and a recognizer; neither the source of samples, nor the display of events.
 """
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxport.audio.resample import Resampler
 from voxport.decoding import greedy
+from voxport.errors import InputError
 from voxport.recognizer import Recognizer
 from voxport.transcript.edit_distance import edit_distance_table
-from voxport.transcript.transcript import TokenPath, Transcript, Word, build_transcript
+from voxport.transcript.transcript import TokenPath, Word, build_transcript
 
-# Seconds, all of them.
-STEP = 0.25  # of new audio between two runs at the least
-LONGEST_STEP = 1.0  # and at the most, where audio comes faster than it is spoken
-AFTER = 0.8  # that the model must have heard behind a word that is final
-PAUSE = 1.0  # without a word that end a line
-LATE = 1.1  # after its end, a word is final without a pause, if two runs agree on it
-LATEST = 1.4  # and now even if they do not
-NEAR = 0.3  # within which a token belongs to the word before it
-BEFORE = 3.0  # that the model hears before what is not final
-LONGEST = 6.0  # that the model hears at once, as long as words end
+STEP_S = 0.25  # of new audio between two runs, at the least
+LONGEST_STEP_S = 1.0  # and at the most, where audio comes faster than it is spoken
+AGREED_AFTER_S = 1.1  # of audio behind a word make it final if hypotheses agree on it
+PAUSED_AFTER_S = 1.0  # do so for the last word, with silence behind it
+GROUPED_AFTER_S = 0.8  # do so for a word that follows one which is final now
+OVERDUE_AFTER_S = 1.7  # is the most that a word may wait, so that it is final within two seconds
+CONTEXT_S = 3.0  # that the model hears before the first word that is not final
+WINDOW_S = 6.0  # that the model hears at once, as long as words end
+
+_NEAR_S = 0.3  # within which a late letter belongs to the word before it
+_COMPARED_S = 2.0  # before the boundary, in which letters are compared
+_HYPOTHESES = 5  # of which the readings of a word are counted
+_COMPARED_LETTERS = 8  # behind the boundary
+
+
+class Finality(Enum):
+    """The reason for which the first word of a hypothesis is final, or is not.
+
+    ========  ===================================================  ===============================
+    case      audio behind the word                                and
+    ========  ===================================================  ===============================
+    ENDED     any                                                  the stream has ended or pauses
+    AGREED    ``AGREED_AFTER_S``                                   hypotheses agree on it
+    PAUSED    ``PAUSED_AFTER_S``, and no other word                hypotheses agree on it
+    GROUPED   ``GROUPED_AFTER_S``, and the word before it is       all hypotheses agree on it
+              final now
+    OVERDUE   would be over ``OVERDUE_AFTER_S`` at the next run    most hypotheses have it
+    ENDLESS   ``OVERDUE_AFTER_S`` behind some letters of a word    the window is full: the model
+              that does not end                                    has no delimiter or hears none
+    PENDING   less                                                 none of these
+    ========  ===================================================  ===============================
+
+    Hypotheses agree on a word if the last two have it, letter by letter, and most of the last five.
+    """
+
+    ENDED = "ended"
+    AGREED = "agreed"
+    PAUSED = "paused"
+    GROUPED = "grouped"
+    OVERDUE = "overdue"
+    ENDLESS = "endless"
+    PENDING = "pending"
 
 
 @dataclass(frozen=True)
 class Event:
-    """Some words of a stream; its times count from where the stream began."""
+    """Words of a stream; their times count from the start of the stream."""
 
     words: tuple[Word, ...]
-    final: bool  # else this is what the words seem to be up to now
+    final: bool  # False: a preview that may change
 
     @property
     def text(self) -> str:
@@ -45,39 +81,100 @@ class Event:
         return " ".join(word.text for word in self.words)
 
 
-class Live:
-    """A stream that is being transcribed."""
+@dataclass(frozen=True)
+class _Letter:
+    """A label other than blank and delimiter, by the stream's frames."""
 
-    def __init__(self, recognizer: Recognizer, rate: int) -> None:
+    token: int
+    start: int
+    end: int  # exclusive
+    score: float
+    begins_word: bool  # a delimiter is before it
+
+
+_Letters = tuple[_Letter, ...]
+
+
+@dataclass
+class _Hypothesis:
+    """The letters of one run that are not final."""
+
+    letters: _Letters  # all
+    now: int  # the stream's frames that had been heard
+    first: int = 0  # of the letters that are not final
+
+    @property
+    def pending(self) -> _Letters:
+        """The letters that are not final."""
+        return self.letters[self.first :]
+
+
+class StreamingRecognizer:
+    """A recognizer of one stream, fed block by block.
+
+    Every word is final once, within two seconds of its end as long as blocks are short
+    (0.5 s and less) and the model is quicker than speech; meanwhile previews come.
+
+    Args:
+        recognizer: from ``voxport.load``; one may serve many streams.
+        sample_rate: of the blocks, in Hz.
+
+    Example:
+        >>> import numpy as np
+        >>> import voxport
+        >>> from voxport.streaming import StreamingRecognizer
+        >>> recognizer = voxport.load("commands", provider="cpu")
+        >>> stream = StreamingRecognizer(recognizer, sample_rate=16000)
+        >>> microphone = np.zeros((8, 4000), np.float32)  # blocks of 0.25 s
+        >>> for block in microphone:
+        ...     for event in stream.push(block):
+        ...         print("final" if event.final else "preview", event.text)
+        >>> stream.finish()
+        []
+    """
+
+    def __init__(self, recognizer: Recognizer, sample_rate: int) -> None:
         self._recognizer = recognizer
         self._model = recognizer.manifest.model
-        self._resampler = Resampler(rate, self._model.sample_rate)
+        self._resampler = Resampler(sample_rate, self._model.sample_rate)
         self._waveform = np.zeros(0, np.float32)  # that the model hears
         self._first = 0  # the frame of the stream that it starts with
         self._new = 0  # samples of it that the model has not heard
-        self._done = _Tokens(
-            TokenPath([], [], [], [])
-        )  # what is final, as far as it is in the waveform
-        self._place = 0  # the frame up to which all is final
-        self._seen: list[str] = []  # the words that were not final in the last run
+        self._final: _Letters = ()  # the final letters that lie in the waveform
+        self._boundary = 0  # the frame that parts final letters from pending ones
+        self._pauses = [0]  # frames between words, at which a window may start
+        self._hypotheses: list[_Hypothesis] = []  # the latest, newest last
+        self._preview: list[str] = []  # the words that were not final in the last run
 
     def push(self, block: NDArray[np.float32]) -> list[Event]:
-        """What is known after one more block (S,) at the stream's rate."""
+        """Hear one more block of mono samples (S,), and return what is new.
+
+        Args:
+            block: float samples at the stream's rate, full scale 1; any number of them.
+
+        Returns:
+            Final words and previews, in order; none where nothing has changed.
+
+        Raises:
+            InputError: the block is not an array of one dimension.
+        """
+        if block.ndim != 1:
+            raise InputError(f"expected a block of mono samples (S,), got {list(block.shape)}")
         samples = self._resampler.push(block)
         events: list[Event] = []
-        longest = self._samples(LONGEST_STEP)
+        longest = self._samples(LONGEST_STEP_S)
         for start in range(0, len(samples), longest):
             self._append(samples[start : start + longest])
-            if self._new >= self._samples(STEP):
+            if self._new >= self._samples(STEP_S):
                 events += self._run(at_end=False)
         return events
 
     def pause(self) -> list[Event]:
-        """What is final where nothing comes for a while: all that was heard."""
-        return self._run(at_end=True) if self._new or self._seen else []
+        """Make all words final that were heard: call it where no block comes for a while."""
+        return self._run(at_end=True) if self._new or self._preview else []
 
     def finish(self) -> list[Event]:
-        """What is final at the end of the stream."""
+        """End the stream and return its last words as final."""
         self._append(self._resampler.finish())
         return self._run(at_end=True)
 
@@ -86,87 +183,163 @@ class Live:
         self._new += len(samples)
 
     def _run(self, at_end: bool) -> list[Event]:
+        """Hear the window once more; return the words that are final now, and a new preview."""
+        step = self._new // self._model.frame_stride  # frames
         self._new = 0
         emission = self._recognizer.emission(self._waveform)
-        heard = _Tokens.of(greedy.decode(emission, self._model.blank), self._first)
-        now = self._first + len(emission)
-        pending = heard.after(self._done, self._place, since=self._place - self._frames(2 * PAUSE))
-        pending = pending.tail(self._rest_of_word(pending))
-        count = len(pending.path.tokens) if at_end else self._settled(pending, now)
-        events: list[Event] = []
-        if words := self._words(pending.head(count)):
-            events.append(Event(words, final=True))
-        self._settle(pending, count, now)
-        rest = self._words(pending.tail(count))
-        seen, self._seen = self._seen, [word.text for word in rest]
-        if rest and (words or self._seen != seen):
-            events.append(Event(rest, final=False))
+        path = greedy.decode(emission, self._model.blank)
+        newest = _Hypothesis(self._letters(path), self._first + len(emission))
+        known = self._hypotheses[-1].pending if self._hypotheses else ()
+        newest.first = self._find_first(newest, known)
+        self._hypotheses = [*self._hypotheses[1 - _HYPOTHESES :], newest]
+        words = list(self._final_words(step, at_end))
+        self._forget(newest)
+        rest = self._words(newest.pending)
+        before, self._preview = self._preview, [word.text for word in rest]
+        events = [Event(tuple(words), final=True)] if words else []
+        if rest and (words or self._preview != before):
+            events.append(Event(tuple(rest), final=False))
         return events
 
-    def _settled(self, pending: "_Tokens", now: int) -> int:
-        """How many of the pending tokens are final: those of whole words, and what parts them."""
-        ages = [now - end for end in pending.path.ends]  # frames
-        ends = self._word_ends(pending)
-        words = [word.text for word in self._words(pending)]
-        same = (one == other for one, other in zip(self._seen, words, strict=False))
-        agreed = sum(takewhile(bool, same))
-        old = [end for end in ends[:agreed] if ages[end - 1] >= self._frames(AFTER)]
-        old += [end for end in ends[len(old) :] if ages[end - 1] >= self._frames(LATEST)]
-        count = 0
-        if old and (
-            ages[old[0] - 1] >= self._frames(LATE)
-            or (old[-1] == ends[-1] and ages[old[-1] - 1] >= self._frames(PAUSE))
+    def _final_words(self, step: int, at_end: bool) -> Iterator[Word]:
+        """Yield the words that are final, and move all hypotheses behind each."""
+        reason = Finality.PENDING
+        while True:
+            reason, hypothesis, count = self._decide(reason, step, at_end)
+            if reason is Finality.PENDING:
+                return
+            yield from self._words(hypothesis.pending[:count])
+            self._finalize(hypothesis, count)
+
+    def _decide(
+        self, before: Finality, step: int, at_end: bool
+    ) -> tuple[Finality, _Hypothesis, int]:
+        """Decide on the first pending word: the reason, a hypothesis, and its letters of the word.
+
+        ``before`` is the reason for which the word before it became final in this run.
+        """
+        newest = self._hypotheses[-1]
+        if not newest.pending:
+            return Finality.PENDING, newest, 0
+        if at_end:
+            return Finality.ENDED, newest, _word_length(newest.pending)
+        readings = [self._reading(hypothesis) for hypothesis in self._hypotheses]
+        ended = [reading for reading in readings if reading is not None]
+        if not ended:
+            return self._decide_endless(newest)
+        votes = Counter(ended)
+        best = max(reversed(ended), key=votes.__getitem__)  # of equal ones the newest
+        place = max(i for i, reading in enumerate(readings) if reading == best)
+        source = self._hypotheses[place]
+        age = newest.now - source.pending[len(best) - 1].end
+        is_agreed = readings[-2:] == [best, best] and 2 * votes[best] > len(readings)
+        is_last = len(newest.pending) == len(best)
+        reason = Finality.PENDING
+        if is_agreed and age >= self._frames(AGREED_AFTER_S):
+            reason = Finality.AGREED
+        elif is_agreed and is_last and age >= self._frames(PAUSED_AFTER_S):
+            reason = Finality.PAUSED
+        elif (
+            before is not Finality.PENDING
+            and len(votes) == 1
+            and is_agreed
+            and age >= self._frames(GROUPED_AFTER_S)
         ):
-            count = old[-1]
-        elif len(self._waveform) > self._samples(LONGEST) and not old:
-            # A word without end: the model has no delimiter, or hears none.
-            count = sum(age >= self._frames(LATEST) for age in ages)
-        labels = self._labels(pending)
-        while (
-            count < len(labels)
-            and labels[count] == self._model.word_delimiter
-            and ages[count] >= self._frames(AFTER)
+            reason = Finality.GROUPED
+        elif age + step > self._frames(OVERDUE_AFTER_S) and 2 * len(ended) >= len(readings):
+            reason = Finality.OVERDUE
+        return reason, source, len(best)
+
+    def _decide_endless(self, newest: _Hypothesis) -> tuple[Finality, _Hypothesis, int]:
+        """Decide on letters of a word that no hypothesis ends."""
+        if len(self._waveform) <= self._samples(WINDOW_S):
+            return Finality.PENDING, newest, 0
+        limit = newest.now - self._frames(OVERDUE_AFTER_S)
+        count = sum(letter.end <= limit for letter in newest.pending)
+        return (Finality.ENDLESS if count else Finality.PENDING), newest, count
+
+    def _reading(self, hypothesis: _Hypothesis) -> tuple[int, ...] | None:
+        """Return the labels of the first pending word; None where it may still go on."""
+        count = _word_length(hypothesis.pending)
+        word = hypothesis.pending[:count]
+        if not word or hypothesis.now - word[-1].end < self._frames(_NEAR_S):
+            return None
+        return tuple(letter.token for letter in word)
+
+    def _finalize(self, source: _Hypothesis, count: int) -> None:
+        """Make the first letters of a hypothesis final, and find what follows them in all."""
+        rest = source.pending[count:]
+        self._final += source.pending[:count]
+        self._place_boundary(rest[0].start if rest else source.now)
+        for hypothesis in self._hypotheses:
+            hypothesis.first = self._find_first(hypothesis, rest)
+
+    def _place_boundary(self, following: int) -> None:
+        """Put the boundary between the last final letter and the frame of the following one."""
+        last = self._final[-1].end if self._final else self._first
+        earliest = following - self._frames(_NEAR_S)
+        self._boundary = max(self._boundary, (last + following) // 2, earliest)
+
+    def _find_first(self, hypothesis: _Hypothesis, known: _Letters) -> int:
+        """Find the first letter of a hypothesis that is not final.
+
+        ``known`` are the letters that another hypothesis has there.
+        """
+        since = max(self._first, self._boundary - self._frames(_COMPARED_S))
+        skipped = sum(letter.start < since for letter in hypothesis.letters)
+        final = [letter.token for letter in self._final if letter.start >= since]
+        letters = hypothesis.letters[skipped:]
+        following = [letter.token for letter in known[:_COMPARED_LETTERS]]
+        near = self._frames(_NEAR_S)
+        first = skipped + _split(letters, final, following, self._boundary, near)
+        if final and not known:  # a letter heard too late: its word is final without it
+            latest = self._final[-1].end + near
+            while first < len(hypothesis.letters) and hypothesis.letters[first].start < latest:
+                first += 1
+        return first
+
+    def _forget(self, newest: _Hypothesis) -> None:
+        """Drop audio that nobody will need again; the window starts in a pause if there is one."""
+        quiet = newest.now - self._frames(GROUPED_AFTER_S)
+        following = newest.pending[0].start if newest.pending else quiet
+        self._place_boundary(following)
+        self._pauses.append(self._boundary)
+        latest = max(0, following - self._frames(CONTEXT_S))
+        if len(self._waveform) <= self._samples(WINDOW_S) or latest <= self._first:
+            return
+        earliest = latest - self._frames(CONTEXT_S / 2)
+        places = [place for place in self._pauses if earliest <= place <= latest]
+        first = max([*places, self._first]) if places else latest
+        self._waveform = self._waveform[(first - self._first) * self._model.frame_stride :]
+        self._first = first
+        self._final = tuple(letter for letter in self._final if letter.start >= first)
+        self._pauses = [place for place in self._pauses if place >= first]
+
+    def _letters(self, path: TokenPath) -> _Letters:
+        """Return the letters of a path of the window."""
+        letters: list[_Letter] = []
+        begins = True
+        for token, start, end, score in zip(
+            path.tokens, path.starts, path.ends, path.scores, strict=True
         ):
-            count += 1
-        return count
+            if self._model.labels[token] == self._model.word_delimiter:
+                begins = True
+                continue
+            letters.append(_Letter(token, self._first + start, self._first + end, score, begins))
+            begins = False
+        return tuple(letters)
 
-    def _rest_of_word(self, pending: "_Tokens") -> int:
-        """How many of the pending tokens were heard too late: their word is final without them."""
-        delimiter, done = self._model.word_delimiter, self._done.path
-        labels = self._labels(pending)
-        if delimiter not in labels or not done.ends or self._labels(self._done)[-1] == delimiter:
-            return 0
-        is_near = pending.path.starts[0] - done.ends[-1] <= self._frames(NEAR)
-        return labels.index(delimiter) if is_near else 0
-
-    def _word_ends(self, pending: "_Tokens") -> list[int]:
-        """For each word, the number of tokens up to its last."""
-        is_word = [label != self._model.word_delimiter for label in self._labels(pending)]
-        pairs = enumerate(pairwise([*is_word, False]), 1)
-        return [count for count, (this, following) in pairs if this and not following]
-
-    def _labels(self, tokens: "_Tokens") -> list[str]:
-        return [self._model.labels[token] for token in tokens.path.tokens]
-
-    def _settle(self, pending: "_Tokens", count: int, now: int) -> None:
-        """Make the first `count` tokens final, and forget what nobody will need to hear again."""
-        self._done = self._done.joined(pending.head(count))
-        rest = pending.tail(count).path
-        quiet = now - self._frames(AFTER) if not rest.starts else rest.starts[0]
-        last = self._done.path.ends[-1] if self._done.path.ends else 0
-        self._place = max(self._place, (last + quiet) // 2 if count else min(quiet, now))
-        first = max(0, self._place - self._frames(BEFORE))
-        if len(self._waveform) > self._samples(LONGEST) and first > self._first:
-            self._waveform = self._waveform[(first - self._first) * self._model.frame_stride :]
-            self._first = first
-            self._done = self._done.since(first)
-
-    def _words(self, tokens: "_Tokens") -> tuple[Word, ...]:
-        samples = self._first * self._model.frame_stride + len(self._waveform)
-        said: Transcript = build_transcript(
-            tokens.path, samples / self._model.sample_rate, self._model
-        )
-        return said.words
+    def _words(self, letters: Sequence[_Letter]) -> list[Word]:
+        """Return the words of some letters, the first of which begins one."""
+        heard = self._first * self._model.frame_stride + len(self._waveform)
+        words: list[Word] = []
+        while letters:
+            count = _word_length(letters)
+            columns = [(i.token, i.start, i.end, i.score) for i in letters[:count]]
+            path = TokenPath(*(list(column) for column in zip(*columns, strict=True)))
+            words += build_transcript(path, heard / self._model.sample_rate, self._model).words
+            letters = letters[count:]
+        return words
 
     def _frames(self, seconds: float) -> int:
         return int(seconds * self._model.sample_rate / self._model.frame_stride)
@@ -175,52 +348,34 @@ class Live:
         return int(seconds * self._model.sample_rate)
 
 
-@dataclass(frozen=True)
-class _Tokens:
-    """A part of a path, by the stream's frames."""
+def _word_length(letters: Sequence[_Letter]) -> int:
+    """Return the number of letters of the first word."""
+    return next(
+        (count for count, letter in enumerate(letters) if count and letter.begins_word),
+        len(letters),
+    )
 
-    path: TokenPath
 
-    @classmethod
-    def of(cls, path: TokenPath, first: int) -> "_Tokens":
-        starts, ends = ([frame + first for frame in line] for line in (path.starts, path.ends))
-        return cls(TokenPath(path.tokens, starts, ends, path.scores))
+def _split(
+    letters: Sequence[_Letter],
+    final: Sequence[int],  # labels
+    following: Sequence[int],  # labels
+    boundary: int,  # frame
+    near: int,  # frames
+) -> int:
+    """Return how many of the letters are final ones: those before the best split.
 
-    def head(self, count: int) -> "_Tokens":
-        return self._part(slice(count))
-
-    def tail(self, count: int) -> "_Tokens":
-        return self._part(slice(count, None))
-
-    def since(self, frame: int) -> "_Tokens":
-        return self.tail(sum(start < frame for start in self.path.starts))
-
-    def joined(self, other: "_Tokens") -> "_Tokens":
-        one, two = self.path, other.path
-        return _Tokens(
-            TokenPath(
-                one.tokens + two.tokens,
-                one.starts + two.starts,
-                one.ends + two.ends,
-                one.scores + two.scores,
-            )
-        )
-
-    def after(self, done: "_Tokens", place: int, since: int) -> "_Tokens":
-        """Those of these tokens that come after the ones that are `done` up to `place`.
-
-        Both are compared from the frame `since` on. Where several cuts are alike, the one nearest
-        to `place` in time is taken.
-        """
-        recent, known = self.since(since), done.since(since)
-        distances = edit_distance_table(known.path.tokens, recent.path.tokens)[-1]
-        edges = [since, *recent.path.ends]
-        return recent.tail(
-            min(range(len(edges)), key=lambda cut: (distances[cut], abs(edges[cut] - place)))
-        )
-
-    def _part(self, part: slice) -> "_Tokens":
-        path = self.path
-        return _Tokens(
-            TokenPath(path.tokens[part], path.starts[part], path.ends[part], path.scores[part])
-        )
+    A split costs the edits that make the letters before it the final ones, and those behind it the
+    following ones; and, for each letter on the wrong side of the boundary, its distance from there
+    (``near`` frames are one edit, two edits are the most). Where only one side is known, or a label
+    differs, the other evidence decides; delimiters, which come and go, have no part in it.
+    """
+    before = edit_distance_table(list(final), [letter.token for letter in letters])[-1]
+    late = [((letter.start + letter.end) / 2 - boundary) / near for letter in letters]
+    costs: list[float] = []
+    for count in range(len(letters) + 1):
+        behind = [letter.token for letter in letters[count : count + len(following) + 2]]
+        differing = int(edit_distance_table(list(following), behind)[-1].min()) if following else 0
+        wrong_side = [*late[:count], *(-distance for distance in late[count:])]
+        costs.append(int(before[count]) + differing + sum(min(max(d, 0), 2) for d in wrong_side))
+    return costs.index(min(costs))

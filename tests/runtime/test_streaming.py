@@ -14,7 +14,7 @@ from support import data, fakes
 from voxport.audio.recording import read_clip
 from voxport.cli import app
 from voxport.recognizer import Recognizer
-from voxport.streaming import LATEST, STEP, Live
+from voxport.streaming import OVERDUE_AFTER_S, STEP_S, StreamingRecognizer
 
 RATE = 16_000
 SPOKEN = ("one-two-three.flac", "no-down-off-on.flac", "left-right.flac")
@@ -52,7 +52,7 @@ def fake():
 def test_every_word_comes_once(fake, portion, pause):
     waveform = sentence(60, pause)
     expected = fake.transcribe(waveform).words
-    found = finals(hear(Live(fake, fakes.RATE), waveform, portion))
+    found = finals(hear(StreamingRecognizer(fake, fakes.RATE), waveform, portion))
     assert [(word.text, word.start, word.end) for word in found] == [
         (word.text, word.start, word.end) for word in expected
     ]
@@ -60,32 +60,34 @@ def test_every_word_comes_once(fake, portion, pause):
 
 @pytest.mark.parametrize("pause", [(0.02, 0.1), (0.5, 3.0)])
 def test_words_are_final_in_time(fake, pause):
-    for given, event in hear(Live(fake, fakes.RATE), sentence(60, pause), 50):
+    for given, event in hear(StreamingRecognizer(fake, fakes.RATE), sentence(60, pause), 50):
         if event.final:
             oldest = min(word.end for word in event.words)
-            assert given / fakes.RATE - oldest <= LATEST + STEP + 0.1
+            assert given / fakes.RATE - oldest <= OVERDUE_AFTER_S + STEP_S + 0.1
 
 
 def test_the_model_never_hears_much(fake):
-    list(hear(Live(fake, fakes.RATE), sentence(300, (0.05, 0.5)), 1000))
+    list(hear(StreamingRecognizer(fake, fakes.RATE), sentence(300, (0.05, 0.5)), 1000))
     assert max(map(max, fake._backend.batches)) <= 10 * fakes.RATE
 
 
 def test_silence_says_nothing(fake):
-    assert list(hear(Live(fake, fakes.RATE), np.zeros(60_000, np.float32), 250)) == []
+    assert (
+        list(hear(StreamingRecognizer(fake, fakes.RATE), np.zeros(60_000, np.float32), 250)) == []
+    )
 
 
 def test_partial_results_come_first(fake):
     (*_, (_, partial)) = [
         item
-        for item in hear(Live(fake, fakes.RATE), fakes.say("AB|C", 30), 300)
+        for item in hear(StreamingRecognizer(fake, fakes.RATE), fakes.say("AB|C", 30), 300)
         if not item[1].final
     ]
     assert partial.text == "AB C"
 
 
 def test_all_is_final_where_the_stream_pauses(fake):
-    live = Live(fake, fakes.RATE)
+    live = StreamingRecognizer(fake, fakes.RATE)
     live.push(fakes.say("AB|", 30))
     assert [event.text for event in live.pause() if event.final] == ["AB"]
     assert live.pause() == []

@@ -193,9 +193,8 @@ class Speller:
         for form in (piece, piece.upper(), piece.lower()):
             if form in self._indices:
                 return [self._indices[form]]
-        if piece in _APOSTROPHES:
-            return next(([self._indices[a]] for a in _APOSTROPHES if a in self._indices), [])
-        return []
+        others = _APOSTROPHES if piece in _APOSTROPHES else ""
+        return [self._indices[other] for other in others if other in self._indices][:1]
 
     def _otherwise(self, character: str) -> list[int]:
         r"""Spell a character without a label of its own: ß as ss, \ufb01 as fi, jamo as letters."""

@@ -1,7 +1,7 @@
-"""A known text put to a recording: when each of its words was said, and how sure the model is.
+"""Align a known text with a recording: times and scores of its words.
 
-Joins `spelling` (text to labels) and `alignment` (labels to frames) to a transcript, which every
-output format takes. Knows emissions; what makes them, and files, it does not.
+Joins `spelling` (text to labels) and `forced_alignment` (labels to frames) to a transcript for
+every output format. Knows emissions; neither files nor models that run.
 """
 
 from collections.abc import Sequence
@@ -24,16 +24,16 @@ from voxport.transcript.transcript import (
 
 @dataclass(frozen=True)
 class AlignedTranscript(Transcript):
-    """A text and when it was said: its words are as the text has them, its tokens as spelled.
+    """A text with times: its words are as the text has them, its tokens as spelled.
 
-    A star's score is 1, whatever it stands for.
+    In scripts without spaces a word is a character. A star's score is 1, whatever it stands for.
     """
 
-    unspelled: tuple[Unspelled, ...] = ()  # what a star stands for, as no label spells it
+    unspelled: tuple[Unspelled, ...] = ()  # characters without a label
 
 
-def texts_of(text: Any) -> list[str]:
-    """A text, or all of many, each of which must be a string."""
+def require_texts(text: Any) -> list[str]:
+    """Return a text, or all of many, as a list; refuse what is no string."""
     is_one = isinstance(text, str) or not hasattr(text, "__iter__")
     texts: list[Any] = [text] if is_one else list(text)
     for item in texts:
@@ -49,9 +49,14 @@ def align(
     model: ModelInfo,
     names: Sequence[str] | None = None,
 ) -> list[AlignedTranscript]:
-    """Each text on its emission; the longest are as long as memory has it (see `trellis`).
+    """Align each text with its emission; memory bounds their length (see `trellis`).
 
-    `names`: of the recordings, for messages; None where there is but one.
+    Args:
+        emissions: of each recording (T, C), as the model gives them.
+        texts: of each recording.
+        seconds: of each recording, to which times are clipped.
+        model: the labels, and the seconds of a frame.
+        names: of the recordings, for messages; None where there is but one.
     """
     speller = Speller(model)
     if names is None:
@@ -72,12 +77,12 @@ def _spelled(speller: Speller, text: str, name: str) -> Spelling:
 
 
 def log_probabilities(emission: NDArray[Any], model: ModelInfo) -> NDArray[Any]:
-    """What the model's emission means: some models' are logits, others' are normalised."""
+    """Return an emission's log-probabilities: some models give logits, others are normalised."""
     return emission if model.emission == "log_probs" else log_softmax(emission)
 
 
-def path_of(alignment: Alignment) -> TokenPath:
-    """The tokens of an alignment, their frames and scores."""
+def token_path(alignment: Alignment) -> TokenPath:
+    """Return the tokens of an alignment with their frames and scores."""
     spans = alignment.spans()
     return TokenPath(
         [span.token for span in spans],
@@ -90,7 +95,7 @@ def path_of(alignment: Alignment) -> TokenPath:
 def _transcript(
     text: str, spelling: Spelling, alignment: Alignment, seconds: float, model: ModelInfo
 ) -> AlignedTranscript:
-    path = path_of(alignment)
+    path = token_path(alignment)
     labels = [(*model.labels, STAR)[token] for token in path.tokens]
     tokens = build_tokens(path, labels, seconds, model)
     runs: list[list[int]] = [[] for _ in spelling.texts]

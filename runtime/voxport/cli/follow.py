@@ -33,7 +33,7 @@ def follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmForma
 
 def _follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmFormat | None") -> None:
     from voxport.audio.pcm_stream import PcmStream
-    from voxport.streaming import Live
+    from voxport.streaming import StreamingRecognizer
 
     show = _show_json if form == "json" else _show_text
     decoder = PcmStream(raw)
@@ -42,7 +42,7 @@ def _follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmForm
         for content in _arrivals(stream):
             samples = decoder.push(content)
             if live is None and decoder.format is not None:
-                live = Live(recognizer, decoder.format.rate)
+                live = StreamingRecognizer(recognizer, decoder.format.rate)
             if live is not None:
                 show(live.push(samples) if content else live.pause())
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
-"""How an emission becomes a path, where that is not the graph's own greedy decoder.
+"""Decode emissions with a beam search instead of the graph's own greedy decoder.
 
 ``voxport.load(package, decoder=BeamSearch(...))`` or ``voxport transcribe --beam``. Knows one
-recording's emission; the search itself is in `beam`.
+recording's emission; the search itself is in `prefix_search`.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast
 from numpy.typing import NDArray
 
 from voxport.alignment.forced_alignment import forced_align
-from voxport.alignment.text_aligner import log_probabilities, path_of
+from voxport.alignment.text_aligner import log_probabilities, token_path
 from voxport.decoding.fusion import HOT_WEIGHT, Fusion
 from voxport.decoding.language_model import read_language_model
 from voxport.decoding.prefix_search import search
@@ -24,10 +24,19 @@ from voxport.transcript.transcript import TokenPath
 
 Decode: TypeAlias = Callable[[NDArray[Any]], TokenPath]  # of an emission (T, C)
 
+# More would leave nothing of the acoustics in a sum of float64, and in the end overflow it.
+_LARGEST_WEIGHT = 1e6
+
 
 @dataclass(frozen=True)
 class BeamSearch:
-    """Prefix beam search, and what it is helped by."""
+    """Prefix beam search settings: width, language model, hot words.
+
+    Example:
+        >>> import voxport
+        >>> decoder = voxport.BeamSearch(hot_words=("stop",))
+        >>> recognizer = voxport.load("commands", decoder=decoder)
+    """
 
     width: int = 50  # prefixes that are kept
     language_model: str | Path | None = None  # an ARPA file, or KenLM's binary
@@ -48,11 +57,13 @@ class BeamSearch:
             weight = getattr(self, name)
             if not isinstance(weight, Real) or not math.isfinite(weight):
                 raise InputError(f"{name} must be a finite number, got {weight!r}")
+            if abs(float(weight)) > _LARGEST_WEIGHT:
+                raise InputError(f"{name} must be at most {_LARGEST_WEIGHT:.0f}, got {weight!r}")
         if self.alpha < 0:  # it would prefer what the language model finds unlikely
             raise InputError(f"alpha must be at least 0, got {self.alpha!r}")
 
-    def of(self, model: ModelInfo) -> Decode:
-        """The decoder for one model; its files are read here."""
+    def build_decoder(self, model: ModelInfo) -> Decode:
+        """Build the decoder for one model; its files are read here."""
         fusion = self._fusion(model)
 
         def decode(emission: NDArray[Any]) -> TokenPath:
@@ -60,7 +71,7 @@ class BeamSearch:
             tokens = search(log_probs, model.blank, self.width, fusion)
             if not tokens:
                 return TokenPath([], [], [], [])
-            return path_of(forced_align([log_probs], [tokens], model.blank)[0])
+            return token_path(forced_align([log_probs], [tokens], model.blank)[0])
 
         return decode
 

@@ -1,8 +1,8 @@
-"""What a beam search adds to the acoustics: a language model's opinion of words, and hot words.
+"""Add a language model's scores and hot words to the acoustics of a beam search.
 
 A language model adds alpha times the logarithm of a word's probability, and beta, to every word,
 when it is complete. A hot word adds its weight, a share with every label of it, so that it is
-favoured from its first label on; what a prefix has earned is taken back where the word is not
+favoured from its first label on; a prefix loses what it has earned where the word is not
 completed. Knows labels and words; no frames.
 """
 
@@ -23,7 +23,7 @@ HOT_WEIGHT = 5.0  # nats for a whole hot word
 
 @dataclass(frozen=True)
 class Context:
-    """What the next label's bonus depends on: the text so far, as far as it matters."""
+    """The part of a text so far that decides the next label's bonus."""
 
     state: Any  # the language model's
     word: str  # the labels since the last delimiter
@@ -52,15 +52,15 @@ class Fusion:
         self._delimiter = model.labels.index(model.word_delimiter)
         self._language_model = language_model
         self._alpha, self._beta = alpha, beta
-        self._hot = _prefixes(model, hot_words, hot_weight)
+        self._hot = _hot_prefixes(model, hot_words, hot_weight)
 
     def start(self) -> Context:
-        """Before the first label."""
+        """Return the context before the first label."""
         model = self._language_model
         return Context(model.start() if model else None, "", ())
 
     def bonuses(self, context: Context) -> NDArray[np.float64]:
-        """For each label as the next one."""
+        """Return the bonus of each label as the next one (C,)."""
         earned = 0.0 if context.place is None else self._hot.get(context.place, (0.0, False))[0]
         bonuses = np.full(len(self._model.labels), -earned)
         if context.place is not None and self._hot:
@@ -68,11 +68,11 @@ class Fusion:
                 found = self._hot.get((*context.place, label))
                 if found:
                     bonuses[label] = found[0] - earned
-        bonuses[self._delimiter] = self._word(context)
+        bonuses[self._delimiter] = self._word_bonus(context)
         return bonuses
 
     def extend(self, context: Context, label: int) -> Context:
-        """The context after one more label."""
+        """Return the context after one more label."""
         if label != self._delimiter:
             place = None if context.place is None else (*context.place, label)
             place = place if place in self._hot else None
@@ -82,9 +82,9 @@ class Fusion:
             state = self._language_model.score(state, context.word)[1]
         return Context(state, "", ())
 
-    def end(self, context: Context) -> float:
-        """For ending here."""
-        bonus = self._word(context)
+    def end_bonus(self, context: Context) -> float:
+        """Return the bonus for ending here."""
+        bonus = self._word_bonus(context)
         if self._language_model:
             state = context.state
             if context.word:
@@ -92,16 +92,16 @@ class Fusion:
             bonus += self._alpha * self._language_model.score(state, END)[0]
         return bonus
 
-    def total(self, tokens: Sequence[int]) -> float:
-        """For a whole text."""
+    def text_bonus(self, tokens: Sequence[int]) -> float:
+        """Return the bonus of a whole text."""
         context, total = self.start(), 0.0
         for label in tokens:
             total += float(self.bonuses(context)[label])
             context = self.extend(context, label)
-        return total + self.end(context)
+        return total + self.end_bonus(context)
 
-    def _word(self, context: Context) -> float:
-        """For the word being complete."""
+    def _word_bonus(self, context: Context) -> float:
+        """Return the bonus for completing the word here."""
         earned, is_whole = self._hot.get(context.place or (), (0.0, False))
         bonus = 0.0 if is_whole else -earned
         if self._language_model and context.word:
@@ -110,10 +110,10 @@ class Fusion:
         return bonus
 
 
-def _prefixes(
+def _hot_prefixes(
     model: ModelInfo, words: Sequence[str], weight: float
 ) -> dict[tuple[int, ...], tuple[float, bool]]:
-    """What every prefix of a hot word has earned, and whether it is a whole one."""
+    """Return the nats of every prefix of a hot word, and whether it is a whole one."""
     speller = Speller(model)
     found: dict[tuple[int, ...], tuple[float, bool]] = {}
     for text in words:

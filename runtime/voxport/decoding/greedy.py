@@ -1,6 +1,6 @@
-"""Greedy CTC decoding in numpy: for emissions that did not come decoded from one run of the graph.
+"""Greedy CTC decoding in numpy, for emissions that the graph has not decoded.
 
-The same path, times and scores as the graph's own decoder; long recordings are stitched from the
+Path, times and scores equal the graph's own decoder's. Long recordings are stitched from the
 emissions of many runs, and some engines give nothing but an emission. Knows one recording and the
 blank, no labels and no text.
 """
@@ -14,7 +14,7 @@ from voxport.transcript.transcript import TokenPath
 
 
 def decode(emission: NDArray[np.float32], blank: int) -> TokenPath:
-    """The greedy path of an emission [frames, labels]: repeats collapsed, blanks removed.
+    """Return the greedy path of an emission (F, C): repeats collapsed, blanks removed.
 
     A score is the mean posterior of the label over its run of frames. Of equal scores the label
     that comes first wins, as in the graph.
@@ -34,24 +34,24 @@ def decode(emission: NDArray[np.float32], blank: int) -> TokenPath:
 
 
 def decode_parts(parts: Iterable[NDArray[np.float32]], blank: int) -> TokenPath:
-    """The same for an emission that comes in parts, of which one is in memory at a time."""
+    """Decode an emission that comes in parts (F, C), of which one is in memory at a time."""
     whole = TokenPath([], [], [], [])
-    place = 0  # the frame that the next part starts with
+    first = 0  # the frame that the next part starts with
     for part in parts:
         path = decode(part, blank)
         path = TokenPath(
             path.tokens,
-            [place + start for start in path.starts],
-            [place + end for end in path.ends],
+            [first + start for start in path.starts],
+            [first + end for end in path.ends],
             path.scores,
         )
         _append(whole, path)
-        place += len(part)
+        first += len(part)
     return whole
 
 
 def _append(path: TokenPath, more: TokenPath) -> None:
-    """Put `more` behind `path`; a run that ends in the one and goes on in the other is one."""
+    """Put ``more`` behind ``path``; a run that ends in the one and goes on in the other is one."""
     is_one = path.tokens[-1:] == more.tokens[:1] and path.ends[-1:] == more.starts[:1]
     if path.tokens and is_one:
         start, middle, end = path.starts.pop(), path.ends.pop(), more.ends[0]

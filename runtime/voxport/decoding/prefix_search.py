@@ -1,10 +1,10 @@
-"""CTC prefix beam search in numpy, for when the most likely label of each frame is not enough.
+"""CTC prefix beam search in numpy, the alternative to the most likely label of each frame.
 
 A text's probability is the sum over all its paths; greedy decoding takes the one best path. The
 search keeps the most likely prefixes and, for each, the sum over its paths that end on the blank
 and of those that end on its last label. It forgets, so at its end the best few, and the greedy
 text with them, are scored again over all their paths: the answer is never less likely than what
-greedy decoding gives. Knows log-probabilities, labels and bonuses; times come from `alignment`.
+greedy decoding gives. Knows log-probabilities, labels and bonuses; times come from alignment.
 
 It is our own because no library serves: pyctcdecode wants numpy below 2 and has had no release
 since 2023, flashlight-text has no wheels for Python 3.13, torchaudio's decoders need that or CUDA.
@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from voxport.decoding.fusion import Context, Fusion
 from voxport.errors import InputError
 
-_THRESHOLD = 15.0  # nats below the best at which a prefix is given up
-_RESCORED = 8  # texts whose paths are all summed at the end
-_FORGETTING = 500  # frames after which the tree is rid of what the beam has left
+_THRESHOLD_NATS = 15.0  # below the best, at which a prefix is given up
+_RESCORED_TEXTS = 8  # whose paths are all summed at the end
+_FORGET_FRAMES = 500  # after which the tree is rid of prefixes that the beam has left
 
 
 class _Prefixes:
-    """Every prefix that was ever in the beam: a tree, by number; 0 is the empty one."""
+    """A tree of every prefix that was ever in the beam, by number; 0 is the empty one."""
 
     def __init__(self) -> None:
         self.parents = array("i", [-1])
@@ -36,7 +36,7 @@ class _Prefixes:
         self._children: dict[tuple[int, int], int] = {}
 
     def child(self, prefix: int, label: int) -> int:
-        """The prefix that is one label longer."""
+        """Return the prefix that is one label longer."""
         found = self._children.setdefault((prefix, label), len(self.parents))
         if found == len(self.parents):
             self.parents.append(prefix)
@@ -44,7 +44,7 @@ class _Prefixes:
         return found
 
     def forget(self, prefixes: list[int]) -> None:
-        """Let go of children that none of these prefixes starts with."""
+        """Drop children that none of these prefixes starts with."""
         living: set[int] = set()
         for prefix in prefixes:
             while prefix and prefix not in living:
@@ -53,7 +53,7 @@ class _Prefixes:
         self._children = {key: child for key, child in self._children.items() if child in living}
 
     def tokens(self, prefix: int) -> list[int]:
-        """All labels of a prefix."""
+        """Return all labels of a prefix."""
         tokens: list[int] = []
         while prefix:
             tokens.append(self.labels[prefix])
@@ -72,7 +72,7 @@ class _Beam:
 
 
 class _Bonuses:
-    """What `fusion` gives to each prefix, asked for once."""
+    """The fusion's bonuses of each prefix, computed once."""
 
     def __init__(self, fusion: Fusion, prefixes: _Prefixes) -> None:
         self._fusion = fusion
@@ -81,7 +81,7 @@ class _Bonuses:
         self._rows: dict[int, NDArray[np.float64]] = {}
 
     def rows(self, prefixes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The bonus of each label after each prefix (n, C)."""
+        """Return the bonus of each label after each prefix (n, C)."""
         numbers = prefixes.tolist()
         self._contexts = {prefix: self._context(prefix) for prefix in numbers}
         self._rows = {
@@ -91,15 +91,16 @@ class _Bonuses:
         return np.stack(list(self._rows.values()))
 
     def _context(self, prefix: int) -> Context:
-        """A prefix of the beam, or one label longer than one of the beam before."""
+        """Return the context of a prefix of the beam, or of one a label longer."""
         if prefix in self._contexts:
             return self._contexts[prefix]
         before = self._contexts[self._tree.parents[prefix]]
         return self._fusion.extend(before, self._tree.labels[prefix])
 
-    def end(self, prefixes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The bonus for ending after each prefix."""
-        return np.array([self._fusion.end(self._context(prefix)) for prefix in prefixes.tolist()])
+    def ends(self, prefixes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the bonus for ending after each prefix (n,)."""
+        contexts = map(self._context, prefixes.tolist())
+        return np.array([self._fusion.end_bonus(context) for context in contexts])
 
 
 def search(
@@ -108,7 +109,7 @@ def search(
     width: int,
     fusion: Fusion | None = None,
 ) -> list[int]:
-    """The labels of the best text that a beam of `width` prefixes finds."""
+    """Return the labels of the best text that a beam of ``width`` prefixes finds."""
     if width < 1:
         raise InputError(f"a beam holds at least 1 prefix, got {width}")
     tree = _Prefixes()
@@ -116,20 +117,22 @@ def search(
     start = np.zeros(1)
     beam = _Beam(np.zeros(1, np.int64), start, np.full(1, -np.inf), start)
     emission = np.asarray(log_probs, np.float64)
+    if not (emission < np.inf).all():
+        raise InputError("the emission holds values that are not finite (NaN or infinity)")
     for number, frame in enumerate(emission, 1):
         beam = _step(beam, frame, blank, width, tree, bonuses)
-        if number % _FORGETTING == 0:
+        if number % _FORGET_FRAMES == 0:
             tree.forget(beam.prefixes.tolist())
     totals = np.logaddexp(beam.blank, beam.label) + beam.bonus
     if bonuses:
-        totals += bonuses.end(beam.prefixes)
-    best = beam.prefixes[np.argsort(-totals, kind="stable")[:_RESCORED]]
+        totals += bonuses.ends(beam.prefixes)
+    best = beam.prefixes[np.argsort(-totals, kind="stable")[:_RESCORED_TEXTS]]
     texts = [tree.tokens(prefix) for prefix in best.tolist()]
     greedy = [label for label, _ in groupby(emission.argmax(axis=1).tolist()) if label != blank]
     texts = texts if greedy in texts else [*texts, greedy]
     scores = likelihoods(emission, texts, blank)
     if fusion:
-        scores = scores + [fusion.total(text) for text in texts]
+        scores = scores + [fusion.text_bonus(text) for text in texts]
     return texts[int(np.argmax(scores))]
 
 
@@ -141,14 +144,14 @@ def _step(
     tree: _Prefixes,
     bonuses: _Bonuses | None,
 ) -> _Beam:
-    """The beam one frame further."""
+    """Return the beam one frame further."""
     stays_blank, stays_label, longer = _grown(beam, frame, blank, tree)
     extra = np.broadcast_to(beam.bonus[:, None], longer.shape)
     if bonuses:
         extra = extra + bonuses.rows(beam.prefixes)
     stays = np.logaddexp(stays_blank, stays_label) + beam.bonus
     ranks = np.concatenate([stays, np.ravel(longer + extra)])
-    chosen = np.flatnonzero(ranks >= ranks.max() - _THRESHOLD)
+    chosen = np.flatnonzero(ranks >= ranks.max() - _THRESHOLD_NATS)
     if len(chosen) > width:
         chosen = chosen[np.argpartition(-ranks[chosen], width - 1)[:width]]
     kept, added = chosen[chosen < len(stays)], chosen[chosen >= len(stays)] - len(stays)
@@ -166,9 +169,9 @@ def _step(
 def _grown(
     beam: _Beam, frame: NDArray[np.float64], blank: int, tree: _Prefixes
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Log-probabilities of staying on the blank (n,) or the last label (n,), and of growing (n, C).
+    """Return log-probabilities of staying on the blank (n,) or label (n,), and of growing (n, C).
 
-    What a prefix grows into may be in the beam itself: that is then part of its staying.
+    A prefix may grow into one that is in the beam itself: that is then part of its staying.
     """
     numbers: list[int] = beam.prefixes.tolist()
     rows = np.arange(len(numbers))
@@ -190,7 +193,7 @@ def _grown(
 def likelihoods(
     log_probs: NDArray[Any], texts: Sequence[Sequence[int]], blank: int
 ) -> NDArray[np.float64]:
-    """The log-probability of each text: the sum over all its paths."""
+    """Return the log-probability of each text: the sum over all its paths."""
     emission = np.asarray(log_probs, np.float64)
     longest = max(map(len, texts))
     states = np.full((len(texts), 2 * longest + 1), blank)  # a blank before, between and after
