@@ -1,4 +1,4 @@
-"""Forced alignment beside torchaudio's: ``python -m benchmarks.alignment``, needs no weights.
+"""Compare forced alignment with torchaudio's: ``python -m benchmarks.alignment``, without weights.
 
 All get the same log-probabilities and labels, and take turns; torchaudio aligns one recording at a
 time. Paths must be equal, but where sums tie in float32, as they do after minutes: there torchaudio
@@ -26,8 +26,8 @@ from voxport.alignment.forced_alignment import Engine, forced_align, frames_need
 Case: TypeAlias = "tuple[np.ndarray[Any, Any], list[int]]"  # log-probabilities (T, C) and labels
 
 LABELS = 29
-_SECONDS = 3.0  # that a row of the table is measured for
-_FEWEST = 5  # turns
+_ROW_SECONDS = 3.0  # that a row of the table is measured for, at the least
+_MIN_TURNS = 5
 
 
 def run(
@@ -60,7 +60,7 @@ SIZES = ((50, 5), (100, 15), (250, 40), (499, 80), (499, 150), (1499, 250), (299
 
 
 def _case(rng: np.random.Generator, frames: int, labels: int | None) -> Case:
-    """Random, with labels that repeat."""
+    """Return a random case with labels that repeat."""
     count = labels or int(rng.integers(1, frames // 2))
     target = rng.integers(1, LABELS, count).tolist()
     while frames_needed(target) > frames:
@@ -69,7 +69,7 @@ def _case(rng: np.random.Generator, frames: int, labels: int | None) -> Case:
 
 
 def _measure(name: str, cases: Sequence[Case]) -> dict[str, Any]:
-    """All in turns: medians show what happened, the best what the machine can do."""
+    """Time all in turns: medians are what happened, the best what the machine can do."""
     emissions, targets = zip(*cases, strict=True)
     tensors = [
         (torch.from_numpy(log_probs)[None], torch.tensor([target])) for log_probs, target in cases
@@ -92,8 +92,8 @@ def _measure(name: str, cases: Sequence[Case]) -> dict[str, Any]:
         "torchaudio": torchaudios,
     }
     times: dict[str, list[float]] = {who: [] for who in work}
-    end = time.perf_counter() + _SECONDS
-    while time.perf_counter() < end or len(times["voxport"]) < _FEWEST:
+    end = time.perf_counter() + _ROW_SECONDS
+    while time.perf_counter() < end or len(times["voxport"]) < _MIN_TURNS:
         for who, do in work.items():
             times[who].append(_time(do))
     return {
@@ -108,7 +108,7 @@ def _measure(name: str, cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def _hour(rng: np.random.Generator) -> dict[str, Any]:
-    """An hour of speech: its time, and the most memory beside the emission."""
+    """Measure an hour of speech: its time, and the most memory beside the emission."""
     log_probs, target = _case(rng, 180_000, 50_000)
     tracemalloc.start()
     seconds = _time(lambda: forced_align([log_probs], [target]))
@@ -119,7 +119,7 @@ def _hour(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _check(log_probs: np.ndarray[Any, Any], own: Any, other: Any) -> None:
-    """The same path, or a likelier one."""
+    """Check that our path is torchaudio's or a likelier one."""
     if (own != other).any():
         frames = np.arange(len(own))
         difference = log_probs[frames, own].astype(float) - log_probs[frames, other]
@@ -134,7 +134,7 @@ def _time(work: Callable[[], object]) -> float:
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
-    """Times, and how many times as fast as torchaudio by the median."""
+    """Print times, and torchaudio's median as a multiple of each."""
     print("| milliseconds, median (best) | voxport | with numba | torchaudio | ratios |")
     print("|---|---|---|---|---|")
     for row in rows:

@@ -5,7 +5,7 @@ order and in the emission's own precision, and of equal paths the one that it pr
 the two ways to enter a label are equally good, torchaudio 2.11 takes neither, and can end on a
 worse path. This does not.) Unlike it, this takes many recordings at once, and its memory stays
 bounded for hours of audio. Knows log-probabilities and label indices; neither audio, nor text, nor
-seconds. The recursion is in `trellis`, and in `compiled_trellis` for those who have numba.
+seconds. The recursion is in `trellis`, and in `trellis_numba` where numba is installed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,16 +20,16 @@ from voxport.alignment import trellis_numba
 from voxport.alignment.trellis import Trellis
 from voxport.errors import AlignmentError, InputError
 
-# What is aligned at once. More rows share the cost of a call of numpy; more states would not stay
-# in the processor's cache, and rows that differ in length are padded.
-_ROWS, _STATES, _CELLS = 127, 1 << 13, 1 << 25
+# Limits of a group that is aligned at once. More rows share the cost of a call of numpy; more
+# states would not stay in the processor's cache, and rows that differ in length are padded.
+_GROUP_ROWS, _GROUP_STATES, _GROUP_CELLS = 127, 1 << 13, 1 << 25  # cells: states by frames
 
 Engine: TypeAlias = Literal["numpy", "numba"]
 
 
 @dataclass(frozen=True)
 class Span:
-    """A label of the text and the frames that it was found on."""
+    """A label of the text and its frames."""
 
     token: int
     start: int  # frame
@@ -46,7 +46,7 @@ class Alignment:
     blank: int
 
     def spans(self) -> list[Span]:
-        """The path's runs without its blanks: one for each label of the text, in order."""
+        """Return the path's runs without its blanks: one for each label of the text, in order."""
         starts = np.flatnonzero(np.diff(self.path, prepend=-1))
         ends = np.append(starts[1:], len(self.path))
         means = np.add.reduceat(np.exp(self.scores), starts) / (ends - starts)
@@ -57,13 +57,13 @@ class Alignment:
 
 
 def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
-    """Log-probabilities (T, C) of logits."""
+    """Return log-probabilities (T, C) of logits (T, C)."""
     centred = logits - logits.max(axis=-1, keepdims=True)
     return centred - np.log(np.exp(centred).sum(axis=-1, keepdims=True))
 
 
-def with_star(log_probs: NDArray[Any]) -> NDArray[Any]:
-    """Log-probabilities with one more label, the last, that fits anything: it costs nothing."""
+def append_star(log_probs: NDArray[Any]) -> NDArray[Any]:
+    """Append a label that fits anything at no cost: log-probabilities (T, C) become (T, C + 1)."""
     return np.pad(log_probs, ((0, 0), (0, 1)))
 
 
@@ -74,20 +74,39 @@ def forced_align(
     engine: Engine = "numpy",
     names: Sequence[str] | None = None,
 ) -> list[Alignment]:
-    """Align every emission (T, C) with its labels; their lengths may differ, C may not.
+    """Align emissions with known labels: the most likely CTC path of each.
+
+    The path equals that of ``torchaudio.functional.forced_align``; many recordings are aligned at
+    once.
 
     Args:
-        log_probs: of every frame and label.
-        targets: the labels of each, without blanks.
-        blank: the label that stands for none.
+        log_probs: an array (T, C) for each recording: log-probabilities of T frames and C labels,
+            of float16, float32 or float64. T may differ, C may not.
+        targets: the labels of each recording (L,), without blanks; at most as many as it has
+            frames, with one frame more between two that are alike.
+        blank: the index of CTC's blank.
         engine: "numba" compiles the recursion, for recordings that come one by one; the answer is
             the same. It needs ``voxport[align]``.
-        names: what messages call each; ``targets[0]`` and so on by default.
+        names: of the recordings, for messages; ``targets[0]`` and so on by default.
+
+    Returns:
+        An alignment for each recording: its path (T,), the log-probabilities on it (T,), and the
+        frames of each label by ``spans()``.
 
     Raises:
         AlignmentError: a text is longer than its audio allows, or empty, or impossible.
         InputError: emissions or labels make no sense.
         MissingDependencyError: numba is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> from voxport.alignment import forced_align
+        >>> probabilities = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+        >>> [alignment] = forced_align([np.log(probabilities)], [[1, 2]])
+        >>> alignment.path.tolist()
+        [0, 1, 2]
+        >>> [(span.token, span.start, span.end) for span in alignment.spans()]
+        [(1, 1, 2), (2, 2, 3)]
     """
     if engine not in get_args(Engine):
         raise InputError(f"expected the engine numpy or numba, got {engine!r}")
@@ -110,8 +129,8 @@ def forced_align(
     sizes = [(len(e), 2 * len(s) + 1) for e, s in zip(emissions, spelled, strict=True)]
     rows = range(len(sizes))
     if engine == "numba":
-        short = [i for i in rows if sizes[i][0] * sizes[i][1] <= _CELLS]
-        paths = (trellis_numba.path(emissions[i], spelled[i], blank) for i in short)
+        short = [i for i in rows if sizes[i][0] * sizes[i][1] <= _GROUP_CELLS]
+        paths = (trellis_numba.solve(emissions[i], spelled[i], blank) for i in short)
         found = {i: Alignment(*path, blank) for i, path in zip(short, paths, strict=True)}
     for group in _groups(sizes, [i for i in rows if i not in found]):
         trellis = Trellis([emissions[i] for i in group], [spelled[i] for i in group], blank)
@@ -120,12 +139,12 @@ def forced_align(
 
 
 def frames_needed(target: Sequence[int]) -> int:
-    """The fewest frames that spell `target`: one a label, and a blank between two alike."""
+    """Return the fewest frames for ``target``: one a label, and a blank between two alike."""
     return len(target) + sum(one == other for one, other in pairwise(target))
 
 
 def _checked(log_probs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """The emissions, in single precision at the least."""
+    """Check the emissions and return them in single precision at the least."""
     for item in log_probs:
         if item.ndim != 2 or item.dtype.kind != "f" or item.shape[1] != log_probs[0].shape[1]:
             raise InputError(
@@ -139,9 +158,9 @@ def _checked(log_probs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
 
 
 def _spelled(targets: Sequence[Sequence[int]], blank: int, classes: int) -> list[NDArray[np.int64]]:
-    """The labels of each text with a blank between two that are alike, which no path can leave out.
+    """Return the labels of each text with a blank between two that are alike.
 
-    Spelled out, it needs no rule of its own.
+    No path can leave it out, so as a label of its own it needs no rule.
     """
     counts = np.array([len(target) for target in targets])
     if not counts.all():
@@ -161,16 +180,21 @@ def _spelled(targets: Sequence[Sequence[int]], blank: int, classes: int) -> list
 
 
 def _groups(sizes: Sequence[tuple[int, int]], rows: Sequence[int]) -> Iterator[list[int]]:
-    """Rows of like size together, as many as the limits allow; sizes are (frames, states)."""
+    """Group rows of like size, as many as the limits allow; sizes are (frames, states)."""
     group: list[int] = []
     widest = 0
     for index in sorted(rows, key=sizes.__getitem__):
         frames, states = sizes[index]
         total = max(widest, states) * (len(group) + 1)
-        if group and (len(group) == _ROWS or total > _STATES or total * frames > _CELLS):
+        if group and _is_full(len(group), total, frames):
             yield group
             group, widest = [], 0
         group.append(index)
         widest = max(widest, states)
     if group:
         yield group
+
+
+def _is_full(rows: int, states: int, frames: int) -> bool:
+    """Return whether a group of ``rows`` has no room for one more, with which it has ``states``."""
+    return rows == _GROUP_ROWS or states > _GROUP_STATES or states * frames > _GROUP_CELLS

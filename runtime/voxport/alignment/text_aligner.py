@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from voxport.alignment.forced_alignment import Alignment, forced_align, log_softmax, with_star
+from voxport.alignment.forced_alignment import Alignment, append_star, forced_align, log_softmax
 from voxport.alignment.spelling import STAR, Speller, Spelling, Unspelled
 from voxport.errors import AlignmentError, InputError
 from voxport.package.manifest import ModelInfo
@@ -63,7 +63,7 @@ def align(
         spellings = [speller.spell(text) for text in texts]
     else:
         spellings = [_spelled(speller, *pair) for pair in zip(texts, names, strict=True)]
-    log_probs = [with_star(log_probabilities(emission, model)) for emission in emissions]
+    log_probs = [append_star(log_probabilities(emission, model)) for emission in emissions]
     tokens = [spelling.tokens for spelling in spellings]
     found = forced_align(log_probs, tokens, model.blank, names=names)
     return [_transcript(*row, model) for row in zip(texts, spellings, found, seconds, strict=True)]

@@ -1,4 +1,4 @@
-"""The trellis of forced alignment: every way to spell given labels over given frames.
+"""Solve the trellis of forced alignment: all paths that spell given labels over given frames.
 
 Between any two labels, before the first and after the last, the path may rest on the blank. With
 l[k] the best sum of log-probabilities of a path that is on label k now, and b[k] of one that rests
@@ -10,8 +10,8 @@ before label k (b[L]: after the last), one frame further
 where of equal sums staying is preferred to moving, and b[k] to l[k - 1]. That is four calls of
 numpy a frame on flat arrays of all labels and all recordings, the recordings innermost.
 
-Memory. One bit of news is kept for a state and a frame: whether the path moved. While these are
-few, one pass keeps them all, a byte each. A longer problem is cut into chunks of K frames: the
+Memory. One bit is kept for a state and a frame: the path moved or stayed. While these are few, one
+pass keeps them all, a byte each. A longer problem is cut into chunks of K frames: the
 first pass keeps only the sums at the start of each, and the path is traced from the end, chunk by
 chunk, each run again for those labels alone that the path can still touch: it moves by at most one
 label a frame, so these are K. With T frames, L labels and sums of 4 bytes this keeps
@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from voxport.errors import AlignmentError
 
-_ONE_PASS = 1 << 25  # states by frames whose moves are kept in one pass, a byte each
-_GATHERED = 1 << 16  # log-probabilities that are gathered at a time, so that they stay in cache
-_FEWEST, _MOST = 16, 256  # frames that these are for
+_ONE_PASS_CELLS = 1 << 25  # states by frames whose moves are kept in one pass, a byte each
+_GATHER_CELLS = 1 << 16  # log-probabilities that are gathered at a time, so that they stay in cache
+_MIN_CHUNK_FRAMES, _MAX_CHUNK_FRAMES = 16, 256  # that these are for
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Front:
 
 @dataclass(frozen=True)
 class _Moves:
-    """Whether the best path to a state came from another, for some frames and labels."""
+    """Moves of the best paths onto states, for some frames and labels."""
 
     start: int  # the first frame
     first: int  # the first label
@@ -51,7 +51,7 @@ class _Moves:
 
 
 class Trellis:
-    """The trellis of n recordings, solved by `paths`."""
+    """The trellis of n recordings, solved by ``paths``."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Trellis:
         self._blanks = np.tile(blank + self._origins, self._labels + 1)  # (L * n + n,)
 
     def paths(self) -> list[tuple[NDArray[np.int64], NDArray[Any]]]:
-        """The label of every frame of each recording, and its log-probability."""
+        """Return the label of every frame of each recording, and its log-probability."""
         states = self._states()  # (T, n)
         place = states // 2 * len(self._rows) + self._rows
         column = np.where(
@@ -89,7 +89,7 @@ class Trellis:
         ]
 
     def _states(self) -> NDArray[np.int64]:
-        """The best path (T, n): state 2 k rests before label k, 2 k + 1 is on it."""
+        """Return the best path (T, n): state 2 k rests before label k, 2 k + 1 is on it."""
         states = np.empty((self._length + 1, len(self._rows)), np.int64)
         front, chunk = self._start(), self._chunk()
         last = (self._length - 1) // chunk * chunk  # where the last chunk starts
@@ -108,21 +108,21 @@ class Trellis:
         return states[1:]
 
     def _start(self) -> _Front:
-        """Before the first frame the path rests before the first label, at no cost."""
+        """Return the sums before the first frame: resting before the first label is free."""
         labels = np.full(len(self._columns), -np.inf, self._log_probs.dtype)
         blanks = np.full(len(self._blanks), -np.inf, self._log_probs.dtype)
         blanks[: len(self._rows)] = 0
         return _Front(labels, blanks)
 
     def _chunk(self) -> int:
-        """Frames of a chunk."""
+        """Return the frames of a chunk."""
         cells = self._length * self._labels
-        if len(self._rows) > 1 or 2 * cells <= _ONE_PASS:
+        if len(self._rows) > 1 or 2 * cells <= _ONE_PASS_CELLS:
             return self._length
-        return max(_MOST, round((2 * cells) ** (1 / 3)))
+        return max(_MAX_CHUNK_FRAMES, round((2 * cells) ** (1 / 3)))
 
     def _final(self, front: _Front) -> NDArray[np.int64]:
-        """Each recording's last state: of equal ones, that on the last label."""
+        """Return each recording's last state: of equal ones, that on the last label."""
         after = self._counts * len(self._rows) + self._rows
         on_label, resting = front.labels[after - len(self._rows)], front.blanks[after]
         if np.isneginf(np.maximum(on_label, resting)).any():
@@ -132,10 +132,11 @@ class Trellis:
     def _advance(
         self, front: _Front, start: int, stop: int, keep: bool, within: range | None = None
     ) -> Iterator[_Moves]:
-        """Move `front` from frame `start` to `stop`, a block at a time, and tell its moves."""
+        """Move ``front`` from frame ``start`` to ``stop``, and yield its moves block by block."""
         within = within or range(self._labels)
         least = int(self._counts.min())
-        block = min(max(_GATHERED // (2 * len(within) * len(self._rows)), _FEWEST), _MOST)
+        frames = _GATHER_CELLS // (2 * len(within) * len(self._rows))
+        block = min(max(frames, _MIN_CHUNK_FRAMES), _MAX_CHUNK_FRAMES)
         for begin in range(start, stop, block):
             end = min(begin + block, stop)
             # Labels that no path from the start has reached by then are not looked at, nor those
@@ -147,7 +148,7 @@ class Trellis:
     def _block(
         self, front: _Front, start: int, stop: int, labels: slice, keep: bool
     ) -> NDArray[np.bool_]:
-        """Frames `start` to `stop` of the recursion, for some of the labels."""
+        """Run frames ``start`` to ``stop`` of the recursion, for some of the labels."""
         n = len(self._rows)
         chosen, size = slice(labels.start * n, labels.stop * n), (labels.stop - labels.start) * n
         rests = slice(chosen.start, chosen.stop + n)
@@ -163,12 +164,12 @@ class Trellis:
 
 
 def _run(
-    padded: NDArray[Any],  # n times nothing, `size` labels' sums, and n blanks' more
+    padded: NDArray[Any],  # n times -inf, the sums of ``size`` labels, and of n blanks more
     size: int,
     log_probs: NDArray[Any],  # (frames, states * n)
     moved: NDArray[np.bool_] | None,  # the same, to be filled in
 ) -> None:
-    """The recursion, in place: what an alignment spends its time on."""
+    """Run the recursion in place: most of an alignment's time is spent here."""
     n = len(padded) // 2 - size
     sums, before = padded[n:], padded[: size + n]
     on_label, resting = sums[:size], sums[size:]
@@ -190,7 +191,7 @@ def _run(
 
 
 def _stacked(log_probs: Sequence[NDArray[Any]], blank: int) -> NDArray[Any]:
-    """Recordings side by side, (T, n * C), so that they end together.
+    """Put recordings side by side, (T, n * C), so that they end together.
 
     Ahead of a shorter one the blank is free and nothing else is possible: it waits where it starts.
     """
@@ -205,7 +206,7 @@ def _stacked(log_probs: Sequence[NDArray[Any]], blank: int) -> NDArray[Any]:
 
 
 def _trace(moves: Sequence[_Moves], states: NDArray[np.int64]) -> None:
-    """Fill in `states` (T + 1, n) backwards; the one after these frames is there."""
+    """Fill in ``states`` (T + 1, n) backwards; the one after these frames is there."""
     for block in reversed(moves):
         own = states[block.start : block.start + len(block.moved) + 1]
         if states.shape[1] == 1:
@@ -215,7 +216,7 @@ def _trace(moves: Sequence[_Moves], states: NDArray[np.int64]) -> None:
 
 
 def _trace_one(block: _Moves, state: int) -> list[int]:
-    """One recording, in plain Python: numpy would need longer for a frame."""
+    """Trace one recording, in plain Python: numpy would need longer for a frame."""
     frames, width = len(block.moved), len(block.moved[0])
     moved = block.moved.tobytes()
     size = width // 2  # the blanks' states start here
@@ -233,7 +234,7 @@ def _trace_one(block: _Moves, state: int) -> list[int]:
 
 
 def _trace_many(block: _Moves, states: NDArray[np.int64]) -> None:
-    """Many recordings at once; no more than 127, so that twice their number is a byte."""
+    """Trace many recordings at once; at most 127, so that twice their number is a byte."""
     n = len(states[0])
     moved = np.reshape(block.moved.astype(np.uint8), (len(block.moved), -1, n))
     size = moved.shape[1] // 2

@@ -1,10 +1,10 @@
-"""The trellis of one recording, compiled: the only module that imports numba, and only on request.
+"""Solve the trellis of one recording compiled; the only module that imports numba, on request.
 
 For one short recording after the other: `trellis` calls numpy four times a frame, which takes
 longer than the few labels of a short one do. The same recursion, the same sums in the same order,
-so the same path. Keeps a byte for every state and frame: what is long is not for this. Compiling
-takes a second or two, once on a machine: the result is kept beside this file, or where
-NUMBA_CACHE_DIR says.
+so the same path. Keeps a byte for every state and frame, so long recordings go to `trellis`.
+Compiling takes a second or two, once on a machine: the result is kept beside this file, or in
+NUMBA_CACHE_DIR.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ from voxport.optional_import import import_optional
 _Kernel: TypeAlias = Callable[[NDArray[Any], NDArray[np.int64], int, NDArray[np.int64]], bool]
 
 
-def path(
+def solve(
     log_probs: NDArray[Any],  # (T, C)
     labels: NDArray[np.int64],  # (L,), L <= T
     blank: int,
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The label of every frame (T,), and its log-probability."""
+    """Return the label of every frame (T,), and its log-probability."""
     found = np.empty(len(log_probs), np.int64)
     if not _compiled()(np.ascontiguousarray(log_probs), labels, blank, found):
         raise AlignmentError("the emission gives the text no probability at all")
@@ -47,10 +47,9 @@ def _compiled() -> _Kernel:
 def _solve(
     log_probs: NDArray[Any], labels: NDArray[np.int64], blank: int, found: NDArray[np.int64]
 ) -> bool:
-    """Fill in `found`; False where no path has a probability.
+    """Fill in ``found``; return False where no path has a probability.
 
-    At frame t only those labels are looked at that a path from the start has reached, and from
-    which a path can still reach the end.
+    Frame t visits only labels on a path from the start that can still reach the end.
     """
     frames, count = len(log_probs), len(labels)
     on_label = np.full(count + 1, -np.inf, log_probs.dtype)  # of label k at k + 1: none is at 0
