@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from voxport.feature_extractor import FeatureExtractor
     from voxport.loading import load, load_features
     from voxport.recognizer import Outcome, Recognizer
+    from voxport.streaming import StreamingRecognizer
     from voxport.transcript.formats import to_json, to_srt, to_tsv, to_vtt
     from voxport.transcript.transcript import Token, Transcript, Word
     from voxport.verification.verify import verify
@@ -33,6 +34,7 @@ __all__ = [
     "load_features",
     "verify",
     "forced_align",
+    "StreamingRecognizer",
     "to_srt",
     "to_vtt",
     "to_tsv",
@@ -55,6 +57,7 @@ _MODULES = {
     "load_features": "loading",
     "verify": "verification.verify",
     "forced_align": "alignment.forced_alignment",
+    "StreamingRecognizer": "streaming",
     "to_srt": "transcript.formats",
     "to_vtt": "transcript.formats",
     "to_tsv": "transcript.formats",
