@@ -66,7 +66,6 @@ class Backbone(nn.Module):
         if self.normalize is not None:
             waveform = self.normalize(waveform, valid_samples)
         features = self.extractor(waveform, valid_samples)
-        counts = self.extractor.count_frames(lengths)
-        valid = arange_like(features[..., 0]) < counts.unsqueeze(1)
+        valid = arange_like(features[..., 0]) < self.extractor.count_frames(lengths).unsqueeze(1)
         layers, output = self.encoder(features, valid)
         return HiddenStates(layers, output, valid, frames)
