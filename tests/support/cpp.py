@@ -31,7 +31,7 @@ class Program:
     def run(
         self, *args: object, environment: Mapping[str, str] | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        """Run it; what is no UTF-8 in its output is replaced."""
+        """Run it; bytes other than UTF-8 in its output are replaced."""
         return subprocess.run(
             [self.path, *map(str, args)],
             capture_output=True,
@@ -50,7 +50,7 @@ def build(folder: Path, *options: str) -> Program:
 
 
 def skip_without_tools() -> None:
-    """Skip a test where the compiler or a library is missing."""
+    """Skip a test if the compiler or a library is missing."""
     if missing := _missing_packages():
         pytest.skip(f"runtime/cpp is not built here: apt-get install {' '.join(missing)}")
 
@@ -83,7 +83,7 @@ def find_onnxruntime(folder: Path) -> Path:
 
 
 def find_libtorch() -> Path:
-    """Return the folder of Python's torch, which holds headers and libraries."""
+    """Return the folder of Python's torch, with its headers and libraries."""
     pytest.importorskip("torch")
     return _package_folder("torch")
 
@@ -106,7 +106,7 @@ def _package_folder(name: str) -> Path:
 
 
 def call(*command: object, environment: Mapping[str, str] | None = None) -> str:
-    """Run a command that must succeed; return its output."""
+    """Run a command and return its output; fail if it fails."""
     done = subprocess.run(
         list(map(str, command)),
         capture_output=True,

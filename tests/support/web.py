@@ -1,4 +1,4 @@
-"""Builds runtime/web where Node and its packages are, and says what to install elsewhere."""
+"""Builds of runtime/web; a test without Node or its packages is skipped with the install hint."""
 
 import os
 import re
@@ -17,24 +17,24 @@ _LEAST_NODE = (20, 19)
 
 
 def npm(*args: str, environment: Mapping[str, str] | None = None) -> str:
-    """What npm prints for `npm ARGS` in runtime/web; fails where it does."""
+    """Run ``npm ARGS`` in runtime/web and return its output; fail if it fails."""
     return _run(["npm", *args], environment)
 
 
 def node(script: str, *args: object) -> str:
-    """What a module prints that may import the built one as "voxport"."""
+    """Run a module by node, the built one importable as "voxport"; return its output."""
     return _run(["node", "--input-type=module", "--eval", script, *map(str, args)])
 
 
 def build() -> None:
-    """Compile the module into runtime/web/dist, which git ignores."""
+    """Compile the module into runtime/web/dist, ignored by git."""
     if reason := _missing():
         pytest.skip(f"runtime/web is not built here: {reason}")
     npm("run", "build")
 
 
 def no_chromium() -> str | None:
-    """What to install for the page, if anything."""
+    """Return the install hint for the page's browser; None if there is one."""
     places = [os.environ.get("CHROMIUM", ""), "/usr/bin/chromium", "/usr/bin/chromium-browser"]
     if any(place and Path(place).exists() for place in places):
         return None
@@ -50,7 +50,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -
 
 
 def _missing() -> str | None:
-    """What to install, if anything; the tests themselves ask no registry."""
+    """Return the install hint for missing tools, or None; the tests themselves ask no registry."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "no node and npm here: install Node 20.19 or later"
     version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout

@@ -1,11 +1,11 @@
-"""Forced alignment in numpy: the most likely CTC path that spells a known sequence of labels.
+"""Forced alignment in numpy: the most likely CTC path of a known sequence of labels.
 
 Path and scores equal those of ``torchaudio.functional.forced_align``: the same sums in the same
-order and in the emission's own precision, and of equal paths the one that it prefers. (But where
-the two ways to enter a label are equally good, torchaudio 2.11 takes neither, and can end on a
-worse path. This does not.) Unlike it, this takes many recordings at once, and its memory stays
-bounded for hours of audio. Knows log-probabilities and label indices; neither audio, nor text, nor
-seconds. The recursion is in `trellis`, and in `trellis_numba` where numba is installed.
+order and in the emission's own precision, and the same choice among equal paths. (Except that of
+two equally good ways to enter a label torchaudio 2.11 takes neither, and can end on a worse path.)
+Unlike it, this takes many recordings at once, and its memory stays bounded for hours of audio.
+Knows log-probabilities and label indices; neither audio, nor text, nor seconds. The recursion is in
+`trellis`, and in `trellis_numba` if numba is installed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
 
 
 def append_star(log_probs: NDArray[Any]) -> NDArray[Any]:
-    """Append a label that fits anything at no cost: log-probabilities (T, C) become (T, C + 1)."""
+    """Append a label for anything, at no cost: log-probabilities (T, C) become (T, C + 1)."""
     return np.pad(log_probs, ((0, 0), (0, 1)))
 
 
@@ -158,7 +158,7 @@ def _checked(log_probs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
 
 
 def _spelled(targets: Sequence[Sequence[int]], blank: int, classes: int) -> list[NDArray[np.int64]]:
-    """Return the labels of each text with a blank between two that are alike.
+    """Return the labels of each text with a blank between two equal ones.
 
     No path can leave it out, so as a label of its own it needs no rule.
     """

@@ -36,7 +36,7 @@ _MOST_MARKS = 4  # on one letter, of which every choice is looked up
 
 @dataclass(frozen=True)
 class Unspelled:
-    """Characters without a label; where they are sounds, a star holds their place."""
+    """Characters without a label; a star holds the place of sounds among them."""
 
     word: str  # as the text has it
     characters: str  # those of it that no label spells
@@ -44,7 +44,7 @@ class Unspelled:
 
 @dataclass(frozen=True)
 class Spelling:
-    """N labels that spell a text, the star among them as the label after the last."""
+    """N labels of a text, the star among them as the label after the last."""
 
     tokens: list[int]
     words: list[int | None]  # the word of each token; None between words
@@ -53,7 +53,7 @@ class Spelling:
 
 
 class Speller:
-    """The labels of one model, by what they spell."""
+    """The labels of one model by their text."""
 
     def __init__(self, model: ModelInfo) -> None:
         delimiter = model.word_delimiter
@@ -72,7 +72,7 @@ class Speller:
         return index not in (model.blank, self._delimiter) and not _is_special(model.labels[index])
 
     def spell(self, text: str) -> Spelling:
-        """Spell a text; raise AlignmentError where nothing of it has a label."""
+        """Spell a text; raise AlignmentError if nothing of it has a label."""
         spelling = Spelling([], [], [], ())
         unspelled: list[Unspelled] = []
         for word in text.split():
@@ -114,7 +114,7 @@ class Speller:
         spelling.texts.append(word)
 
     def _units(self, word: str) -> Iterator[tuple[str, list[int], str]]:
-        """Yield the units of a word with their labels; neighbours that have none are one."""
+        """Yield the units of a word with their labels; neighbours without labels are one."""
         held, unspelled = "", ""  # units that are nothing but a star
         for unit in split_units(word):
             tokens, missing = self._word(unit)
@@ -129,7 +129,7 @@ class Speller:
             yield held, [self._star], unspelled
 
     def _word(self, word: str) -> tuple[list[int], str]:
-        """Return the labels of one word, and those of its characters that no label spells."""
+        """Return the labels of one word, and its characters without a label."""
         if word == STAR and STAR not in self._indices:
             return [self._star], ""
         tokens: list[int] = []
@@ -155,9 +155,9 @@ class Speller:
         return tokens, unicodedata.normalize("NFC", missing)
 
     def _pieces(self, word: str) -> Iterator[tuple[str, list[int]]]:
-        """Yield runs of characters and their labels, none where there are none.
+        """Yield runs of characters and their labels, or none.
 
-        Long labels come first; of a letter's marks as many go with it as have a label together.
+        Long labels come first; a letter takes as many of its marks as have a label together.
         """
         place = 0
         while place < len(word):
@@ -174,7 +174,7 @@ class Speller:
                 place += 1 + len(marks)
 
     def _with_marks(self, letter: str, marks: str) -> Iterator[tuple[str, list[int]]]:
-        """Yield a letter with those of its marks that share its label, then each other mark."""
+        """Yield a letter with the marks in its label, then each other mark."""
         for count in range(min(len(marks), _MOST_MARKS), 0, -1):
             for chosen in combinations(range(len(marks)), count):
                 piece = letter + "".join(marks[i] for i in chosen)
@@ -189,7 +189,7 @@ class Speller:
             yield mark, self._label(mark)
 
     def _label(self, piece: str) -> list[int]:
-        """Return the label that is this piece, in whatever case, if there is one."""
+        """Return the label of a piece in any case, if there is one."""
         for form in (piece, piece.upper(), piece.lower()):
             if form in self._indices:
                 return [self._indices[form]]
@@ -233,7 +233,7 @@ def _is_special(label: str) -> bool:
 
 
 def _unquoted(word: str) -> str:
-    """Drop 'single' quotation marks, which are no apostrophes."""
+    """Drop 'single' quotation marks; they are no apostrophes."""
     inner = word.strip('"\u201c\u201d.,;:!?()')
     is_quoted = len(inner) > 2 and inner[0] in _APOSTROPHES and inner[-1] in _APOSTROPHES
     return inner[1:-1] if is_quoted else word
@@ -244,7 +244,7 @@ def _is_dash(character: str) -> bool:
 
 
 def _is_silent(character: str) -> bool:
-    """Return whether nobody reads it aloud: punctuation, points and accents, what has no width."""
+    """Return True for characters without a sound: punctuation, points and accents, zero width."""
     category = unicodedata.category(character)
     return (
         (category[0] == "P" and unicodedata.normalize("NFKC", character) not in _SAID)

@@ -24,16 +24,16 @@ from voxport.transcript.transcript import (
 
 @dataclass(frozen=True)
 class AlignedTranscript(Transcript):
-    """A text with times: its words are as the text has them, its tokens as spelled.
+    """A text with times: words as in the text, tokens as spelled.
 
-    In scripts without spaces a word is a character. A star's score is 1, whatever it stands for.
+    In scripts without spaces a word is a character. A star's score is always 1.
     """
 
     unspelled: tuple[Unspelled, ...] = ()  # characters without a label
 
 
 def require_texts(text: Any) -> list[str]:
-    """Return a text, or all of many, as a list; refuse what is no string."""
+    """Return a text, or all of many, as a list; refuse anything but strings."""
     is_one = isinstance(text, str) or not hasattr(text, "__iter__")
     texts: list[Any] = [text] if is_one else list(text)
     for item in texts:

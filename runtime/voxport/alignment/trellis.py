@@ -122,7 +122,7 @@ class Trellis:
         return max(_MAX_CHUNK_FRAMES, round((2 * cells) ** (1 / 3)))
 
     def _final(self, front: _Front) -> NDArray[np.int64]:
-        """Return each recording's last state: of equal ones, that on the last label."""
+        """Return each recording's last state; of equal ones, the last label's."""
         after = self._counts * len(self._rows) + self._rows
         on_label, resting = front.labels[after - len(self._rows)], front.blanks[after]
         if np.isneginf(np.maximum(on_label, resting)).any():
@@ -191,9 +191,9 @@ def _run(
 
 
 def _stacked(log_probs: Sequence[NDArray[Any]], blank: int) -> NDArray[Any]:
-    """Put recordings side by side, (T, n * C), so that they end together.
+    """Put recordings side by side, (T, n * C), with a common end.
 
-    Ahead of a shorter one the blank is free and nothing else is possible: it waits where it starts.
+    Ahead of a shorter one only the blank is possible, and free: the path waits at its start.
     """
     if len(log_probs) == 1:
         return log_probs[0]
@@ -234,7 +234,7 @@ def _trace_one(block: _Moves, state: int) -> list[int]:
 
 
 def _trace_many(block: _Moves, states: NDArray[np.int64]) -> None:
-    """Trace many recordings at once; at most 127, so that twice their number is a byte."""
+    """Trace many recordings at once; at most 127, so twice their number is a byte."""
     n = len(states[0])
     moved = np.reshape(block.moved.astype(np.uint8), (len(block.moved), -1, n))
     size = moved.shape[1] // 2

@@ -47,7 +47,7 @@ def _compiled() -> _Kernel:
 def _solve(
     log_probs: NDArray[Any], labels: NDArray[np.int64], blank: int, found: NDArray[np.int64]
 ) -> bool:
-    """Fill in ``found``; return False where no path has a probability.
+    """Fill in ``found``; return False if no path has a probability.
 
     Frame t visits only labels on a path from the start that can still reach the end.
     """

@@ -1,7 +1,7 @@
-"""Samples from a stream of bytes that has not ended yet: wav, or without any header.
+"""Samples from an unfinished stream of bytes: wav, or without any header.
 
-libsndfile needs a whole file; a recorder's pipe has none. A stream is a wav header whose length
-means nothing, or a format that the user names. Knows bytes and samples, no model and no options.
+libsndfile needs a whole file; a recorder's pipe has none. A stream is a wav header with a length of
+no meaning, or raw samples in the user's format. Knows bytes and samples, no model and no options.
 """
 
 import struct
@@ -90,7 +90,7 @@ class PcmStream:
         self._left: int | None = None  # bytes of samples that the header still promises
 
     def push(self, content: bytes) -> NDArray[np.float32]:
-        """Return the samples (S,) that are complete with `content`."""
+        """Return the samples (S,) completed by ``content``."""
         self._pending += content
         if self.format is None and not self._read_header():
             return np.zeros(0, np.float32)
@@ -108,7 +108,7 @@ class PcmStream:
         return np.reshape(samples, (-1, form.channels)).mean(axis=1)
 
     def finish(self) -> None:
-        """Check that the stream ended where its header says."""
+        """Check the end of the stream against its header."""
         if self.format is None:
             empty = "the stream is empty (0 bytes)"
             raise AudioFileError("ended within its header" if self._pending else empty)

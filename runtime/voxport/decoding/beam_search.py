@@ -46,7 +46,7 @@ class BeamSearch:
     hot_weight: float = HOT_WEIGHT  # nats for a hot word
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
+        """Refuse settings out of range."""
         if not isinstance(self.width, Integral) or self.width < 1:
             raise InputError(f"a beam holds at least 1 prefix, got {self.width!r}")
         words: Any = self.hot_words

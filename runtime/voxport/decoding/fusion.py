@@ -1,9 +1,9 @@
 """Add a language model's scores and hot words to the acoustics of a beam search.
 
-A language model adds alpha times the logarithm of a word's probability, and beta, to every word,
-when it is complete. A hot word adds its weight, a share with every label of it, so that it is
-favoured from its first label on; a prefix loses what it has earned where the word is not
-completed. Knows labels and words; no frames.
+A language model adds alpha times the logarithm of a word's probability, and beta, to every complete
+word. A hot word adds its weight, a share with each of its labels, and is thus favoured from its
+first label on; a prefix loses the shares of an incomplete hot word. Knows labels and words; no
+frames.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Greedy CTC decoding in numpy, for emissions that the graph has not decoded.
+"""Greedy CTC decoding in numpy, for emissions not decoded by the graph.
 
 Path, times and scores equal the graph's own decoder's. Long recordings are stitched from the
 emissions of many runs, and some engines give nothing but an emission. Knows one recording and the
@@ -16,8 +16,8 @@ from voxport.transcript.transcript import TokenPath
 def decode(emission: NDArray[np.float32], blank: int) -> TokenPath:
     """Return the greedy path of an emission (F, C): repeats collapsed, blanks removed.
 
-    A score is the mean posterior of the label over its run of frames. Of equal scores the label
-    that comes first wins, as in the graph.
+    A score is the mean posterior of the label over its run of frames. Of equal scores the first
+    label wins, as in the graph.
     """
     if len(emission) == 0:
         return TokenPath([], [], [], [])
@@ -34,7 +34,7 @@ def decode(emission: NDArray[np.float32], blank: int) -> TokenPath:
 
 
 def decode_parts(parts: Iterable[NDArray[np.float32]], blank: int) -> TokenPath:
-    """Decode an emission that comes in parts (F, C), of which one is in memory at a time."""
+    """Decode an emission from parts (F, C), one in memory at a time."""
     whole = TokenPath([], [], [], [])
     first = 0  # the frame that the next part starts with
     for part in parts:
@@ -51,7 +51,7 @@ def decode_parts(parts: Iterable[NDArray[np.float32]], blank: int) -> TokenPath:
 
 
 def _append(path: TokenPath, more: TokenPath) -> None:
-    """Put ``more`` behind ``path``; a run that ends in the one and goes on in the other is one."""
+    """Append ``more`` to ``path``; a run across the seam is one."""
     is_one = path.tokens[-1:] == more.tokens[:1] and path.ends[-1:] == more.starts[:1]
     if path.tokens and is_one:
         start, middle, end = path.starts.pop(), path.ends.pop(), more.ends[0]

@@ -39,17 +39,14 @@ _MOST_GRAMS = 30_000_000  # about 9 GB in memory
 
 
 class LanguageModel(Protocol):
-    """Scores a word after a state, which stands for the words before it."""
+    """A score for a word after a state; the state holds the words before it."""
 
     def start(self) -> Any:
         """Return the state at the start of a sentence."""
         ...
 
     def score(self, state: Any, word: str) -> tuple[float, Any]:
-        """Return the natural logarithm of the word's probability, and the state after it.
-
-        It is finite: a probability of 0 is 1e-99.
-        """
+        """Score the word in the model's own case."""
         ...
 
 
@@ -75,7 +72,7 @@ class ArpaModel:
         return (START,)[: self._order - 1]
 
     def score(self, state: tuple[str, ...], word: str) -> tuple[float, tuple[str, ...]]:
-        """Score the word in whatever case the model has it."""
+        """Score the word in the model's own case."""
         known = next((form for form in _forms(word) if (form,) in self._grams), UNKNOWN)
         after = (*state, known)
         return _finite(self._log10(state, known)), after[len(after) - self._order + 1 :]
@@ -92,7 +89,7 @@ class ArpaModel:
 
 
 class KenlmModel:
-    """A model that kenlm reads."""
+    """A model read by kenlm."""
 
     def __init__(self, path: Path) -> None:
         kenlm = import_optional(
@@ -112,7 +109,7 @@ class KenlmModel:
         return state
 
     def score(self, state: Any, word: str) -> tuple[float, Any]:
-        """Score the word in whatever case the model has it."""
+        """Score the word in the model's own case."""
         after = self._new_state()
         known = next((form for form in _forms(word) if form in self._model), word)
         return _finite(float(self._model.BaseScore(state, known, after))), after
@@ -131,7 +128,7 @@ def _finite(log10: float) -> float:
 
 
 def _read_grams(path: Path) -> dict[tuple[str, ...], tuple[float, float]]:
-    """Read n-grams with log10 probability and back-off weight; refuse a file that is not whole."""
+    """Read n-grams with log10 probability and back-off weight; refuse an incomplete file."""
     grams: dict[tuple[str, ...], tuple[float, float]] = {}
     for number, gram, values in _grams(path):
         if gram in grams:
@@ -222,7 +219,7 @@ def _check_size(path: Path, promised: Mapping[int, int]) -> None:
 def _check_whole(
     path: Path, promised: Mapping[int, int], found: Mapping[int, int], is_whole: bool
 ) -> None:
-    """Refuse a file whose n-grams are not those that its head promises, or that was cut off."""
+    """Refuse a file cut off, or with other numbers of n-grams than in its head."""
     for order in sorted({*promised, *found}):
         if order not in promised:
             raise InputError(f"its head (\\data\\) has no line 'ngram {order}=…'", path)

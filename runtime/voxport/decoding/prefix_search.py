@@ -1,10 +1,10 @@
 """CTC prefix beam search in numpy, the alternative to the most likely label of each frame.
 
 A text's probability is the sum over all its paths; greedy decoding takes the one best path. The
-search keeps the most likely prefixes and, for each, the sum over its paths that end on the blank
-and of those that end on its last label. It forgets, so at its end the best few, and the greedy
-text with them, are scored again over all their paths: the answer is never less likely than what
-greedy decoding gives. Knows log-probabilities, labels and bonuses; times come from alignment.
+search keeps the most likely prefixes and, for each, two sums: over its paths with the blank at the
+end and over those with its last label. It forgets, so at its end the best few, and the greedy text
+with them, are scored again over all their paths: the answer is never less likely than greedy
+decoding's. Knows log-probabilities, labels and bonuses; times come from alignment.
 
 It is our own because no library serves: pyctcdecode wants numpy below 2 and has had no release
 since 2023, flashlight-text has no wheels for Python 3.13, torchaudio's decoders need that or CUDA.
@@ -28,7 +28,7 @@ _FORGET_FRAMES = 500  # after which the tree is rid of prefixes that the beam ha
 
 
 class _Prefixes:
-    """A tree of every prefix that was ever in the beam, by number; 0 is the empty one."""
+    """A tree of all prefixes ever in the beam, by number; 0 is the empty one."""
 
     def __init__(self) -> None:
         self.parents = array("i", [-1])
@@ -36,7 +36,7 @@ class _Prefixes:
         self._children: dict[tuple[int, int], int] = {}
 
     def child(self, prefix: int, label: int) -> int:
-        """Return the prefix that is one label longer."""
+        """Return the prefix longer by one label."""
         found = self._children.setdefault((prefix, label), len(self.parents))
         if found == len(self.parents):
             self.parents.append(prefix)
@@ -44,7 +44,7 @@ class _Prefixes:
         return found
 
     def forget(self, prefixes: list[int]) -> None:
-        """Drop children that none of these prefixes starts with."""
+        """Keep only these prefixes and their own prefixes."""
         living: set[int] = set()
         for prefix in prefixes:
             while prefix and prefix not in living:
@@ -109,7 +109,7 @@ def search(
     width: int,
     fusion: Fusion | None = None,
 ) -> list[int]:
-    """Return the labels of the best text that a beam of ``width`` prefixes finds."""
+    """Return the labels of the best text found by a beam of ``width`` prefixes."""
     if width < 1:
         raise InputError(f"a beam holds at least 1 prefix, got {width}")
     tree = _Prefixes()
