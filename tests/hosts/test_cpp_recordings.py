@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from support import data
+from voxport.audio import ogg
 
 
 def flip(content):
@@ -53,7 +54,7 @@ def bad_recordings(folder):
         "none.wav": "holds no audio",
         "nan.wav": "not numbers",
         "talk.mp3": "libsndfile does not tell that a part is missing",
-        "cut.ogg": "truncated: the file ends within a page",
+        "cut.ogg": "truncated or damaged: the file ends before its stream does",
         "damaged.ogg": "has another checksum than it was written with",
         "joined.ogg": "2 recordings one behind another",
         "many.wav": "has 65 channels",
@@ -158,6 +159,8 @@ WHOLE = {
     "unknown.flac": lambda: flac(0, bytes(16)),
     "too-few.flac": lambda: flac(20_000, bytes(16)),
     "too-many.flac": lambda: flac(80_000),
+    "too-many-without-md5.flac": lambda: flac(80_000, bytes(16)),  # but its last frame is short
+    "id3.wav": lambda: wav() + b"ID3" + bytes(range(256)) * 9,
     "tagged.flac": lambda: flac() + b"TAG" + bytes(125),
 }
 
@@ -179,6 +182,33 @@ def test_ogg_is_heard_as_in_python(program, commands, tmp_path, subtype):
     assert (result.stdout, result.stderr) == ("ONE TWO THREE\n", "")
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_ogg_without_an_end_flag_is_heard(program, commands, tmp_path, subtype):
+    """Recorders on telephones never set it; a page that is missing shows all the same."""
+    samples, rate = soundfile.read(data.SAMPLES / "one-two-three.flac")
+    path, cut = tmp_path / "x.ogg", tmp_path / "cut.ogg"
+    soundfile.write(path, np.tile(samples, 3), rate, format="OGG", subtype=subtype)
+    pages = read_pages(path.read_bytes())
+    pages[-1][5] &= ~4
+    path.write_bytes(b"".join(seal(page) for page in pages))
+    cut.write_bytes(b"".join(seal(page) for page in pages)[:-1])
+    result = program.run(commands, path, cut)
+    assert result.stdout == "ONE TWO THREE ONE TWO THREE ONE TWO THREE\n"
+    assert "truncated or damaged: the file ends before its stream does" in result.stderr
+
+
+def read_pages(content):
+    """Split an Ogg file into its pages."""
+    return [bytearray(b"OggS" + page) for page in content.split(b"OggS")[1:]]
+
+
+def seal(page):
+    """Return a page with its checksum."""
+    page[22:26] = bytes(4)
+    page[22:26] = ogg.checksum(bytes(page)).to_bytes(4, "little")
+    return bytes(page)
+
+
 def damaged_flac(seed):
     content = bytearray(flac(0, bytes(16)))
     content[len(content) * (seed + 1) // 8] ^= 1
@@ -191,7 +221,8 @@ INCOMPLETE = {
     "more-than-2-gb.wav": lambda: wav(lambda _: 0x90000000),
     "640-missing.wav": lambda: wav(lambda size: size + 2 * 640),
     "md5.flac": lambda: flac(digest=bytes(15) + b"x"),
-    "too-many.flac": lambda: flac(80_000, bytes(16)),
+    "joined.wav": lambda: wav() + wav(),
+    "second-data.wav": lambda: wav() + b"data" + struct.pack("<I", 9999) + 9999 * b"x",
     "joined.flac": lambda: flac() + flac(),
     "joined-unknown.flac": lambda: 2 * flac(0, bytes(16)),
     "cut-unknown.flac": lambda: flac(0, bytes(16))[:20_000],
@@ -205,6 +236,11 @@ def test_an_incomplete_recording_is_refused(program, commands, tmp_path, name):
     result = program.run(commands, tmp_path / name)
     assert (result.returncode, result.stdout) == (1, "")
     assert re.search("truncated|damaged|one behind another", result.stderr)
+
+
+def test_an_address_is_not_a_missing_file(program, commands):
+    result = program.run(commands, "https://example.org/x.wav")
+    assert result.stderr.startswith("error: https://example.org/x.wav: is an address")
 
 
 def test_control_characters_of_a_name_do_not_reach_the_terminal(program, commands, tmp_path):

@@ -12,10 +12,10 @@ const PCM = 1;
 const FLOAT = 3;
 const EXTENSIBLE = 0xfffe; // the real format is in the first two bytes of a GUID
 
-// Recorder libraries count a header with the samples: up to 44 bytes too many. What is missing of
-// less than this is shorter than one frame of a model, and holds no word.
-const SLACK_SECONDS = 0.02;
-const SLACK_BYTES = 64; // behind the samples: a header counted twice, a padding
+// Bytes that are missing, or that follow the samples. Recorder libraries count a header with the
+// samples; 0.02 s are shorter than one frame of a model and hold no word.
+const MAX_STRAY_BYTES = 44;
+const MAX_STRAY_SECONDS = 0.02;
 
 const HEADER_BYTES = 1 << 12; // more than the headers of a file without samples
 
@@ -71,18 +71,20 @@ function lengthProblem(data: Chunk, bytes: Uint8Array, format: Format): string |
     );
   }
   if (isUnknownLength(data.size)) return null;
-  const missing = (end - bytes.length) / (format.channels * format.bytes * format.sampleRate);
-  if (missing > SLACK_SECONDS) return "truncated: the file ends before its audio does";
+  const second = format.channels * format.bytes * format.sampleRate; // bytes
+  const stray = Math.max(MAX_STRAY_BYTES, MAX_STRAY_SECONDS * second);
+  const missing = end - bytes.length;
+  // Some count the whole file, or RIFF's own size.
+  const isHeaderCounted = missing === data.start || missing === data.start - 8;
+  if (missing > stray && !isHeaderCounted) return "truncated: the file ends before its audio does";
+  if (missing >= 0) return null;
   const isWhole =
-    end + SLACK_BYTES >= bytes.length ||
-    hasChunksFrom(bytes, end + (data.size % 2)) ||
-    hasChunksFrom(bytes, end) ||
-    bytes.subarray(end).every((byte) => byte === 0);
+    isHarmlessFrom(bytes, end + (data.size % 2), stray) || isHarmlessFrom(bytes, end, stray);
   if (isWhole) return null;
   // A recorder that is killed leaves the length that it wrote last.
   return (
-    `damaged: behind the samples that its header counts, ${bytes.length - end} bytes follow that may ` +
-    "be samples too; convert it: ffmpeg -ignore_length 1 -i FILE new.wav"
+    `damaged: ${-missing} bytes behind the samples are no other chunks and may be samples too; ` +
+    "convert it: ffmpeg -ignore_length 1 -i FILE new.wav"
   );
 }
 
@@ -106,13 +108,16 @@ function readChunks(view: DataView, bytes: Uint8Array): Map<string, Chunk> {
   return chunks;
 }
 
-/** Return true where chunks stand from `place` to the end of the file. */
-function hasChunksFrom(bytes: Uint8Array, place: number): boolean {
+/** Return true where only chunks without samples, tags or little else stand from `place` on. */
+function isHarmlessFrom(bytes: Uint8Array, start: number, stray: number): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  while (place + SLACK_BYTES < bytes.length) {
+  let place = start;
+  while (place + stray < bytes.length) {
+    const name = ascii(bytes, place);
+    if (["RIFF", "RF64", "data"].includes(name)) return false; // joined: a recording too
+    if (name === "APET" || /^(TAG|ID3)/.test(name)) return true;
+    if (!/^[ -~]{4}$/.test(name)) return bytes.subarray(place).every((byte) => byte === 0);
     const size = view.getUint32(place + 4, true);
-    const isName = /^[ -~]{4}$/.test(ascii(bytes, place));
-    if (!isName || size > bytes.length - place - 8 + SLACK_BYTES) return false;
     place += 8 + size + (size % 2);
   }
   return true;

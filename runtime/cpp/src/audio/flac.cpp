@@ -104,6 +104,7 @@ FlacFrames check_flac_frames(const Source& file, const FlacHeader& header) {
   ByteReader bytes(file, file.size() - (has_tag ? 128 : 0));
   std::uint64_t place = skip_metadata(bytes, header.start);
   FlacFrames found;
+  unsigned first = 0;  // samples of the first frame
   while (place < bytes.end()) {
     const unsigned length = frame_length(bytes, place);
     if (length == 0) {
@@ -129,6 +130,8 @@ FlacFrames check_flac_frames(const Source& file, const FlacHeader& header) {
                             (bytes.at(place) == 'f' && bytes.at(place + 1) == 'L' &&
                              bytes.at(place + 2) == 'a' && bytes.at(place + 3) == 'C')));
     found.frames += length;
+    first = first == 0 ? length : first;
+    found.has_short_end = length < first;
   }
   return found;
 }

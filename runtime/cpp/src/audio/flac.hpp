@@ -20,8 +20,9 @@ struct FlacHeader {
 
 /// The frames of a file, as their own headers and checksums tell.
 struct FlacFrames {
-  std::uint64_t frames = 0;  // samples a channel
-  std::string problem;       // the reason why they are not all there, or ""
+  std::uint64_t frames = 0;      // samples a channel
+  bool has_short_end = false;    // the last one is shorter than the first, as only the last may be
+  std::string problem;           // the reason why they are not all there, or ""
 };
 
 /// Read the header, or nothing where the file is no FLAC.

@@ -3,6 +3,7 @@
 // RFC 3533, no codec.
 #include "audio/ogg.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -22,6 +23,14 @@ struct Page {
   std::uint32_t number = 0;  // within its stream
   std::uint64_t end = 0;     // the byte where the next page starts
   bool is_intact = false;
+  bool ends_a_packet = false;
+};
+
+/// A stream that is not ended.
+struct Stream {
+  std::uint32_t next = 0;  // the number of its next page
+  int pages = 0;
+  bool ends_a_packet = false;
 };
 
 std::uint32_t little_endian(const std::string& bytes, std::size_t place) {
@@ -79,43 +88,62 @@ std::optional<Page> read_page(const Source& file, std::uint64_t start) {
   if (page.size() < kHeaderBytes + segments + body) return std::nullopt;
   const std::uint32_t recorded = little_endian(page, 22);
   page.replace(22, 4, 4, '\0');
+  const bool ends_a_packet =
+      segments > 0 && static_cast<unsigned char>(page[kHeaderBytes + segments - 1]) < 255;
   return Page{static_cast<unsigned char>(page[5]), little_endian(page, 14),
-              little_endian(page, 18), start + page.size(), checksum(page) == recorded};
+              little_endian(page, 18),             start + page.size(),
+              checksum(page) == recorded,          ends_a_packet};
 }
+
+/// Return true where these streams may have ended, though their last pages do not say so: recorders
+/// on telephones never set the flag.
+bool may_have_ended(const std::map<std::uint32_t, Stream>& streams) {
+  return std::all_of(streams.begin(), streams.end(), [](const auto& item) {
+    return item.second.ends_a_packet && item.second.pages > 1;
+  });
+}
+
+constexpr const char* kTruncated = "truncated or damaged: the file ends before its stream does";
 
 }  // namespace
 
 std::string ogg_problem(const Source& file) {
-  std::map<std::uint32_t, std::uint32_t> next;  // by stream that is not ended: its next page
+  std::map<std::uint32_t, Stream> open;
   int links = 0;  // one behind another, each of one or several streams
+  std::uint64_t end = 0;
   std::optional<std::uint64_t> place = find_page(file, 0);
   while (place) {
     const std::optional<Page> page = read_page(file, *place);
-    if (!page) return "truncated: the file ends within a page";
+    if (!page) return kTruncated;
     if (!page->is_intact) {
       return "damaged: the page at byte " + std::to_string(*place) +
              " has another checksum than it was written with";
     }
     if (page->flags & kFirst) {
-      links += next.empty();
-      next[page->stream] = page->number;
+      const bool is_link = std::all_of(open.begin(), open.end(),
+                                       [](const auto& item) { return item.second.pages > 1; });
+      if (is_link && !may_have_ended(open)) return kTruncated;
+      if (is_link) open.clear();
+      links += is_link;
+      open[page->stream] = {page->number, 0, false};
     }
-    const auto expected = next.find(page->stream);
-    if (expected == next.end() || expected->second != page->number) {
+    const auto stream = open.find(page->stream);
+    if (stream == open.end() || stream->second.next != page->number) {
       return "damaged: before byte " + std::to_string(*place) + ", part of the stream is missing";
     }
     if (page->flags & kLast) {
-      next.erase(expected);
+      open.erase(stream);
     } else {
-      expected->second = page->number + 1;
+      stream->second = {page->number + 1, stream->second.pages + 1, page->ends_a_packet};
     }
-    place = find_page(file, page->end);
-    if (place && *place > page->end) {
-      return "damaged: bytes " + std::to_string(page->end) + " to " + std::to_string(*place) +
+    end = page->end;
+    place = find_page(file, end);
+    if (place && *place > end) {
+      return "damaged: bytes " + std::to_string(end) + " to " + std::to_string(*place) +
              " belong to no page";
     }
   }
-  if (!next.empty()) return "truncated or damaged: the file ends before its stream does";
+  if (!open.empty() && (end != file.size() || !may_have_ended(open))) return kTruncated;
   if (links > 1) {
     return std::to_string(links) +
            " recordings one behind another (a chained Ogg file), of which libsndfile reads only "

@@ -263,10 +263,10 @@ std::vector<float> decode_flac(SoundFile& file, const Source& source, std::int64
   check_decoder(file, waveform.size());
   const auto found = static_cast<std::int64_t>(waveform.size());
   const std::optional<bool> matches = digest.matches(file.flac()->md5);
-  if (matches == false && (promised == 0 || promised == found)) {
-    throw Error("damaged: its samples are not those that it was written with (their MD5 differs)");
+  if (matches == false && promised <= found) {
+    throw Error("damaged: the samples are not those that were written (their MD5 differs)");
   }
-  if (matches == true) promised = found;
+  if (matches == true || (!matches && frames.has_short_end)) promised = 0;
   promised = std::max(promised, static_cast<std::int64_t>(frames.frames));
   return waveform;
 }

@@ -7,7 +7,9 @@
 namespace voxport {
 namespace {
 
-constexpr std::uint64_t kSlackBytes = 64;  // a header counted twice, a padding
+// Less than this behind the samples holds no word: a header counted twice, a frame of the model.
+constexpr double kMaxRestBytes = 44;
+constexpr double kMaxRestSeconds = 0.02;
 constexpr std::size_t kBlockBytes = 1 << 16;
 
 struct Chunk {
@@ -36,11 +38,17 @@ bool is_silent_from(const Source& file, std::uint64_t place) {
   return true;
 }
 
-/// Return true where chunks stand from `place` to the end of the file.
-bool has_chunks_from(const Source& file, std::uint64_t place) {
-  while (place + kSlackBytes < file.size()) {
+/// Return true where only chunks without samples, tags or little else stand from `place` on.
+bool is_harmless_from(const Source& file, std::uint64_t place, double rest_bytes) {
+  while (static_cast<double>(place) + rest_bytes < static_cast<double>(file.size())) {
     const Chunk chunk = read_chunk(file, place);
-    if (chunk.name.empty() || chunk.size > file.size() - chunk.start + kSlackBytes) return false;
+    if (chunk.name == "RIFF" || chunk.name == "RF64") return false;  // joined: a recording too
+    if (chunk.name == "data") return false;
+    if (chunk.name == "APET" || chunk.name.compare(0, 3, "TAG") == 0) return true;
+    if (chunk.name.empty()) {
+      const std::string tag = file.read(place, 3);
+      return tag == "ID3" || tag == "TAG" || is_silent_from(file, place);
+    }
     place = chunk.start + chunk.size + chunk.size % 2;
   }
   return true;
@@ -56,21 +64,28 @@ std::string riff_problem(const Source& file) {
   const std::string head = file.read(0, 12);
   if (head.compare(0, 4, "RIFF") != 0 || head.compare(8, 4, "WAVE") != 0) return "";
   std::uint64_t place = 12;
+  double bytes_a_second = 0;
   Chunk chunk = read_chunk(file, place);
   while (chunk.name != "data") {
     if (chunk.name.empty()) return "";  // libsndfile says more
+    if (chunk.name == "fmt ") {
+      const std::string rate = file.read(chunk.start + 8, 4);
+      for (std::size_t i = rate.size(); i-- > 0;) {
+        bytes_a_second = bytes_a_second * 256 + static_cast<unsigned char>(rate[i]);
+      }
+    }
     place = chunk.start + chunk.size + chunk.size % 2;
     chunk = read_chunk(file, place);
   }
   const std::uint64_t end = chunk.start + chunk.size;
-  if (chunk.size == 0 || is_unknown_length(chunk.size) || end + kSlackBytes >= file.size()) return "";
-  const bool is_whole = has_chunks_from(file, end + chunk.size % 2) || has_chunks_from(file, end) ||
-                        is_silent_from(file, end);
-  return is_whole ? ""
-                  : "damaged: behind the samples that its header counts, " +
-                        std::to_string(file.size() - end) +
-                        " bytes follow that may be samples too; convert it: ffmpeg "
-                        "-ignore_length 1 -i FILE new.wav";
+  if (chunk.size == 0 || is_unknown_length(chunk.size) || end >= file.size()) return "";
+  const double rest = std::max(kMaxRestBytes, kMaxRestSeconds * bytes_a_second);
+  if (is_harmless_from(file, end + chunk.size % 2, rest) || is_harmless_from(file, end, rest)) {
+    return "";
+  }
+  return "damaged: " + std::to_string(file.size() - end) +
+         " bytes behind the samples are no other chunks and may be samples too; convert it: ffmpeg "
+         "-ignore_length 1 -i FILE new.wav";
 }
 
 }  // namespace voxport

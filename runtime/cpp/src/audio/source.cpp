@@ -22,6 +22,9 @@ namespace {
 Source::Source(const std::filesystem::path& path)
     : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   if (descriptor_ < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    if (path.string().find("://") != std::string::npos) {
+      throw Error("is an address, and audio is read from files: download it first (curl -LO ADDRESS)");
+    }
     throw Error("there is no such file");
   }
   if (descriptor_ < 0) throw_unreadable();

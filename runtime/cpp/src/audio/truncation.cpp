@@ -11,15 +11,16 @@
 namespace voxport {
 namespace {
 
-// Recorder libraries count a header with the samples: up to 44 bytes too many. What is missing of
-// less than this is shorter than one frame of a model, and holds no word.
-constexpr double kSlackSeconds = 0.02;
+// Less than this is shorter than one frame of a model, and holds no word.
+constexpr double kMaxMissingSeconds = 0.02;
+
+// Recorder libraries count a header with the samples.
+constexpr unsigned long long kMaxMissingBytes = 44;
 
 constexpr std::uintmax_t kHeaderBytes = 1 << 12;  // more than the headers of a file without samples
 
-/// Return the frames that a line such as "data : 96000 (should be 47978)" tells are missing of the
-/// `found` ones and them.
-double missing_frames(const std::string& line, std::int64_t found) {
+/// Return the frames that are missing by a line such as "data : 96000 (should be 47978)".
+double missing_frames(const std::string& line, const Decoded& decoded) {
   static const std::set<std::string> chunks = {"data", "SSND", "Data Size"};
   char name[32] = "";
   unsigned long long written = 0;
@@ -30,8 +31,13 @@ double missing_frames(const std::string& line, std::int64_t found) {
   std::string chunk = name;
   chunk.erase(chunk.find_last_not_of(' ') + 1);
   if (chunks.count(chunk) == 0 || written <= held || is_unknown_length(written)) return 0;
-  const double frame_bytes = found > 0 ? static_cast<double>(held) / static_cast<double>(found) : 1;
-  return static_cast<double>(written - held) / frame_bytes;
+  const unsigned long long missing = written - held;
+  const unsigned long long start = decoded.bytes > held ? decoded.bytes - held : 0;  // of samples
+  // Some count the whole file, or RIFF's own size.
+  if (missing <= kMaxMissingBytes || missing == start || missing + 8 == start) return 0;
+  const auto found = static_cast<double>(decoded.found);
+  const double frame_bytes = decoded.found > 0 ? static_cast<double>(held) / found : 1;
+  return static_cast<double>(missing) / frame_bytes;
 }
 
 double missing_frames(const Decoded& decoded) {
@@ -41,7 +47,7 @@ double missing_frames(const Decoded& decoded) {
   }
   std::istringstream lines(decoded.log);
   for (std::string line; std::getline(lines, line);) {
-    missing = std::max(missing, missing_frames(line, decoded.found));
+    missing = std::max(missing, missing_frames(line, decoded));
   }
   return missing;
 }
@@ -49,7 +55,7 @@ double missing_frames(const Decoded& decoded) {
 }  // namespace
 
 std::string truncation_problem(const Decoded& decoded) {
-  if (missing_frames(decoded) > kSlackSeconds * decoded.sample_rate) {
+  if (missing_frames(decoded) > kMaxMissingSeconds * decoded.sample_rate) {
     return "truncated: the file ends before its audio does, after " +
            std::to_string(decoded.found) + " samples";
   }

@@ -45,7 +45,9 @@ function promisedSeconds(bytes: Uint8Array, name: string): number {
   const flac = flacLength(bytes);
   if (flac === null) return 0;
   if (flac.problem !== null) throw new AudioError(flac.problem, name);
-  return flac.sampleRate > 0 ? Math.max(flac.promised, flac.counted) / flac.sampleRate : 0;
+  // A header's count may be wrong; a last frame that is shorter than the others is the last.
+  const samples = flac.hasShortEnd ? flac.counted : Math.max(flac.promised, flac.counted);
+  return flac.sampleRate > 0 ? samples / flac.sampleRate : 0;
 }
 
 async function decode(bytes: Uint8Array, name: string, sampleRate: number): Promise<AudioBuffer> {

@@ -10,6 +10,7 @@ export interface FlacLength {
   readonly sampleRate: number; // Hz
   readonly promised: number; // samples a channel, by the header; 0: not known
   readonly counted: number; // samples a channel, by the frames
+  readonly hasShortEnd: boolean; // the last frame is shorter than the first, as only the last may be
   readonly problem: string | null; // the reason why the frames are not all there
 }
 
@@ -27,9 +28,14 @@ export function flacLength(bytes: Uint8Array): FlacLength | null {
   return { ...header, ...countFrames(frames, skipMetadata(bytes, start + 4)) };
 }
 
-function countFrames(bytes: Uint8Array, first: number): Pick<FlacLength, "counted" | "problem"> {
+function countFrames(
+  bytes: Uint8Array,
+  start: number,
+): Pick<FlacLength, "counted" | "hasShortEnd" | "problem"> {
   let counted = 0;
-  let place = first;
+  let first = 0; // samples of the first frame
+  let hasShortEnd = false;
+  let place = start;
   while (place < bytes.length) {
     const length = frameLength(bytes, place);
     if (length === 0) {
@@ -38,22 +44,24 @@ function countFrames(bytes: Uint8Array, first: number): Pick<FlacLength, "counte
           ? "recordings one behind another (joined FLAC files), of which decoders may read only the " +
             "first; convert it: ffmpeg -i FILE new.wav"
           : `damaged: no frame starts at byte ${place}`;
-      return { counted, problem };
+      return { counted, hasShortEnd, problem };
     }
-    const start = place;
+    const frame = place;
     let rest = 0;
     do {
       // To the frame's end: its checksum fits, and another begins or the file ends.
       const byte = bytes[place++];
       if (byte === undefined) {
-        const problem = `truncated or damaged: the frame at byte ${start} is not the one that was written`;
-        return { counted, problem };
+        const problem = `truncated or damaged: the frame at byte ${frame} is not the one that was written`;
+        return { counted, hasShortEnd, problem };
       }
       rest = ((rest << 8) ^ (TABLE[(rest >> 8) ^ byte] ?? 0)) & 0xffff;
     } while (rest !== 0 || !isFrameEnd(bytes, place));
     counted += length;
+    first ||= length;
+    hasShortEnd = length < first;
   }
-  return { counted, problem: null };
+  return { counted, hasShortEnd, problem: null };
 }
 
 function isFrameEnd(bytes: Uint8Array, place: number): boolean {

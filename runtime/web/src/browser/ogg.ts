@@ -15,34 +15,52 @@ interface Page {
   readonly number: number; // within its stream
   readonly end: number; // the byte where the next page starts
   readonly isIntact: boolean;
+  readonly endsPacket: boolean;
 }
+
+/** A stream that is not ended. */
+interface Stream {
+  readonly next: number; // the number of its next page
+  readonly pages: number;
+  readonly endsPacket: boolean;
+}
+
+const TRUNCATED = "truncated or damaged: the file ends before its stream does";
 
 /** Return the reason why the pages of an Ogg file are not all there, or null. */
 export function oggProblem(bytes: Uint8Array): string | null {
-  const next = new Map<number, number>(); // by stream that is not ended: its next page
+  const open = new Map<number, Stream>();
   let links = 0; // one behind another, each of one or several streams
   let place = 0;
   while (place < bytes.length) {
     const found = findPage(bytes, place);
-    if (found < 0) break; // what follows the last page is no page
+    if (found < 0) break;
     if (found > place) return `damaged: bytes ${place} to ${found} belong to no page`;
     const page = readPage(bytes, place);
-    if (page === null) return "truncated: the file ends within a page";
+    if (page === null) return TRUNCATED;
     if (!page.isIntact) {
       return `damaged: the page at byte ${place} has another checksum than it was written with`;
     }
     if (page.flags & FIRST) {
-      if (next.size === 0) links++;
-      next.set(page.stream, page.number);
+      const isLink = Array.from(open.values()).every(({ pages }) => pages > 1);
+      if (isLink && !mayHaveEnded(open.values())) return TRUNCATED;
+      if (isLink) open.clear();
+      links += Number(isLink);
+      open.set(page.stream, { next: page.number, pages: 0, endsPacket: false });
     }
-    if (next.get(page.stream) !== page.number) {
+    const stream = open.get(page.stream);
+    if (stream?.next !== page.number) {
       return `damaged: before byte ${place}, part of the stream is missing`;
     }
-    if (page.flags & LAST) next.delete(page.stream);
-    else next.set(page.stream, (page.number + 1) >>> 0);
+    if (page.flags & LAST) {
+      open.delete(page.stream);
+    } else {
+      const [next, pages] = [(page.number + 1) >>> 0, stream.pages + 1];
+      open.set(page.stream, { next, pages, endsPacket: page.endsPacket });
+    }
     place = page.end;
   }
-  if (next.size > 0) return "truncated or damaged: the file ends before its stream does";
+  if (open.size > 0 && (place !== bytes.length || !mayHaveEnded(open.values()))) return TRUNCATED;
   if (links === 0) return "damaged: it has no page";
   if (links > 1) {
     return (
@@ -51,6 +69,14 @@ export function oggProblem(bytes: Uint8Array): string | null {
     );
   }
   return null;
+}
+
+/**
+ * Return true where these streams may have ended, though their last pages do not say so: recorders on
+ * telephones never set the flag.
+ */
+function mayHaveEnded(streams: Iterable<Stream>): boolean {
+  return Array.from(streams).every(({ endsPacket, pages }) => endsPacket && pages > 1);
 }
 
 /** Return the place of the first page at `place` or behind it, -1 where there is none. */
@@ -77,6 +103,7 @@ function readPage(bytes: Uint8Array, start: number): Page | null {
     number: view.getUint32(18, true),
     end,
     isIntact: checksum(page) === view.getUint32(22, true),
+    endsPacket: (table.at(-1) ?? 255) < 255,
   };
 }
 

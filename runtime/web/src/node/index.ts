@@ -24,15 +24,17 @@ export async function readAudio(path: string): Promise<Audio> {
   try {
     bytes = await readRegularFile(path);
   } catch (error) {
-    throw new AudioError(unreadable(error), path, { cause: error });
+    throw new AudioError(unreadable(error, path), path, { cause: error });
   }
   return readWav(bytes, path);
 }
 
-function unreadable(error: unknown): string {
+function unreadable(error: unknown, path: string): string {
   if (error instanceof IrregularFileError) {
     return error.isFolder ? "is a folder; give the audio files in it" : error.message;
   }
-  const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-  return missing ? "there is no such file" : `cannot be read: ${messageOf(error)}`;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== "ENOENT" && code !== "ENOTDIR") return `cannot be read: ${messageOf(error)}`;
+  if (!path.includes("://")) return "there is no such file";
+  return "is an address, and audio is read from files: download it first (curl -LO ADDRESS)";
 }

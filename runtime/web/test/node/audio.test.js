@@ -72,6 +72,7 @@ const WHOLE = {
   "a large RIFF size": { riff: 1e8 },
   "padding behind the samples": { behind: Buffer.alloc(4096) },
   "a tag behind the samples": { behind: list },
+  "an ID3 tag behind the samples": { behind: Buffer.from("ID3".padEnd(5000, "x")) },
 };
 for (const [name, options] of Object.entries(WHOLE)) {
   test(`a whole recording with ${name} is read`, () => {
@@ -84,6 +85,8 @@ const INCOMPLETE = {
   "a promise of 2 GB that no pipe makes": { add: 0x7fff0000 - 32000 },
   "a promise of more than 2 GB": { add: 0x90000000 - 32000 },
   "half of the samples are not counted": { add: -16000 },
+  "another recording behind it": { behind: wav({ data: Buffer.alloc(9000, 1) }) },
+  "a second data chunk": { behind: Buffer.from("data\x10\x27\0\0".padEnd(10008, "x"), "latin1") },
 };
 for (const [name, options] of Object.entries(INCOMPLETE)) {
   test(`a recording is refused where there is ${name}`, () => {
@@ -122,6 +125,7 @@ test("a bad recording is refused with its name and the reason", async () => {
   }
   await assert.rejects(readAudio(join(folder, "missing.wav")), /there is no such file/);
   await assert.rejects(readAudio(join(folder, "folder.wav")), /is a folder; give the audio files in it/);
+  await assert.rejects(readAudio("https://example.org/x.wav"), /is an address/);
   execFileSync("mkfifo", [join(folder, "pipe.wav")]);
   await assert.rejects(readAudio(join(folder, "pipe.wav")), /is not a regular file/);
 });

@@ -120,7 +120,7 @@ test("a bad recording gets a message, and the next good one a transcript", { ski
   const bad = {
     "cut.wav": [cut("seven.wav"), "cut.wav: truncated: the file ends before its audio does"],
     "cut.flac": [cut("yes.flac"), "cut.flac: "],
-    "cut.ogg": [cut("go-up.ogg"), "cut.ogg: truncated: the file ends within a page"],
+    "cut.ogg": [cut("go-up.ogg"), "cut.ogg: truncated or damaged: the file ends before its stream"],
     "text.wav": [Buffer.from("not audio\n".repeat(99)), "text.wav: not audio that this browser"],
     "text.txt": [Buffer.from("not audio\n"), "text.txt: not audio that this browser decodes"],
     "empty.wav": [Buffer.alloc(0), "empty.wav: the file is empty (0 bytes)"],
