@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -121,12 +122,18 @@ std::string dump_line(const Json& object) {
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+/// Round to four decimals, half up, as every host of voxport prints times and scores: their later
+/// digits differ by batch and by processor.
+double rounded(double value) { return std::floor(value * 1e4 + 0.5) / 1e4; }
+
 template <typename Part>  // a Word or a Token
 Json json_parts(const std::vector<Part>& parts) {
   Json list = Json::array();
   for (const Part& part : parts) {
-    list.push_back(
-        {{"text", part.text}, {"start", part.start}, {"end", part.end}, {"score", part.score}});
+    list.push_back({{"text", part.text},
+                    {"start", rounded(part.start)},
+                    {"end", rounded(part.end)},
+                    {"score", rounded(static_cast<double>(part.score))}});
   }
   return list;
 }
@@ -134,7 +141,7 @@ Json json_parts(const std::vector<Part>& parts) {
 std::string json_line(const std::string& file, const voxport::Transcript& transcript) {
   return dump_line({{"file", file},
                {"text", transcript.text},
-               {"duration", transcript.duration},
+               {"duration", rounded(transcript.duration)},
                {"words", json_parts(transcript.words)},
                {"tokens", json_parts(transcript.tokens)}});
 }

@@ -13,5 +13,5 @@ export type { Choice, PackageFiles } from "./package.js";
 export { chooseArtifact, readManifest } from "./package.js";
 export { type Options, Recognizer } from "./recognizer.js";
 export { resample } from "./resample.js";
-export type { Token, Transcript, Word } from "./transcript.js";
+export { type Token, type Transcript, type Word, rounded } from "./transcript.js";
 export { isWav, readWav } from "./wav.js";

@@ -33,6 +33,14 @@ export interface Transcript {
   readonly tokens: readonly Token[]; // their texts joined are `text`
 }
 
+/**
+ * Round to four decimals, half up, as every host of voxport prints times and scores: their later
+ * digits differ by batch and by processor.
+ */
+export function rounded(value: number): number {
+  return Math.floor(value * 1e4 + 0.5) / 1e4;
+}
+
 const SCORE_ROUNDING = 1e-3; // a mean of probabilities may round to a little over 1
 
 /** Make the transcript of a recording of `duration` seconds; refuses an answer that breaks the contract. */

@@ -1,7 +1,7 @@
 /** The document: shows answers and reports the visitor's actions. Decides nothing. */
 
 import type { Audio } from "../../src/audio.js";
-import type { Transcript, Word } from "../../src/index.js";
+import { type Transcript, type Word, rounded } from "../../src/index.js";
 import type { GoldenClip } from "../../src/manifest.js";
 import { Chart, type Picture } from "./chart/chart.js";
 import type { Opened, RuntimeName } from "../engine/protocol.js";
@@ -168,16 +168,21 @@ function spans({ text, words }: Transcript): Node[] {
   return words.flatMap((word) => {
     const span = element("span", word.text);
     span.className = word.score < UNSURE_SCORE ? "word unsure" : "word";
-    span.title = `${word.start.toFixed(2)} to ${word.end.toFixed(2)} s, score ${word.score.toFixed(2)}`;
+    const [start, end, score] = [word.start, word.end, word.score].map(decimals);
+    span.title = `${start} to ${end} s, score ${score}`;
     return [span, document.createTextNode(" ")];
   });
 }
 
 function tableRow({ text, start, end, score }: Word): HTMLElement {
   const row = document.createElement("tr");
-  const cells = [text, start.toFixed(2), end.toFixed(2), score.toFixed(2)];
+  const cells = [text, decimals(start), decimals(end), decimals(score)];
   row.append(...cells.map((cell) => element("td", cell)));
   return row;
+}
+
+function decimals(value: number): string {
+  return rounded(value).toFixed(2);
 }
 
 function element(tag: string, text: string): HTMLElement {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { load, readAudio } from "voxport";
+import { load, readAudio, rounded } from "voxport";
 
 import {
   PACKAGE,
@@ -53,6 +53,10 @@ test("words are the runs between delimiters, scores are probabilities", async ()
   }
   const emission = await recognizer.emission(audio);
   assert.equal(emission.values.length, emission.frames * emission.labels);
+});
+
+test("printed numbers are rounded to four decimals, half up", () => {
+  assert.deepEqual([0.12344, 0.12345001, 0.99996, 1.00005].map(rounded), [0.1234, 0.1235, 1, 1.0001]);
 });
 
 test("a recording shorter than one frame is empty text", async () => {
