@@ -15,12 +15,12 @@ const FORMAT = "voxport";
 const VERSION = 2; // the latest that this reader understands
 const UNSIGNED = "0".repeat(64); // in place of the manifest's own hash while that is computed
 
-export const MAX_MANIFEST_BYTES = 8 << 20; // labels and golden clips take far less
+export const MAX_MANIFEST_BYTES = 4_000_000; // labels and golden clips take far less
 
 // Bounds of the numbers that sizes are computed from: a stranger's may be anything.
 const MIN_RATE_HZ = 1_000;
 const MAX_RATE_HZ = 1_000_000;
-const MAX_SAMPLES = 1_000_000; // of a stride or a receptive field
+const MAX_SAMPLES = 1 << 20; // of a stride or a receptive field
 
 /** An executable form of the model. */
 export interface Artifact extends FileEntry {

@@ -14,12 +14,12 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 2;  // the latest format that this reader understands
-constexpr std::uint64_t kMaxManifestBytes = 8 << 20;  // labels and golden clips take far less
+constexpr std::uint64_t kMaxManifestBytes = 4'000'000;  // labels and golden clips take far less
 
 // Bounds of the numbers that sizes are computed from: a stranger's may be anything.
 constexpr std::int64_t kMinRate = 1'000;  // Hz
 constexpr std::int64_t kMaxRate = 1'000'000;
-constexpr std::int64_t kMaxSamples = 1'000'000;  // of a stride or a receptive field
+constexpr std::int64_t kMaxSamples = 1 << 20;  // of a stride or a receptive field
 
 [[noreturn]] void wrong(const std::string& field, const std::string& expected) {
   throw Error("the field '" + field + "' must be " + expected);
