@@ -18,6 +18,15 @@ MAX_CHANNELS = 64  # an array with more columns is [channels, samples] rather th
 # of squares overflow float32, and the answer would be an empty transcript.
 MAX_AMPLITUDE = 1e10
 
+# Less than this of a recording's end may be missing: a frame of the models is 20 to 25 ms, and no
+# word fits into one. Recorder libraries also count a wav header as samples.
+MAX_MISSING_S = 0.02
+MAX_MISSING_BYTES = 44
+
+# A whole recording below this is silence to a model, and an int32 array of 16-bit samples: -90.3 dB
+# is the last bit of 16.
+SILENCE_AMPLITUDE = 10 ** (-90 / 20)
+
 
 def rate_problem(rate: int) -> str | None:
     """Return the reason why `rate` (Hz) is refused, or None."""
@@ -29,6 +38,11 @@ def rate_problem(rate: int) -> str | None:
 def channels_problem(count: int) -> str | None:
     """Return the reason why `count` channels are refused, or None."""
     return None if 1 <= count <= MAX_CHANNELS else f"1 to {MAX_CHANNELS} channels, got {count}"
+
+
+def is_silence(samples: NDArray[np.floating[Any]]) -> bool:
+    """Return whether `samples`, a whole recording, are silence to a model but not zeros."""
+    return bool(samples.size) and 0 < float(np.abs(samples).max()) < SILENCE_AMPLITUDE
 
 
 def samples_problem(samples: NDArray[np.floating[Any]]) -> str | None:

@@ -201,6 +201,11 @@ def _waveform(array: NDArray[Any]) -> NDArray[np.float32]:
     samples = _scale(array)
     if problem := limits.samples_problem(samples):
         raise AudioError(problem)
+    if array.dtype == np.int32 and limits.is_silence(samples):
+        raise AudioError(
+            "the whole recording is below -90 dB: an array of int32 has full scale at 2**31, and "
+            "these are samples of 16 bits; give array.astype(np.int16)"
+        )
     return samples if samples.ndim == 1 else samples.mean(axis=1)
 
 

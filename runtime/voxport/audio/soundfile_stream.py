@@ -1,10 +1,10 @@
 """``soundfile.SoundFile`` on a Python stream, without its holes.
 
-libsndfile reads a stream through callbacks. What one of soundfile's own raises is printed and
-answered with 0, which libsndfile takes for the end of the file: of a drive that fails, or of
-Ctrl-C, it would make a shorter recording. A stream that keeps its errors would not be enough, as
-Python raises a signal's exception in whatever line it is at, the callbacks' own included. So the
-callbacks are made here; they keep what they raise until libsndfile has returned.
+libsndfile reads a stream through callbacks. An exception in one of soundfile's own is printed and
+answered with 0, which libsndfile takes for the end of the file: a failing drive, or Ctrl-C, would
+make a shorter recording. A stream that keeps its errors would not be enough, as Python raises a
+signal's exception in any line, the callbacks' own included. So the callbacks are made here, and
+keep what they raise until libsndfile has returned.
 
 Imports soundfile, and is imported on request. Knows no formats and no errors of ours.
 """
@@ -17,14 +17,14 @@ import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 _END = 2  # of a file, to seek from
 
-# What libsndfile is told once something was raised, so that it comes to an end: it has loops that
-# look for a header's next chunk until they are at the end of the file.
+# Answers to libsndfile once something was raised, so that it comes to an end: it has loops that
+# look for a header's next chunk until the end of the file.
 _FAR = 1 << 62
 _FAILED = {"get_filelen": -1, "seek": -1, "read": 0, "tell": _FAR}
 
 
 class SoundFile(soundfile.SoundFile):
-    """A file to read; whatever its stream raises, the method that needed it raises."""
+    """File to read; an exception of its stream is raised by the method that needed it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._raised: BaseException | None = None
@@ -33,12 +33,12 @@ class SoundFile(soundfile.SoundFile):
             super().__init__(stream)
 
     def read(self, *args: Any, **options: Any) -> Any:
-        """The next frames."""
+        """Return the next frames."""
         with self._raising():
             return super().read(*args, **options)
 
     def seek(self, *args: Any, **options: Any) -> int:
-        """Go to a frame; `tell` is a way to go nowhere."""
+        """Go to a frame; ``tell`` is a way to go nowhere."""
         with self._raising():
             return super().seek(*args, **options)
 
@@ -50,7 +50,7 @@ class SoundFile(soundfile.SoundFile):
 
     @contextmanager
     def _raising(self) -> Generator[None, None, None]:
-        """Raise what was kept within the block, rather than what libsndfile makes of it."""
+        """Raise the exception kept within the block, in place of libsndfile's own."""
         try:
             yield
         finally:
@@ -58,7 +58,7 @@ class SoundFile(soundfile.SoundFile):
                 raise self._raised from None
 
     def _init_virtual_io(self, file: BinaryIO) -> Any:
-        """Soundfile's own of this name, but for the callbacks; tests notice if it gets another."""
+        """Create the callbacks; overrides soundfile's method of this name, which tests check."""
         ffi: Any = soundfile._ffi  # pyright: ignore[reportPrivateUsage]
 
         def length(_: Any) -> int:

@@ -1,7 +1,8 @@
-"""Every kind of file that libsndfile reads, and every way in which one can be bad."""
+"""Every format that libsndfile reads, and every way in which a file can be bad."""
 
 import io
 import os
+import shlex
 import struct
 import sys
 import threading
@@ -62,7 +63,7 @@ def write(tmp_path):
 
 
 @pytest.mark.parametrize(("form", "subtype", "tolerance"), FORMATS)
-def test_formats(write, form, subtype, tolerance):
+def test_every_format_is_decoded(write, form, subtype, tolerance):
     content = encoded(form, subtype)
     for source in (write(content), content):  # a path, and the bytes themselves
         audio = read_audio(source)
@@ -74,21 +75,20 @@ def test_formats(write, form, subtype, tolerance):
 
 
 @pytest.mark.parametrize(("form", "subtype", "tolerance"), FORMATS)
-def test_truncated(write, form, subtype, tolerance):
+def test_half_of_a_file_is_refused(write, form, subtype, tolerance):
     content = encoded(form, subtype)
     with pytest.raises(AudioFileError, match=r"/cut: (truncated|damaged|not audio)"):
         read_audio(write(content[: len(content) // 2], "cut"))
 
 
-def test_where_a_flac_is_cut():
-    """The time is that of the last sample decoded, not of the last whole block."""
+def test_a_cut_flac_is_refused_with_the_time_of_its_last_sample():
     samples = np.random.default_rng(0).uniform(-0.1, 0.1, 12 * RATE)
     content = encoded("FLAC", "PCM_16", samples)
     with pytest.raises(AudioFileError, match=r"^damaged or truncated after 7\.\d\d s \("):
         read_audio(content[: len(content) * 2 // 3])
 
 
-def test_where_a_sample_is_no_number():
+def test_a_sample_that_is_no_number_is_refused_with_its_time():
     samples = np.zeros((6 * RATE, 2))
     samples[5 * RATE, 1] = np.nan
     with pytest.raises(AudioFileError, match=r"\(NaN or infinite\), near 5\.00 s"):
@@ -101,12 +101,12 @@ def test_channels_are_averaged(write):
     assert np.abs(audio.waveform - TONE / 2).max() < 1e-7
 
 
-def test_longer_than_a_block(write):
+def test_files_longer_than_a_block_are_decoded_whole(write):
     samples = np.random.default_rng(0).uniform(-1, 1, 200_000).astype(np.float32)
     assert (read_audio(write(encoded("WAV", "FLOAT", samples))).waveform == samples).all()
 
 
-def test_silence_is_audio(write):
+def test_silence_is_decoded(write):
     assert not read_audio(write(encoded(samples=np.zeros(100)))).waveform.any()
 
 
@@ -117,47 +117,71 @@ def test_silence_is_audio(write):
         (b"this is a letter, not a recording\n" * 50, "not audio that libsndfile"),
         (bytes(range(256)) * 20, "not audio that libsndfile"),
         (b"RIFF\0\0\0\0WAVE", "not audio that libsndfile"),
-        (b"fLaC", "not audio that libsndfile"),
+        (b"fLaC", "truncated: the file ends within its header"),
+        (encoded("WAV", "FLOAT", np.array([0, 3.4e38])), r"more than 1e\+10.*near 0\.00 s"),
         (encoded(samples=np.zeros(0)), r"holds no audio \(0 samples\)"),
         (encoded("OGG", "VORBIS", np.zeros(0)), r"holds no audio \(0 samples\)"),
         (encoded("WAV", "FLOAT", np.full(10, np.nan)), r"not numbers \(NaN or infinite\)"),
         (encoded("WAV", "FLOAT", np.array([0, np.inf])), r"not numbers \(NaN or infinite\)"),
     ],
 )
-def test_bad_content(write, content, message):
+def test_bad_content_is_refused(write, content, message):
     path = write(content)
     with pytest.raises(AudioFileError, match=f"^{path}: .*{message}"):
         read_audio(path)
 
 
-def test_a_video_says_what_to_do(write):
-    with pytest.raises(AudioFileError, match=r"does not read \.m4a; convert it to wav"):
-        read_audio(write(b"\0\0\0\x18ftypM4A " * 20, "a.m4a"))
+@pytest.mark.parametrize(
+    ("head", "name", "kind"),
+    [
+        (b"\0\0\0\x18ftypM4A ", "a.m4a", "M4A"),
+        (b"\0\0\0\x18ftypisom", "talk", "MP4"),
+        (b"\x1aE\xdf\xa3", "a.webm", "WebM or Matroska"),
+        (b"\xff\xf1\x50\x80", "a.aac", "AAC"),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a.wma", "WMA"),
+        (b"#!AMR\n", "a.wav", "AMR"),
+        (b"what", "a.mka", r"\.mka"),
+    ],
+)
+def test_other_formats_get_a_command_to_paste(write, head, name, kind):
+    path = write(head + b"\1\2\3" * 200, name)
+    command = rf"ffmpeg -i \S+{name} -vn -ac 1 -ar 16000 \S+\.wav$"
+    with pytest.raises(AudioFileError, match=f"does not read {kind}; convert it.*: {command}"):
+        read_audio(path)
 
 
-def test_raw_samples(write):
+def test_the_command_quotes_a_path_with_spaces(write):
+    path = write(b"#!AMR\n" * 9, "my talk.wav")
+    with pytest.raises(AudioFileError) as caught:
+        read_audio(path)
+    words = shlex.split(str(caught.value).partition("flac: ")[2])
+    assert words[2] == str(path)
+    assert words[-1] == str(path.with_name("my talk.converted.wav"))
+
+
+def test_raw_samples_are_refused(write):
     with pytest.raises(AudioFileError, match="without a header"):
         read_audio(write(TONE.tobytes(), "a.raw"))
 
 
-def test_missing(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(AudioNotFoundError, match=r"/x\.wav: there is no such file"):
         read_audio(tmp_path / "x.wav")
     with pytest.raises(AudioFileError, match="cannot be read"):
         read_audio(tmp_path / "x\0.wav")
 
 
-def test_folder(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     with pytest.raises(AudioFileError, match="is a folder"):
         read_audio(tmp_path)
 
 
-def test_device():
+def test_a_device_is_refused():
     with pytest.raises(AudioFileError, match="not a regular file"):
         read_audio(Path(os.devnull))
 
 
-def test_no_permission(write, monkeypatch):
+def test_a_file_without_permission_is_refused(write, monkeypatch):
     path = write(encoded())
     path.chmod(0)
     if os.geteuid() == 0:  # root may read everything: the system's answer has to be played
@@ -170,7 +194,7 @@ def test_no_permission(write, monkeypatch):
         read_audio(path)
 
 
-def test_pipe(tmp_path):
+def test_a_named_pipe_is_read(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(encoded(),))
@@ -179,7 +203,7 @@ def test_pipe(tmp_path):
     writer.join()
 
 
-def test_flac_of_unknown_length(write):
+def test_a_flac_of_unknown_length_is_decoded(write):
     """What `flac -` and ffmpeg write to a pipe: no count of samples in the header."""
     content = bytearray(encoded("FLAC"))
     content[21] &= 0xF0  # the count is 36 bits, from the middle of byte 21 on
@@ -187,8 +211,8 @@ def test_flac_of_unknown_length(write):
     assert len(read_audio(write(bytes(content))).waveform) == len(TONE)
 
 
-@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF])
-def test_wav_of_unknown_length(write, size):
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0xFFFFFFDB, 0x80000000, 0x7FFFFFFF, 0x7FFFF000])
+def test_a_wav_of_unknown_length_is_decoded(write, size):
     """What ffmpeg and sox write to a pipe: a length that cannot be is not a truncated file."""
     content = bytearray(encoded())
     content[4:8] = content[40:44] = struct.pack("<I", size)
@@ -197,16 +221,18 @@ def test_wav_of_unknown_length(write, size):
 
 
 @pytest.mark.parametrize("riff", [0, 36, 0xFFFFFFFF])
-def test_wav_of_a_recorder_that_was_killed(write, riff):
-    """Its data have the length 0 in the header; what libsndfile does not mend is not "no audio"."""
+def test_a_wav_without_its_length_is_refused(write, riff):
+    """A killed recorder leaves the length 0: that is not "no audio"."""
     content = bytearray(encoded())
     content[4:8], content[40:44] = struct.pack("<I", riff), bytes(4)
-    with pytest.raises(AudioFileError, match=r"/a\.bin: damaged: its header tells of no audio"):
+    with pytest.raises(
+        AudioFileError, match=r"/a\.bin: damaged: its header tells of no audio, and"
+    ):
         read_audio(write(bytes(content)))
 
 
 @pytest.mark.parametrize("name", ["é.flac", "日本.flac", os.fsdecode(b"\xff.flac")])
-def test_names_that_are_not_ascii(write, name, monkeypatch):
+def test_names_beyond_ascii_are_read(write, name, monkeypatch):
     monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")  # as where LC_ALL=C
     assert len(read_audio(write(encoded("FLAC"), name)).waveform) == len(TONE)
 
@@ -256,7 +282,7 @@ STREAMED = [*FORMATS, ("FLAC", "PCM_16", "of unknown length")]
 
 
 @pytest.mark.parametrize(("form", "subtype", "kind"), STREAMED)
-def test_a_stream_that_fails(read_stream, form, subtype, kind):
+def test_the_error_of_a_failing_stream_is_raised(read_stream, form, subtype, kind):
     """At any access: the error is the stream's own, never a short recording or "damaged"."""
     content = bytearray(encoded(form, subtype, np.tile(TONE, 5)))
     if kind == "of unknown length":
@@ -271,7 +297,7 @@ def test_a_stream_that_fails(read_stream, form, subtype, kind):
             read_stream(Faulty(content, failing, KeyboardInterrupt()))
 
 
-def test_an_interrupt_between_libsndfile_and_the_stream():
+def test_an_interrupt_within_a_callback_is_raised():
     """Python raises it in whatever line is next, the first of a callback for one."""
     content, before = encoded("FLAC", "PCM_16", np.tile(TONE, 5)), sys.gettrace()
 
@@ -289,7 +315,7 @@ def test_an_interrupt_between_libsndfile_and_the_stream():
         sys.settrace(before)
 
 
-def test_an_interrupt_while_closing(monkeypatch):
+def test_an_interrupt_while_closing_frees_the_file_once(monkeypatch):
     """It may come when libsndfile has freed a file already: doing so twice ends the process."""
     closed = []
 
@@ -306,13 +332,13 @@ def test_an_interrupt_while_closing(monkeypatch):
     assert closed == [file]
 
 
-def test_without_soundfile(write, without):
+def test_a_missing_soundfile_is_named(write, without):
     without("soundfile")
     with pytest.raises(MissingDependencyError, match="pip install soundfile"):
         read_audio(write(encoded()))
 
 
-def test_audio_files(tmp_path):
+def test_audio_files_of_a_folder_are_sorted(tmp_path):
     for name in ("b.wav", "a/c.FLAC", "a/d.txt", "a/b/e.opus"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

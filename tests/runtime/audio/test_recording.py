@@ -1,6 +1,8 @@
 """Audio input of every kind as one stream, and what is refused."""
 
+import gzip
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +133,38 @@ def test_an_address_is_refused_with_a_command_that_downloads_it(scheme):
     address = f"{scheme}://example.org/speech.mp3"
     with pytest.raises(InputError, match=f"^{address}: is an address.*download it first"):
         read(address)
+
+
+def test_an_int32_array_of_16_bit_samples_is_refused_with_its_mending():
+    samples = (0.5 * np.sin(np.arange(1600) / 5) * 2**15).astype(np.int32)
+    with pytest.raises(AudioError, match=r"below -90 dB.*array\.astype\(np\.int16\)"):
+        read(samples)
+    assert np.abs(read(samples.astype(np.int16)).waveform).max() > 0.4
+    assert len(read(np.zeros(1600, np.int32)).waveform) == 1600  # digital silence is silence
+
+
+def test_a_recording_below_90_db_warns(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full(1600, 1e-5), RATE, subtype="FLOAT")
+    with pytest.warns(UserWarning, match=r"a\.wav: the whole recording is below -90 dB"):
+        read(tmp_path / "a.wav")
+
+
+BROKEN = [EOFError("Compressed file ended"), zlib.error("Error -3"), KeyError("x")]
+
+
+@pytest.mark.parametrize("error", BROKEN)
+def test_any_error_of_a_stream_is_about_that_recording(error):
+    class Stream(io.BytesIO):
+        def read(self, size=-1):
+            raise error
+
+    with pytest.raises(AudioFileError, match=r"^the audio: cannot be read: "):
+        read(Stream())
+
+
+def test_a_truncated_gzip_is_about_that_recording(tmp_path):
+    content = io.BytesIO()
+    soundfile.write(content, np.random.default_rng(0).uniform(-1, 1, 9000), RATE, format="WAV")
+    packed = gzip.compress(content.getvalue())[:-2000]
+    with pytest.raises(AudioFileError, match=r"^the audio: cannot be read: Compressed file ended"):
+        read(gzip.GzipFile(fileobj=io.BytesIO(packed)))
