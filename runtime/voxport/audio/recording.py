@@ -149,7 +149,7 @@ def name_of(audio: AudioInput, otherwise: str = "the audio") -> str:
     """Return the name of `audio` in messages: its path, if it has one."""
     if isinstance(audio, (str, os.PathLike)):
         return str(os.fspath(audio)) or otherwise
-    return str(getattr(audio, "name", otherwise))
+    return str(getattr(audio, "name", None) or otherwise)  # a gzip of bytes has ""
 
 
 def _source(audio: Any) -> Source:
