@@ -9,12 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchaudio.functional import resample
 
-from voxport_export.graph import (
-    FeatureGraph,
-    FeatureRecognizerGraph,
-    Graph,
-    RecognizerGraph,
-)
+from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph, Graph
+from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.quiet import quiet_torchscript
 
 # torch's archive writer adds these records by itself.

@@ -1,19 +1,9 @@
 """The exported graph: torchaudio's model rebuilt so that no row depends on the rest of its batch.
 
 Plain ``nn.Module``s over tensors, written once and traced twice (ONNX and TorchScript). Nothing
-here reads files or packages.
+here knows of files, packages, sources of weights or precisions.
 
 Shapes in docstrings: B rows of a batch, S samples, T frames, C channels of a convolution, D width
 of the transformer, H heads, L labels. ``lengths`` (B,) counts samples; ``valid`` is a boolean mask
 of a row's own samples or frames, always a prefix.
 """
-
-from __future__ import annotations
-
-from typing import TypeAlias
-
-from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph
-from voxport_export.graph.recognizer import RecognizerGraph
-
-# An exportable graph: transcripts, features or both
-Graph: TypeAlias = RecognizerGraph | FeatureGraph | FeatureRecognizerGraph

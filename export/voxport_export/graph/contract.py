@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from voxport.backends.contract import FEATURE_LENGTHS, SAMPLE_RATE, feature_output
 from voxport.package.manifest import TensorSpec
-from voxport_export.graph import FeatureGraph, Graph, RecognizerGraph
+from voxport_export.graph.features import FeatureGraph, Graph
+from voxport_export.graph.recognizer import RecognizerGraph
 
 _LABELS = "labels"  # placeholder of the number of labels
 

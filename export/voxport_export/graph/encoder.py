@@ -18,8 +18,8 @@ from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 
 from voxport_export.graph.feed_forward import FeedForward
 from voxport_export.graph.linear import make_linear
+from voxport_export.graph.mms_adapter import AdaptedLayer
 from voxport_export.graph.relative_positions import PositionGate, RelativePositions
-from voxport_export.sources.mms_adapter import AdaptedLayer
 
 # Added to the scores of padding keys. exp() of it is exactly 0 beside any real score, and unlike
 # -inf it leaves a row without valid keys finite.

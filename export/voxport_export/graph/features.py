@@ -5,7 +5,7 @@ Layer n is index n - 1 of torchaudio's ``extract_features``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from torch import Tensor, nn
 
@@ -60,3 +60,7 @@ def _trim_layers(hidden: HiddenStates) -> Features:
         [x.masked_fill(outside, 0.0).index_select(1, hidden.frames) for x in hidden.layers],
         hidden.valid.sum(dim=1),
     )
+
+
+# An exportable graph: transcripts, features or both
+Graph: TypeAlias = RecognizerGraph | FeatureGraph | FeatureRecognizerGraph

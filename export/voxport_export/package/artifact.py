@@ -10,14 +10,10 @@ from torch import Tensor
 from voxport.package.integrity import file_entry
 from voxport.package.manifest import FP32, ONNX, TORCHSCRIPT, Artifact
 from voxport_export.errors import ExportError
-from voxport_export.graph import (
-    FeatureGraph,
-    FeatureRecognizerGraph,
-    Graph,
-    RecognizerGraph,
-    contract,
-)
+from voxport_export.graph import contract
 from voxport_export.graph.backbone import Backbone
+from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph, Graph
+from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.sources.source import Source
 from voxport_export.to_onnx.export import export_onnx

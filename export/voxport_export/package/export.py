@@ -27,8 +27,8 @@ from voxport.package.manifest import (
 from voxport.verification.comparison import Expected, ExpectedFeatures
 from voxport.verification.references import ReferenceClip
 from voxport_export.errors import ExportError
-from voxport_export.graph import Graph
 from voxport_export.graph.backbone import Backbone
+from voxport_export.graph.features import Graph
 from voxport_export.package.artifact import build_graph, file_name, write_artifact
 from voxport_export.package.card import write_card
 from voxport_export.package.low_precision import LowPrecisionWriter

@@ -10,8 +10,8 @@ import copy
 from itertools import chain
 from typing import TypeVar, cast
 
-from voxport_export.graph import Graph
 from voxport_export.graph.encoder import EncoderLayer
+from voxport_export.graph.features import Graph
 from voxport_export.precisions.fp32_divided_feed_forward import DividedFeedForward
 from voxport_export.precisions.fp32_paired_convolutions import PairedExtractor
 from voxport_export.precisions.fp32_spectral_convolution import SpectralPositions

@@ -22,8 +22,8 @@ from torchaudio.models.wav2vec2.utils.import_huggingface import transform_wavlm_
 
 from voxport.errors import MissingDependencyError
 from voxport_export.errors import SourceError
+from voxport_export.graph.mms_adapter import AdaptedLayer, Adapter
 from voxport_export.sources.folder import PREFIX as FOLDER
-from voxport_export.sources.mms_adapter import AdaptedLayer, Adapter
 from voxport_export.sources.source import EagerReference, Source
 
 PREFIX = "huggingface:"

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from voxport.package.manifest import TensorSpec
-from voxport_export.graph import FeatureGraph, Graph, block_operators, contract
+from voxport_export.graph import block_operators, contract
+from voxport_export.graph.features import FeatureGraph, Graph
 from voxport_export.precisions import quantize_operators
 from voxport_export.quiet import quiet_onnx_exporter
 from voxport_export.to_onnx.block_attention import block_attention

@@ -1,7 +1,7 @@
 """Attention adapters: the small language-specific layers of the MMS models on Hugging Face.
 
-torchaudio's model has no such part: it is wrapped around torchaudio's own encoder layer. The rest
-of the model stays torchaudio's.
+torchaudio's ``components`` lack them, so ``AdaptedLayer`` wraps torchaudio's own encoder layer in
+the eager model, and the graph takes it apart again. The rest of the model stays torchaudio's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Adapter(nn.Module):
         self.linear_2 = nn.Linear(bottleneck, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x [..., width] to the same shape."""
+        """Map x (..., D) to the same shape."""
         return x + self.linear_2(F.relu(self.linear_1(self.norm(x))))
 
 
@@ -40,6 +40,6 @@ class AdaptedLayer(nn.Module):
         position_bias: Tensor | None = None,
         key_padding_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Map x [batch, frames, width] to (the same shape, the layer's position bias)."""
+        """Map x (B, T, D) to the same shape, and return the layer's position bias."""
         x, position_bias = self.layer(x, attention_mask, position_bias, key_padding_mask)
         return self.adapter(x), position_bias
