@@ -49,7 +49,7 @@ WORKLOADS = (
     WorkloadSpec(1, 8, 7),
     WorkloadSpec(3, 8, 5),
     WorkloadSpec(10, 8, 3),
-    WorkloadSpec(clips.MIXED, 1, 3),
+    WorkloadSpec(clips.MIXED_SECONDS, 1, 3),
     WorkloadSpec(20, 1, 3),
     WorkloadSpec(40, 1, 3),
     WorkloadSpec(60, 1, 3),
@@ -178,10 +178,10 @@ class Session:
         folder = self._workspace / "clips" / spec.name.replace(" ", "")
         folder.mkdir(parents=True, exist_ok=True)
         if isinstance(spec.seconds, tuple):
-            mixed = clips.noise(folder, spec.seconds, RATE)
-            return clips.workload(spec.name, [[clip] for clip in mixed])
-        equal = clips.noise(folder, [spec.seconds] * spec.batch, RATE)
-        return clips.workload(spec.name, [equal])
+            mixed = clips.write_noise(folder, spec.seconds, RATE)
+            return clips.create_workload(spec.name, [[clip] for clip in mixed])
+        equal = clips.write_noise(folder, [spec.seconds] * spec.batch, RATE)
+        return clips.create_workload(spec.name, [equal])
 
 
 def _say(text: str) -> None:

@@ -110,6 +110,7 @@ class Recognizer:
         self._model = manifest.model
         # None: as the graph does
         self._decode = decoder.build_decoder(manifest.model) if decoder else None
+        self._result_settings = f"{self.identity} {whole_seconds:g} {decoder}"
         self._long = LongRecordings(
             self._runner, self._model, batch_seconds, whole_seconds, window_seconds
         )
@@ -122,6 +123,11 @@ class Recognizer:
         """Hashes of the artifact and of weights beside it: the model's identity."""
         files = [self.artifact, *self.artifact.external_data]
         return " ".join(entry.sha256 for entry in files)
+
+    @property
+    def result_settings(self) -> str:
+        """All that a transcript depends on beside its recording: model, window lengths, decoder."""
+        return self._result_settings
 
     @overload
     def transcribe(

@@ -1,6 +1,6 @@
-"""A package's artifacts side by side: on which providers, with how many threads, how fast.
+"""A package's artifacts side by side, on several providers and with several numbers of threads.
 
-Decides what is measured and gathers it. Knows nothing of how it is shown.
+Chooses the measurements and gathers them. Knows nothing of how they are shown.
 """
 
 import tempfile
@@ -24,12 +24,12 @@ from voxport.package.manifest import TORCHSCRIPT, Artifact, Manifest
 from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
 
-_TOGETHER = 1e9  # seconds of audio in a batch: what is given together runs together
+_UNLIMITED_BATCH_SECONDS = 1e9  # a batch of the workload runs as it is given
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to measure; an empty choice means everything or the default."""
+class BenchmarkPlan:
+    """The measurements to make; an empty choice means everything or the default."""
 
     kinds: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Result:
-    """What a variant did."""
+    """One variant's measurements."""
 
     variant: Variant
     runs_on: str  # the provider, as the backend names it
@@ -69,24 +69,25 @@ class Result:
 
 @dataclass(frozen=True)
 class Failure:
-    """Something that could not be measured."""
+    """A variant or artifact that could not be measured."""
 
     variant: Variant | None  # None: the package has no such artifact
     reason: str
 
 
 @dataclass(frozen=True)
-class Report:
+class BenchmarkReport:
     """All that was measured."""
 
     clips: int
     audio_seconds: float
     results: tuple[Result, ...]
     failures: tuple[Failure, ...]
-    skipped: tuple[Failure, ...] = ()  # what nobody asked for by name
+    skipped: tuple[Failure, ...] = ()  # nobody asked for them by name
+    padded_seconds: float = 0.0  # of the batches: their clips are as long as the longest of each
 
 
-def benchmark(package: str, plan: Plan) -> Report:
+def benchmark(package: str, plan: BenchmarkPlan) -> BenchmarkReport:
     """Measure a package on this machine."""
     folder = find_package(package)
     manifest = read_manifest(folder)
@@ -100,34 +101,36 @@ def benchmark(package: str, plan: Plan) -> Report:
     skipped: list[Failure] = []
     for item, provider, threads in product(fitting, plan.providers, plan.threads):
         variant = Variant(item.path, item.precision, provider, threads)
-        if not plan.kinds and (reason := _why_not(item, provider)):
+        if not plan.kinds and (reason := _reason_to_skip(item, provider)):
             skipped.append(Failure(variant, reason))
         else:
             variants.append(variant)
     with tempfile.TemporaryDirectory(prefix="voxport-") as space, ExitStack() as stack:
-        laid = _clips(Path(space), folder, plan)
-        report = _Session(folder, laid, plan, stack).measure(variants)
+        stored = _write_clips(Path(space), folder, plan)
+        report = _Session(folder, stored, plan, stack).measure(variants)
     failures = (*_absent(folder, manifest, fitting, plan), *report.failures)
     return replace(report, failures=failures, skipped=tuple(skipped))
 
 
 class Opened:
-    """What the process of a variant runs: from waveforms to texts, as a user has it."""
+    """The recognizer in the process of a variant: from waveforms to texts, as a user has it."""
 
     def __init__(self, folder: str, artifact: str, provider: str, threads: int | None) -> None:
         manifest = read_manifest(Path(folder))
         chosen = next(item for item in manifest.artifacts if item.path == artifact)
         backend = open_artifact(Path(folder), chosen, provider, threads, manifest.model)
-        self._recognizer = Recognizer(manifest, chosen, backend, batch_seconds=_TOGETHER)
+        self._recognizer = Recognizer(
+            manifest, chosen, backend, batch_seconds=_UNLIMITED_BATCH_SECONDS
+        )
         self.runs_on = backend.provider
 
     def __call__(self, waveforms: Sequence[Any]) -> list[str]:
-        """The texts of one batch."""
+        """Return the texts of one batch."""
         return [item.text for item in self._recognizer.transcribe(list(waveforms))]
 
 
-def candidate(folder: Path, variant: Variant) -> Candidate:
-    """A variant as a process to be."""
+def create_candidate(folder: Path, variant: Variant) -> Candidate:
+    """Return the process of a variant, to be started."""
     arguments = {
         "folder": str(folder),
         "artifact": variant.artifact,
@@ -137,17 +140,17 @@ def candidate(folder: Path, variant: Variant) -> Candidate:
     return Candidate(str(variant), f"{__name__}:{Opened.__name__}", arguments)
 
 
-def _why_not(artifact: Artifact, provider: str) -> str | None:
-    """Why a TorchScript artifact is not even tried, unless its kind is named."""
+def _reason_to_skip(artifact: Artifact, provider: str) -> str | None:
+    """Return why a TorchScript artifact is not even tried, unless its kind is named."""
     if artifact.kind != TORCHSCRIPT:
         return None
     return torchscript_refusal(provider) if find_spec("torch") else "torch is not installed"
 
 
 def _absent(
-    folder: Path, manifest: Manifest, fitting: Sequence[Artifact], plan: Plan
+    folder: Path, manifest: Manifest, fitting: Sequence[Artifact], plan: BenchmarkPlan
 ) -> Iterator[Failure]:
-    """What is named and held by none of the artifacts that fit the rest of the plan."""
+    """Yield each name that none of the artifacts that fit the rest of the plan has."""
     held = {name for item in fitting for name in (item.kind, item.precision)}
     precisions, kinds = " or ".join(plan.precisions), " or ".join(plan.kinds)
     named = {one: (one, kinds) for one in plan.precisions}
@@ -157,47 +160,58 @@ def _absent(
             yield Failure(None, str(unavailable_error(folder, manifest, *wanted)))
 
 
-def _fits(artifact: Artifact, plan: Plan) -> bool:
+def _fits(artifact: Artifact, plan: BenchmarkPlan) -> bool:
     return artifact.kind in (plan.kinds or (artifact.kind,)) and artifact.precision in (
         plan.precisions or (artifact.precision,)
     )
 
 
-def _clips(space: Path, folder: Path, plan: Plan) -> list[clips.Clip]:
+def _write_clips(space: Path, folder: Path, plan: BenchmarkPlan) -> list[clips.StoredClip]:
     rate = read_manifest(folder).model.sample_rate
     if plan.audio:
-        return clips.recordings(space, plan.audio, rate)
-    return clips.noise(space, clips.MIXED, rate)
+        return clips.write_recordings(space, plan.audio, rate)
+    return clips.write_noise(space, clips.MIXED_SECONDS, rate)
 
 
 class _Session:
-    """The processes of one benchmark and what became of each."""
+    """The processes of one benchmark and their measurements."""
 
     def __init__(
-        self, folder: Path, laid: Sequence[clips.Clip], plan: Plan, stack: ExitStack
+        self,
+        folder: Path,
+        stored: Sequence[clips.StoredClip],
+        plan: BenchmarkPlan,
+        stack: ExitStack,
     ) -> None:
-        self._folder, self._clips, self._plan, self._stack = folder, laid, plan, stack
+        self._folder, self._clips, self._plan, self._stack = folder, stored, plan, stack
         self._variants: dict[str, Variant] = {}
         self._first: dict[str, float] = {}
         self._failures: list[Failure] = []
 
-    def measure(self, variants: Sequence[Variant]) -> Report:
+    def measure(self, variants: Sequence[Variant]) -> BenchmarkReport:
         started = [process for variant in variants if (process := self._start(variant))]
-        alone = clips.alone(self._clips)
+        alone = clips.single_workload(self._clips)
         timed = self._timings(started, alone)
         going = [process for process in started if process.candidate.name in timed]
-        batched = self._timings(going, clips.batched(self._clips, self._plan.batch))
+        together = clips.batched_workload(self._clips, self._plan.batch)
+        batched = self._timings(going, together)
         results = [
             self._result(process, timed, batched)
             for process in going
             if process.candidate.name in batched
         ]
         seconds = alone.audio_seconds
-        return Report(len(self._clips), seconds, tuple(results), tuple(self._failures))
+        return BenchmarkReport(
+            len(self._clips),
+            seconds,
+            tuple(results),
+            tuple(self._failures),
+            padded_seconds=together.padded_seconds,
+        )
 
     def _start(self, variant: Variant) -> Process | None:
-        """One process more, open and with its first transcript given."""
-        process = self._stack.enter_context(Process(candidate(self._folder, variant)))
+        """Start a process and let it give its first transcript; ``None`` if it fails."""
+        process = self._stack.enter_context(Process(create_candidate(self._folder, variant)))
         self._variants[process.candidate.name] = variant
         try:
             process.load()

@@ -1,6 +1,6 @@
 """A candidate as the parent sees it: a process that is started, asked and ended.
 
-Knows the protocol of ``worker`` and nothing of what is run there.
+Knows the protocol of ``worker`` and nothing of the work that is done there.
 """
 
 import json
@@ -18,8 +18,8 @@ from typing import Any
 
 from voxport.errors import InferenceError
 
-_START_SECONDS = 900.0  # torch.compile takes minutes
-_RUN_SECONDS = 600.0
+_START_LIMIT_S = 900.0  # torch.compile takes minutes
+_RUN_LIMIT_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Candidate:
     """Something to measure."""
 
     name: str
-    factory: str  # "module:function", as `worker` takes it
+    factory: str  # "module:function", as ``worker`` takes it
     arguments: Mapping[str, Any]  # of the factory; JSON
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict[str, str])  # beside this process's
 
 
 @dataclass(frozen=True)
-class Run:
+class WorkloadRun:
     """One pass over a workload."""
 
     seconds: tuple[float, ...]  # one a batch
@@ -82,11 +82,11 @@ class Process:
 
     def load(self) -> None:
         """Wait until the candidate is open."""
-        answer = self._answer(_START_SECONDS)
+        answer = self._answer(_START_LIMIT_S)
         self.load_seconds, self.runs_on = float(answer["loaded"]), str(answer["runs_on"])
 
-    def run(self, batches: Sequence[Sequence[Path]], *, fresh: bool = False) -> Run:
-        """Run batches of clips once; `fresh` starts the count of memory again."""
+    def run(self, batches: Sequence[Sequence[Path]], *, fresh: bool = False) -> WorkloadRun:
+        """Run batches of clips once; ``fresh`` starts the count of memory again."""
         assert self._child.stdin is not None
         order = {"batches": [[str(file) for file in batch] for batch in batches], "fresh": fresh}
         try:
@@ -94,11 +94,11 @@ class Process:
             self._child.stdin.flush()
         except OSError:  # it has died; its last answer or its stderr tells why
             pass
-        answer = self._answer(_START_SECONDS if fresh else _RUN_SECONDS)
-        return Run(tuple(answer["seconds"]), tuple(answer["texts"]), int(answer["peak"]))
+        answer = self._answer(_START_LIMIT_S if fresh else _RUN_LIMIT_S)
+        return WorkloadRun(tuple(answer["seconds"]), tuple(answer["texts"]), int(answer["peak"]))
 
     def age(self) -> float:
-        """Seconds since the process was started."""
+        """Return the seconds since the process was started."""
         return time.perf_counter() - self._started
 
     def _answer(self, limit: float) -> dict[str, Any]:
@@ -109,13 +109,13 @@ class Process:
             line = self._child.stdout.readline()
         finally:
             alarm.cancel()
-        answer: dict[str, Any] = json.loads(line) if line else {"error": self._last_words()}
+        answer: dict[str, Any] = json.loads(line) if line else {"error": self._reason_of_death()}
         if "error" in answer:
             raise InferenceError(str(answer["error"]), self.candidate.name)
         return answer
 
-    def _last_words(self) -> str:
-        """Why there is no answer: the end of what the process said, and its exit code."""
+    def _reason_of_death(self) -> str:
+        """Return the exit code and the last line of stderr of a process that gave no answer."""
         code = self._child.wait()
         self._errors.seek(0)
         said = self._errors.read().decode(errors="replace").strip().splitlines()

@@ -1,8 +1,8 @@
-"""Turns, and what their times come to.
+"""Turns of several candidates over one workload, and the statistics of their times.
 
 Candidates take turns over one workload, so that a minute in which the machine was busy is shared
 by all of them; the order is turned around every time, so that none is always behind the same one.
-The best time is what the machine can do, the median what it did.
+The best time shows the machine's ability, the median its everyday.
 """
 
 import statistics
@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxport.benchmark.process import Process, Run
+from voxport.benchmark.process import Process, WorkloadRun
 from voxport.errors import VoxportError
 
 # Threads that wait for more work spin for a while before they sleep: not on the next one's time.
-_SETTLE = 0.05  # seconds
+_SETTLE_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,12 @@ class Workload:
     name: str
     batches: tuple[tuple[Path, ...], ...]  # numpy files: float32 [samples]
     audio_seconds: float
+    padded_seconds: float = 0.0  # of the batches, each clip as long as the longest beside it
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What one candidate did with a workload; seconds unless another unit is named."""
+    """One candidate's times for a workload; seconds unless another unit is named."""
 
     candidate: str
     workload: str
@@ -59,12 +60,12 @@ Failed = Callable[[Process, VoxportError], None]
 def take_turns(
     processes: Sequence[Process], workload: Workload, runs: int, failed: Failed
 ) -> list[Timing]:
-    """Everyone's times; one that fails is told to `failed` and left out."""
-    done: dict[str, list[Run]] = {process.candidate.name: [] for process in processes}
+    """Time all candidates; one that fails is passed to ``failed`` and left out."""
+    done: dict[str, list[WorkloadRun]] = {process.candidate.name: [] for process in processes}
     going = list(processes)
-    for turn in range(-1, runs):  # turn -1 is the warm-up, which no one counts
+    for turn in range(-1, runs):  # turn -1 is the warm-up, not counted
         for process in going[:: -1 if turn % 2 else 1]:
-            time.sleep(_SETTLE)
+            time.sleep(_SETTLE_S)
             try:
                 run = process.run(workload.batches, fresh=turn < 0)
             except VoxportError as error:
@@ -73,10 +74,10 @@ def take_turns(
                 continue
             if turn >= 0:
                 done[process.candidate.name].append(run)
-    return [_summary(process.candidate.name, workload, done) for process in going]
+    return [_summarize(process.candidate.name, workload, done) for process in going]
 
 
-def _summary(name: str, workload: Workload, done: dict[str, list[Run]]) -> Timing:
+def _summarize(name: str, workload: Workload, done: dict[str, list[WorkloadRun]]) -> Timing:
     runs = done[name]
     totals = [sum(run.seconds) for run in runs]
     by_batch = [
@@ -97,7 +98,7 @@ def _summary(name: str, workload: Workload, done: dict[str, list[Run]]) -> Timin
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The least of `values` that at least `share` percent of them do not exceed."""
+    """Return the least of ``values`` not exceeded by at least ``share`` percent of them."""
     ranked = sorted(values)
     rank = -(-len(ranked) * share // 100)  # rounded up
     return ranked[max(0, int(rank) - 1)]

@@ -1,4 +1,4 @@
-"""What this process has used of the machine's memory.
+"""Memory use of this process.
 
 ``getrusage`` will not do on Linux: its peak is that of the parent too, where the child was made by
 ``vfork``, and it cannot be reset.
@@ -16,17 +16,17 @@ def reset_peak() -> None:
 
 
 def peak_memory() -> int:
-    """The most bytes that were resident at once."""
-    return _status("VmHWM") or _rusage()
+    """Return the most bytes that were resident at once."""
+    return _read_status("VmHWM") or _peak_of_rusage()
 
 
 def resident_memory() -> int:
-    """The bytes that are resident now; the peak where the system does not tell."""
-    return _status("VmRSS") or _rusage()
+    """Return the bytes that are resident now; the peak where the system does not tell."""
+    return _read_status("VmRSS") or _peak_of_rusage()
 
 
-def _status(field: str) -> int:
-    """A field of /proc/self/status in bytes, 0 where there is none."""
+def _read_status(field: str) -> int:
+    """Read a field of /proc/self/status in bytes, 0 where there is none."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith(f"{field}:"):
@@ -34,7 +34,7 @@ def _status(field: str) -> int:
     return 0
 
 
-def _rusage() -> int:
+def _peak_of_rusage() -> int:
     try:
         import resource
     except ImportError:  # Windows

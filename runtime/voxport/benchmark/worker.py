@@ -1,10 +1,10 @@
-"""The process that runs one candidate: ``python -m voxport.benchmark.worker MODULE:FUNCTION JSON``.
+"""The process of one candidate: ``python -m voxport.benchmark.worker MODULE:FUNCTION JSON``.
 
 FUNCTION gets the JSON object as keyword arguments and returns a recognizer: waveforms of one batch
 in, their texts out; its attribute ``runs_on`` may say more than was asked for. Orders are lines of
-JSON on stdin, answers are lines of JSON on what was stdout; whatever else a library prints goes to
-stderr. Clips are arrays in files, read before any clock runs. Nothing heavy is imported here: what
-a candidate needs to start is what it is charged.
+JSON on stdin, answers are lines of JSON on what was stdout; everything a library prints goes to
+stderr. Clips are arrays in files, read before any clock runs. Nothing heavy is imported here: a
+candidate is charged for its own start alone.
 """
 
 import importlib
@@ -23,18 +23,18 @@ Recognize: TypeAlias = Callable[[Sequence[Any]], Sequence[str]]
 
 
 def main(factory: str, arguments: str) -> None:
-    """Open the candidate, then obey until stdin ends."""
-    answers = _private_stdout()
+    """Open the candidate, then run orders until stdin ends."""
+    answers = _take_stdout()
     try:
         start = time.perf_counter()
         recognize = _open(factory, json.loads(arguments))
         loaded = {"loaded": time.perf_counter() - start}
-        _say(answers, loaded | {"runs_on": getattr(recognize, "runs_on", "")})
+        _answer(answers, loaded | {"runs_on": getattr(recognize, "runs_on", "")})
         for line in sys.stdin:
-            _say(answers, _obey(recognize, json.loads(line)))
+            _answer(answers, _run_order(recognize, json.loads(line)))
     except Exception as error:  # whatever it is, it is this candidate's result
         name = "" if isinstance(error, VoxportError) else f"{type(error).__name__}: "
-        _say(answers, {"error": name + " ".join(str(error).split())})
+        _answer(answers, {"error": name + " ".join(str(error).split())})
 
 
 def _open(factory: str, arguments: dict[str, Any]) -> Recognize:
@@ -42,7 +42,7 @@ def _open(factory: str, arguments: dict[str, Any]) -> Recognize:
     return getattr(importlib.import_module(module), function)(**arguments)
 
 
-def _obey(recognize: Recognize, order: dict[str, Any]) -> dict[str, Any]:
+def _run_order(recognize: Recognize, order: dict[str, Any]) -> dict[str, Any]:
     """Run batches of clips once, each timed alone."""
     if order["fresh"]:
         usage.reset_peak()
@@ -63,14 +63,14 @@ def _batches(files: Sequence[Sequence[str]]) -> Iterator[list[Any]]:
         yield [np.load(Path(file), allow_pickle=False) for file in batch]
 
 
-def _private_stdout() -> TextIO:
-    """The pipe to the parent; from here on, stdout is stderr."""
+def _take_stdout() -> TextIO:
+    """Return the pipe to the parent; from here on, stdout is stderr."""
     private = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return private
 
 
-def _say(answers: TextIO, answer: dict[str, Any]) -> None:
+def _answer(answers: TextIO, answer: dict[str, Any]) -> None:
     answers.write(json.dumps(answer) + "\n")
     answers.flush()
 

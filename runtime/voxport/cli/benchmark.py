@@ -7,17 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxport.cli.options import Package, each_of, provider_name, recordings
+from voxport.cli.options import (
+    MODEL_PANEL,
+    Package,
+    Quiet,
+    complete_from,
+    each_of,
+    provider_name,
+    recordings,
+)
+from voxport.cli.package_argument import choose_model, split_package
+from voxport.cli.terminal import Messages
 from voxport.machine.threads import MOST_THREADS
 from voxport.package.manifest import KINDS
 
 if TYPE_CHECKING:
-    from voxport.benchmark.package import Report, Result
+    from voxport.benchmark.package import BenchmarkReport, Result
 
 _LINE = "{:18} {:8} {:>3} {:>6} {:>7} {:>7} {:>5} {:>5} {:>7} {:>5}"  # 80 columns
+_SLOWER = 1.1  # a batch's real-time factor by that of single clips, from which it is explained
 
 
-def _providers(values: list[str]) -> list[str]:
+def _each_provider(values: Any) -> Any:
     return [provider_name(value) for value in values]
 
 
@@ -33,27 +44,63 @@ def benchmark(
     ] = None,
     artifact: Annotated[
         list[str],
-        typer.Option(metavar=f"[{'|'.join(KINDS)}]", callback=each_of(KINDS), show_default="all"),
+        typer.Option(
+            metavar=f"[{'|'.join(KINDS)}]",
+            callback=each_of(KINDS),
+            help="Measure these artifacts.",
+            show_default="all",
+            rich_help_panel=MODEL_PANEL,
+            autocompletion=complete_from(KINDS),
+        ),
     ] = [],  # noqa: B006
-    precision: Annotated[list[str], typer.Option(metavar="NAME", show_default="all")] = [],  # noqa: B006
+    precision: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="Measure these precisions.",
+            show_default="all",
+            rich_help_panel=MODEL_PANEL,
+        ),
+    ] = [],  # noqa: B006
     provider: Annotated[
         list[str],
-        typer.Option("--provider", "-p", metavar="NAME", callback=_providers),
+        typer.Option(
+            "--provider",
+            "-p",
+            metavar="NAME",
+            callback=_each_provider,
+            help="Measure on these: cpu, cuda, tensorrt, openvino …",
+            show_default="auto",
+            rich_help_panel=MODEL_PANEL,
+        ),
     ] = ["auto"],  # noqa: B006
     threads: Annotated[
         list[int],
-        typer.Option(min=1, max=MOST_THREADS, metavar="N", show_default="the backend's own choice"),
+        typer.Option(
+            min=1,
+            max=MOST_THREADS,
+            metavar="N",
+            help="Measure with these numbers of CPU threads.",
+            show_default="the backend's own choice",
+            rich_help_panel=MODEL_PANEL,
+        ),
     ] = [],  # noqa: B006
     batch: Annotated[int, typer.Option(min=1, metavar="N", help="Clips in a batch.")] = 8,
     runs: Annotated[int, typer.Option(min=1, metavar="N", help="Passes that are counted.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure how fast a package is on this machine.
 
+    \b
+    Examples:
+      voxport benchmark commands
+      voxport benchmark build/base960h recordings/ --threads 1 --threads 2
+
     Every artifact, on every provider, with every number of threads that is asked for (repeat
     --artifact, --precision, --provider, --threads) runs in a process of its own. They take turns
-    over the same clips, after a warm-up: each clip alone, then in batches of like length. What
-    cannot run is named on stderr, the rest is measured all the same, and the exit code is 1
+    over the same clips, after a warm-up: each clip alone, then in batches of like length. Each
+    that cannot run is named on stderr, the rest is measured all the same, and the exit code is 1
     (TorchScript is left out, unless --artifact names it, where torch is not installed or does not
     run on the provider).
 
@@ -63,34 +110,32 @@ def benchmark(
     p50 p95   milliseconds for a clip, over the clips
     batch     RTF in batches
     MB        memory of the whole process at the most
-    \b
-    Examples:
-      voxport benchmark commands
-      voxport benchmark build/base960h recordings/ --threads 1 --threads 2
-      voxport benchmark build/base960h -p cpu -p cuda --json
     """
-    from voxport.benchmark.package import Plan
+    from voxport.benchmark.package import BenchmarkPlan
     from voxport.benchmark.package import benchmark as measure
 
-    plan = Plan(
-        kinds=tuple(artifact),
-        precisions=tuple(precision),
+    package, given = split_package([package, *map(str, audio or [])], "benchmark")
+    model = choose_model(package)
+    plan = BenchmarkPlan(
+        kinds=tuple(artifact) or ((model.artifact,) if model.artifact else ()),
+        precisions=tuple(precision) or ((model.precision,) if model.precision else ()),
         providers=tuple(dict.fromkeys(provider)),
         threads=tuple(dict.fromkeys(threads)) or (None,),
-        audio=tuple(recordings(audio or [])),
+        audio=tuple(recordings([Path(name) for name in given])),
         batch=batch,
         runs=runs,
     )
-    report = measure(package, plan)
+    report = measure(model.package, plan)
     if as_json:
         typer.echo(json.dumps(_for_machines(report), ensure_ascii=False))
     else:
         _print(report, plan.batch)
+    _print_failures(report, Messages(quiet))
     if report.failures or not report.results:
         raise typer.Exit(1)
 
 
-def _print(report: "Report", batch: int) -> None:
+def _print(report: "BenchmarkReport", batch: int) -> None:
     audio = f"{report.clips} clips, {report.audio_seconds:.0f} s of audio"
     typer.echo(f"{audio}; alone, then {batch} together\n")
     if report.results:
@@ -98,18 +143,40 @@ def _print(report: "Report", batch: int) -> None:
         typer.echo(_LINE.format(*head).rstrip())
     for result in report.results:
         typer.echo(_row(result))
+    if explanation := explain_batches(report):
+        typer.echo(f"\n{explanation}")
+
+
+def _print_failures(report: "BenchmarkReport", messages: Messages) -> None:
     for failure in report.failures:
-        what = f"{failure.variant} cannot be measured: " if failure.variant else ""
-        typer.echo(f"voxport: error: {what}{failure.reason}", err=True)
+        variant = f"{failure.variant} cannot be measured: " if failure.variant else ""
+        messages.error(f"{variant}{failure.reason}")
     for skipped in report.skipped:
-        typer.echo(f"{skipped.variant}: skipped: {skipped.reason}", err=True)
+        messages.note(f"{skipped.variant}: skipped: {skipped.reason}")
+
+
+def explain_batches(report: "BenchmarkReport") -> str | None:
+    """Explain batches that are slower than single clips, where they are: by their padding."""
+    ratios = [result.batched.rtf / result.alone.rtf for result in report.results]
+    if not ratios or max(ratios) < _SLOWER:
+        return None
+    padding = report.padded_seconds / report.audio_seconds
+    slower = f"Batches took up to {max(ratios):.1f} times as long as single clips."
+    if padding < _SLOWER:
+        return f"{slower}\nA clip alone keeps this processor busy already: --batch-seconds 1."
+    return (
+        f"{slower} Clips of a batch are padded to\nthe longest of it, which made "
+        f"{report.padded_seconds:.0f} s out of {report.audio_seconds:.0f} s here ({padding:.1f} "
+        f"times). `transcribe` pads\nless: it batches recordings of like length, up to "
+        "--batch-seconds."
+    )
 
 
 def _row(result: "Result") -> str:
     variant, alone = result.variant, result.alone
     row = _LINE.format(
         variant.artifact,
-        _short(result.runs_on),
+        _short_name(result.runs_on),
         variant.threads or "-",
         f"{result.first_seconds:.2f}",
         f"{alone.rtf:.4f}",
@@ -124,12 +191,12 @@ def _row(result: "Result") -> str:
     return f"{row}\n  {result.same_texts:.1%} of transcripts as those of the first line"
 
 
-def _short(provider: str) -> str:
+def _short_name(provider: str) -> str:
     return provider.removesuffix("ExecutionProvider").lower()
 
 
-def _for_machines(report: "Report") -> dict[str, Any]:
-    """The report with the real-time factors, and without the transcripts."""
+def _for_machines(report: "BenchmarkReport") -> dict[str, Any]:
+    """Return the report with the real-time factors, and without the transcripts."""
     content = asdict(report)
     for shown, result in zip(content["results"], report.results, strict=True):
         for name, timing in (("alone", result.alone), ("batched", result.batched)):

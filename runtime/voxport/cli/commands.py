@@ -1,123 +1,186 @@
-"""The command and its subcommands, and what every one of them does with an error.
+"""The command and its subcommands, and the messages of their errors.
 
 ``--help`` must answer at once and where only the runtime is installed, so that no subcommand
 imports numpy, onnxruntime or torch before it runs, and those that other distributions add (export)
-are listed even where what they need is missing.
+are listed even where their needs are missing.
 """
 
-import codecs
-import os
+import re
 import sys
-from contextlib import suppress
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from io import TextIOWrapper
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
 import typer
-from typer.core import TyperGroup
 
 from voxport import __version__
 from voxport.cli.align import align
 from voxport.cli.benchmark import benchmark
 from voxport.cli.doctor import doctor
+from voxport.cli.help import PlainCommand, PlainGroup
 from voxport.cli.inspect import inspect
 from voxport.cli.plot import plot
+from voxport.cli.samples import samples
+from voxport.cli.streams import drop_output, prepare_streams
+from voxport.cli.terminal import Messages
 from voxport.cli.transcribe import transcribe
 from voxport.cli.verify import verify
 from voxport.errors import MissingDependencyError, VoxportError
 
 GROUP = "voxport.commands"
-
-# What a command of ours needs beside the runtime, and the extras that install it. Looked for, not
-# imported: `voxport --help` says what is missing before it is asked for.
-_NEEDS = {"export": ("torch", "export,cpu")}
+_NAME = "voxport"
 
 _INTERRUPTED = 130  # 128 + SIGINT
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
 
+# typer brings click under another name from one version to the next.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+_ClickException: type[Exception] = _UsageError.__bases__[0]
 
-class Commands(TyperGroup):
-    """Turns expected errors into one line on stderr and an exit code."""
 
-    def main(self, *args: Any, **options: Any) -> Any:
+@dataclass(frozen=True)
+class _Needs:
+    """The needs of a command of ours beside the runtime; looked for, not imported."""
+
+    module: str
+    extras: str  # that install it
+    summary: str
+
+
+_NEEDS = {
+    "export": _Needs(
+        "torch", "export,cpu", "Export a model with its decoder to one file: waveform in, text out."
+    )
+}
+
+# Options of other recognizers, and ours.
+_OTHER_OPTIONS = {
+    "--device": "--provider",
+    "--backend": "--provider",
+    "--output_format": "--format",
+    "--output-format": "--format",
+    "--output_dir": "--output-dir",
+    "--batch-size": "--batch-seconds",
+    "--batch_size": "--batch-seconds",
+    "--beam_size": "--beam",
+    "--beam-size": "--beam",
+    "--compute_type": "--precision",
+    "--compute-type": "--precision",
+    "--dtype": "--precision",
+    "--hotwords": "--hotword",
+    "--verbose": "nothing of that kind; --quiet",
+    "--model": "the first argument PACKAGE",
+}
+
+
+class Commands(PlainGroup):
+    """The command as a whole: expected errors become one line on stderr and an exit code."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Parse and run; help and the version are printed here, so that they may fail here."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **options)
         try:
-            return super().main(*args, **options)
+            code: Any = super().main(*args, standalone_mode=False, **options)
+        except _ClickException as error:
+            code = _report_usage(error)
+        except typer.Abort:
+            code = _INTERRUPTED
         except OSError as error:
-            _report(error)
-            sys.exit(1)
+            _report_os_error(error)
+            code = 1
+        return sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand."""
         try:
             return super().invoke(ctx)
         except VoxportError as error:
-            typer.echo(f"voxport: error: {error}", err=True)
+            Messages().error(error)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(_INTERRUPTED) from None
         except BrokenPipeError:  # the reader, `head` for one, has seen enough
-            _drop_output()
+            drop_output()
             raise typer.Exit(_PIPE_CLOSED) from None
         except OSError as error:
-            _report(error)
+            _report_os_error(error)
             raise typer.Exit(1) from None
 
 
-def _report(error: OSError) -> None:
-    """What no one has said better: a full disk behind stdout, for one."""
-    _drop_output()
+def _report_usage(error: Any) -> int:
+    """Print a usage error in our voice; return the exit code."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return 2
+    message = str(error.format_message()).strip().rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else _NAME
+    option = str(getattr(error, "option_name", ""))
+    if ours := _OTHER_OPTIONS.get(option):
+        message = f"No such option {option}: voxport has {ours}"
+    message = message.removeprefix("Invalid value: ")
+    message = re.sub(r"^([A-Z])(?=[a-z ])", lambda match: match[1].lower(), message)
+    Messages().error(f"{message} (see {path} --help)")
+    return int(error.exit_code)
+
+
+def _report_os_error(error: OSError) -> None:
+    """Print an error of the system for which no message was made: a full disk behind stdout."""
+    drop_output()
     subject = error.filename or "standard output cannot be written"
-    typer.echo(f"voxport: error: {subject}: {error.strerror or error}", err=True)
-
-
-def _drop_output() -> None:
-    """Let what is still to be printed go nowhere, else Python complains of it at its end."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    Messages().error(f"{subject}: {error.strerror or error}")
 
 
 def build() -> typer.Typer:
-    """The command with all that is installed."""
+    """Build the command with all that is installed."""
     command = typer.Typer(
-        name="voxport",
+        name=_NAME,
         cls=Commands,
         help=_HELP,
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode=None,  # plain help: quick, and whole in 80 columns
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     )
     command.callback()(_options)
-    for function in (transcribe, align, plot, verify, inspect, benchmark, doctor):
-        command.command()(function)
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        _add(command, point)
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if export := points.pop("export", None):
+        _add_point(command, export)
+    for function in (transcribe, align, plot, verify, inspect, benchmark, doctor, samples):
+        _add(command, function.__name__, function)
+    for name in sorted(points):
+        _add_point(command, points[name])
     return command
 
 
 _HELP = """Speech recognition as one file: waveform in, transcript out, without torch.
 
 \b
-  voxport transcribe commands speech.flac     the model that ships
+  voxport transcribe commands $(voxport samples)     try the model that ships:
+      it understands yes, no, stop, digits and some fifty words, nothing else
   voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
-  voxport transcribe build/base960h *.flac --format srt -o subtitles
-  voxport doctor                              what works here, what does not
+  voxport transcribe build/base960h talk.mp3 -o talk.srt
+  voxport doctor                              say what works on this machine
 """
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"voxport {__version__}")
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"{_NAME} {__version__}")
         raise typer.Exit
 
 
 _Version: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--version", "-v", help="Print the version and exit.", is_eager=True, callback=_version
+        "--version",
+        "-v",
+        help="Print the version and exit.",
+        is_eager=True,
+        callback=_print_version,
     ),
 ]
 
@@ -126,26 +189,32 @@ def _options(version: _Version = False) -> None:
     """Options of the command itself; each does its work in its callback."""
 
 
-def _add(command: typer.Typer, point: EntryPoint) -> None:
-    """Another distribution's subcommand, or one that says what it needs."""
-    needed, extras = _NEEDS.get(point.name, (None, point.name))
+def _add(command: typer.Typer, name: str, function: Callable[..., Any], **settings: Any) -> None:
+    command.command(name, cls=PlainCommand, **settings)(function)
+
+
+def _add_point(command: typer.Typer, point: EntryPoint) -> None:
+    """Add another distribution's subcommand, or one in its place that says what is missing."""
+    needs = _NEEDS.get(point.name)
     try:
-        function = point.load()
-        if needed and find_spec(needed) is None:
-            raise ModuleNotFoundError(name=needed)
-        command.command(point.name)(function)
+        function = cast("Callable[..., Any]", point.load())
+        if needs and find_spec(needs.module) is None:
+            raise ModuleNotFoundError(name=needs.module)
+        _add(command, point.name, function)
     except ImportError as error:
-        _add_missing(command, point.name, f"{error.name}", extras)
+        _add_missing(command, point.name, f"{error.name}", needs)
 
 
-def _add_missing(command: typer.Typer, name: str, module: str, extras: str) -> None:
-    install = f'pip install "voxport[{extras}]"'
+def _add_missing(command: typer.Typer, name: str, module: str, needs: _Needs | None) -> None:
+    install = f'pip install "voxport[{needs.extras if needs else name}]"'
     message = f"voxport {name} needs {module}: {install}"
     extra = {"ignore_unknown_options": True, "allow_extra_args": True}
+    summary = f"{needs.summary} Needs {install}." if needs else f"Needs {install}."
 
-    @command.command(name, help=f"Needs {install}", context_settings=extra)
-    def missing() -> None:  # pyright: ignore[reportUnusedFunction]
+    def missing() -> None:
         raise MissingDependencyError(message)
+
+    _add(command, name, missing, help=summary, context_settings=extra)
 
 
 app = build()
@@ -153,26 +222,5 @@ app = build()
 
 def main() -> None:
     """Run the command."""
-    _open_streams()
-    codecs.register_error("voxport", _as_bytes)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            is_ascii = codecs.lookup(stream.encoding).name == "ascii"  # LC_ALL=C, on some systems
-            stream.reconfigure(encoding="utf-8" if is_ascii else None, errors="voxport")
-    app()
-
-
-def _open_streams() -> None:
-    """Put streams that fail when they are used in the place of those that the caller closed."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            other_way = os.O_RDONLY if name == "stdout" else os.O_WRONLY
-            setattr(sys, name, os.fdopen(os.open(os.devnull, other_way), mode))
-
-
-def _as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What a stream cannot encode: bytes of a file's name that are no text, or not its alphabet."""
-    try:
-        return codecs.lookup_error("surrogateescape")(error)
-    except UnicodeError:
-        return codecs.lookup_error("backslashreplace")(error)
+    prepare_streams()
+    app(prog_name=_NAME)

@@ -19,8 +19,13 @@ def doctor(
 ) -> None:
     """Say what works on this machine, and how to get more.
 
-    Each execution provider runs a tiny model; one that cannot is listed with the reason and what
-    to install. The exit code is 1 if none can.
+    \b
+    Examples:
+      voxport doctor
+      voxport doctor --json | jq .providers
+
+    Each execution provider runs a tiny model; one that cannot is listed with the reason and
+    the remedy. The exit code is 1 if none can.
     """
     from voxport.doctor import examine
 

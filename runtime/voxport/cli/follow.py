@@ -3,7 +3,6 @@
 import io
 import os
 import select
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import typer
 
+from voxport.cli.terminal import StatusLine
 from voxport.transcript.formats import format_clock, json_line
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from voxport.streaming import Event
 
 FORMATS = ("txt", "json")
-_IDLE = 1.0  # seconds without a byte after which all that was heard is final
-_BLOCK = 1 << 16  # bytes
+_IDLE_S = 1.0  # without a byte, after which all that was heard is final
+_BLOCK_BYTES = 1 << 16
 
 
 def follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmFormat | None") -> None:
-    """Print what is said in a stream, until it ends."""
+    """Print the words of a stream until it ends."""
     from voxport.errors import naming
 
     with naming("-"):
@@ -35,11 +35,11 @@ def _follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmForm
     from voxport.audio.pcm_stream import PcmStream
     from voxport.streaming import StreamingRecognizer
 
-    show = _show_json if form == "json" else _show_text
+    show = _show_json if form == "json" else _TextLines().show
     decoder = PcmStream(raw)
     live = None
     try:
-        for content in _arrivals(stream):
+        for content in _read_blocks(stream):
             samples = decoder.push(content)
             if live is None and decoder.format is not None:
                 live = StreamingRecognizer(recognizer, decoder.format.rate)
@@ -54,18 +54,18 @@ def _follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmForm
     decoder.finish()
 
 
-def _arrivals(stream: BinaryIO) -> Iterator[bytes]:
-    """What comes, when it comes; nothing (b"") where nothing has come for a while."""
+def _read_blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield bytes as they come; nothing (b"") where none has come for a while."""
     try:
         source = stream.fileno()
     except (OSError, io.UnsupportedOperation):  # no real file: a test's
-        yield from iter(lambda: stream.read(_BLOCK), b"")
+        yield from iter(lambda: stream.read(_BLOCK_BYTES), b"")
         return
     can_wait = sys.platform != "win32"
     while True:
-        if can_wait and not select.select([source], [], [], _IDLE)[0]:
+        if can_wait and not select.select([source], [], [], _IDLE_S)[0]:
             yield b""
-        elif content := os.read(source, _BLOCK):
+        elif content := os.read(source, _BLOCK_BYTES):
             yield content
         else:
             return
@@ -83,16 +83,18 @@ def _show_json(events: "list[Event]") -> None:
         typer.echo(json_line(content), nl=False)
 
 
-def _show_text(events: "list[Event]") -> None:
-    """Final words on a line each; on a terminal, what they seem to be meanwhile below them."""
-    is_terminal = sys.stdout.isatty()
-    for event in events:
-        if is_terminal:
-            typer.echo("\r\x1b[K", nl=False)
-        if event.final:
-            start, end = (
-                format_clock(at, ".") for at in (event.words[0].start, event.words[-1].end)
-            )
-            typer.echo(f"[{start} --> {end}] {event.text}")
-        elif is_terminal:
-            typer.echo(event.text[-shutil.get_terminal_size().columns + 1 :], nl=False)
+class _TextLines:
+    """Final words on a line each; on a terminal, those that may still change below them."""
+
+    def __init__(self) -> None:
+        self._line = StatusLine(sys.stdout)
+
+    def show(self, events: "list[Event]") -> None:
+        for event in events:
+            if event.final:
+                self._line.clear()
+                times = (event.words[0].start, event.words[-1].end)
+                start, end = (format_clock(at, ".") for at in times)
+                typer.echo(f"[{start} --> {end}] {event.text}")
+            else:
+                self._line.show(event.text, keep_end=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxport.cli.options import Package
+from voxport.cli.package_argument import choose_model
 
 if TYPE_CHECKING:
     from voxport.package.manifest import (
@@ -21,20 +22,20 @@ def inspect(
     package: Package,
     as_json: Annotated[bool, typer.Option("--json", help="Print manifest.json as it is.")] = False,
 ) -> None:
-    """Show what a package holds and what was measured.
-
-    Reads the manifest only; `voxport verify` checks the files.
+    """Show the contents of a package and its measured parity.
 
     \b
     Examples:
       voxport inspect commands
       voxport inspect build/base960h --json | jq .model.labels
+
+    Reads the manifest only; `voxport verify` checks the files.
     """
     from voxport.package.find import find_package
     from voxport.package.manifest import FILE_NAME
     from voxport.package.read_manifest import read_manifest
 
-    folder = find_package(package)
+    folder = find_package(choose_model(package).package)
     manifest = read_manifest(folder)
     if as_json:
         typer.echo((folder / FILE_NAME).read_text(encoding="utf-8"), nl=False)

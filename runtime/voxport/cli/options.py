@@ -3,53 +3,59 @@
 import math
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
 import typer
 
+from voxport.cli.package_argument import ENVIRONMENT
 from voxport.machine.threads import MOST_THREADS
 from voxport.package.manifest import KINDS
 
-
-def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
-    """A callback that refuses every value but these."""
-
-    def check(value: str | None) -> str | None:
-        if value is not None and value not in names:
-            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}")
-        return value
-
-    return check
+# Callbacks take and return ``Any``: typer hands their annotations to ``issubclass``, and on Python
+# 3.10 ``list[str]`` passes for a class there, which ends every call with a traceback.
 
 
-def each_of(names: Collection[str]) -> Callable[[list[str]], list[str]]:
-    """The same for an option that may be repeated."""
-    check_one = one_of(names)
+def one_of(names: Collection[str]) -> Callable[[Any], Any]:
+    """Return a callback that refuses every value but these; ``None`` and lists of them pass."""
 
-    def check(values: list[str]) -> list[str]:
-        for value in values:
-            check_one(value)
-        return values
+    def check(value: Any) -> Any:
+        items = cast("list[Any]", value) if isinstance(value, (list, tuple)) else [value]
+        for item in items:
+            if item is not None and item not in names:
+                raise typer.BadParameter(f"{item!r} is not one of {', '.join(names)}")
+        return cast("Any", value)
 
     return check
 
 
-def not_empty(value: str | None) -> str | None:
-    """A callback that refuses the empty string, which pathlib takes for the current folder."""
+each_of = one_of
+
+
+def complete_from(names: Collection[str]) -> Callable[[str], list[str]]:
+    """Return a shell completion of these names."""
+
+    def complete(incomplete: str) -> Any:
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
+def not_empty(value: Any) -> Any:
+    """Refuse the empty string, which pathlib takes for the current folder."""
     if value == "":
         raise typer.BadParameter("the name is empty")
     return value
 
 
-def finite(value: float | None) -> float | None:
-    """A callback that refuses inf and nan, which are floats too."""
+def finite(value: Any) -> Any:
+    """Refuse inf and nan, which are floats too."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value
 
 
 def recordings(audio: Collection[Path]) -> list[Path]:
-    """The audio files that FILE_OR_DIR means; folders are searched."""
+    """List the audio files that FILE_OR_DIR means; folders are searched."""
     from voxport.audio.files import audio_files
 
     found = [file for path in audio for file in audio_files(path)]
@@ -58,25 +64,55 @@ def recordings(audio: Collection[Path]) -> list[Path]:
     return found
 
 
-def provider_name(value: str) -> str:
-    """A callback: a wrong name is wrong usage; one that is known may still not run here."""
+_OTHER_NAMES = {
+    "gpu": "cuda",
+    "nvidia": "cuda",
+    "trt": "tensorrt",
+    "vino": "openvino",
+    "ov": "openvino",
+    "dml": "directml",
+    "mps": "coreml",
+    "metal": "coreml",
+    "rocm": "migraphx",
+}
+
+
+def provider_name(value: Any) -> Any:
+    """Refuse a wrong name as wrong usage; a known one may still not run here."""
     from voxport.backends.providers import full_name
     from voxport.errors import InputError
 
     try:
         full_name(value)
     except InputError as error:
-        raise typer.BadParameter(str(error)) from None
+        name = str(value).lower().partition(":")[0]  # cuda:0
+        known = name if name in ("cpu", "cuda") else _OTHER_NAMES.get(name)
+        hint = f"; did you mean {known}?" if known else ""
+        raise typer.BadParameter(f"{error}{hint}") from None
     return value
 
+
+def _complete_package(incomplete: str) -> Any:
+    from voxport.package.find import shipped_models
+
+    folders = (path for path in Path().glob(f"{incomplete}*") if path.is_dir())
+    return [*(name for name in shipped_models() if name.startswith(incomplete)), *map(str, folders)]
+
+
+MODEL_PANEL = "Model"
+OUTPUT_PANEL = "Output"
 
 Package: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="PACKAGE",
         callback=not_empty,
-        help="A folder that `voxport export` wrote, or the name of a shipped model (commands).",
+        help="A folder that `voxport export` wrote, a model.onnx in one, or the name of a shipped "
+        f"model (commands). The variable {ENVIRONMENT} names one for every call.",
+        envvar=ENVIRONMENT,
+        show_envvar=False,
         show_default=False,
+        autocompletion=_complete_package,
     ),
 ]
 Provider: TypeAlias = Annotated[
@@ -87,7 +123,9 @@ Provider: TypeAlias = Annotated[
         metavar="NAME",
         callback=provider_name,
         help="Where to run: auto (CUDA if it works here, else the CPU), cpu, cuda, tensorrt, "
-        "openvino … What is asked for and not there is an error.",
+        "openvino … One that is named and not there is an error.",
+        rich_help_panel=MODEL_PANEL,
+        autocompletion=complete_from(("auto", "cpu", "cuda", "tensorrt", "openvino")),
     ),
 ]
 Artifact: TypeAlias = Annotated[
@@ -95,13 +133,22 @@ Artifact: TypeAlias = Annotated[
     typer.Option(
         metavar=f"[{'|'.join(KINDS)}]",
         callback=one_of(KINDS),
-        help="Which artifact of the package to run.",
-        show_default="ONNX if there",
+        help="The artifact of the package to run. TorchScript is a program: one from a stranger "
+        "can read and write your files. Name it only for packages of people you trust.",
+        show_default="onnx if there",
+        rich_help_panel=MODEL_PANEL,
+        autocompletion=complete_from(KINDS),
     ),
 ]
 Precision: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="fp32 or another that the package has.", show_default="fp32"),
+    typer.Option(
+        metavar="NAME",
+        help="fp32, or another that the package has: int8, fp16.",
+        show_default="fp32",
+        rich_help_panel=MODEL_PANEL,
+        autocompletion=complete_from(("fp32", "int8", "fp16")),
+    ),
 ]
 Threads: TypeAlias = Annotated[
     int | None,
@@ -111,5 +158,10 @@ Threads: TypeAlias = Annotated[
         metavar="N",
         help="CPU threads.",
         show_default="the backend's own choice",
+        rich_help_panel=MODEL_PANEL,
     ),
+]
+Quiet: TypeAlias = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print no progress, notes or warnings; errors remain."),
 ]

@@ -1,38 +1,69 @@
-"""``voxport plot``: a picture of what a model hears in a recording."""
+"""``voxport plot``: a picture of a recording and the model's answer."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxport.cli.options import Artifact, Package, Provider, finite, not_empty
+from voxport.cli.options import (
+    OUTPUT_PANEL,
+    Artifact,
+    Package,
+    Precision,
+    Provider,
+    Quiet,
+    finite,
+    not_empty,
+)
+from voxport.cli.package_argument import ModelChoice, choose_model, split_package
+from voxport.cli.terminal import Messages
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from voxport.pictures.canvas import Excerpt
+    from voxport.pictures.canvas import Page
+    from voxport.pictures.excerpt import Excerpt
     from voxport.recognizer import Recognizer
     from voxport.transcript.transcript import Transcript
+
+
+@dataclass(frozen=True)
+class _PlotRequest:
+    """The picture that is asked for."""
+
+    model: ModelChoice
+    provider: str
+    audio: str
+    start: float  # seconds
+    end: float | None
+    page: "Page"
+    messages: Messages
 
 
 def plot(
     package: Package,
     audio: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="AUDIO",
             callback=not_empty,
             help="An audio file: wav, flac, ogg, opus, mp3, aiff …",
             show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="A .png, .svg or .pdf.", show_default=False
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .png, .svg or .pdf.",
+            show_default=False,
+            rich_help_panel=OUTPUT_PANEL,
         ),
-    ],
+    ] = None,
     features: Annotated[
         bool,
         typer.Option(
@@ -51,67 +82,121 @@ def plot(
             min=0.0,
             metavar="S",
             callback=finite,
-            help="Show the part to this second. A picture holds 20 seconds at the most.",
-            show_default="the recording's end",
+            help="Show the part to this second; a picture holds 20 seconds.",
+            show_default="20 s on, or the recording's end",
         ),
     ] = None,
+    dpi: Annotated[
+        int,
+        typer.Option(
+            min=30, max=600, metavar="N", help="Dots an inch.", rich_help_panel=OUTPUT_PANEL
+        ),
+    ] = 110,
+    width: Annotated[
+        float | None,
+        typer.Option(
+            min=4.0,
+            max=100.0,
+            metavar="INCHES",
+            callback=finite,
+            help="Width of the picture.",
+            show_default="1.8 inches a second",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None,
+    no_title: Annotated[
+        bool,
+        typer.Option("--no-title", help="Leave out the title.", rich_help_panel=OUTPUT_PANEL),
+    ] = False,
     artifact: Artifact = None,
+    precision: Precision = None,
     provider: Provider = "auto",
+    quiet: Quiet = False,
 ) -> None:
-    """Draw what a model hears: waveform, emission, tokens and words over one time axis.
-
-    Only the part that is shown is run.
+    """Draw a recording: waveform, emission, tokens and words over one time axis.
 
     \b
     Examples:
       voxport plot commands yes.wav -o yes.png
       voxport plot build/base960h talk.mp3 --start 12.5 --end 20 -o talk.png
+
+    Only the part that is shown runs through the model. Labels that occur nowhere in it have no
+    row.
+
+    \b
+    More:
       voxport plot build/wavlm speech.flac --features -o layers.png
     """
+    package, given = split_package([package, audio], "plot")
+    if not given:
+        raise typer.BadParameter("no AUDIO is given: voxport plot PACKAGE AUDIO -o FILE")
+    if output is None:
+        raise typer.BadParameter("no file is given: --output FILE, a .png, .svg or .pdf")
     from voxport.pictures import canvas
 
     canvas.check_format(output)
     canvas.matplotlib_figure()  # say that it is missing before a model is run
+    page = canvas.Page(dpi, width, has_title=not no_title)
+    model = choose_model(package, artifact, precision)
+    request = _PlotRequest(model, provider, given[0], start, end, page, Messages(quiet))
     draw = _draw_features if features else _draw_emission
-    canvas.save(draw(package, audio, (start, end), artifact, provider), output)
+    canvas.save(draw(request), output)
     typer.echo(str(output))
 
 
-def _draw_emission(
-    package: str, audio: str, part: tuple[float, float | None], artifact: str | None, provider: str
-) -> Any:
-    from voxport import loading
+def _draw_emission(request: _PlotRequest) -> Any:
     from voxport.pictures import recognition
 
-    recognizer = loading.load(package, provider, artifact)
+    recognizer = _load(request)
     model = recognizer.manifest.model
-    excerpt = _excerpt(audio, part, model.sample_rate)
-    emission, transcript = _heard(recognizer, excerpt)
-    return recognition.draw(excerpt, emission, transcript, model)
+    excerpt = _read(request, model.sample_rate)
+    emission, transcript = _decode_excerpt(recognizer, excerpt)
+    return recognition.draw(excerpt, emission, transcript, model, request.page)
 
 
-def _draw_features(
-    package: str, audio: str, part: tuple[float, float | None], artifact: str | None, provider: str
-) -> Any:
+def _draw_features(request: _PlotRequest) -> Any:
     from voxport import loading
     from voxport.package.find import find_package
     from voxport.package.read_manifest import read_manifest
     from voxport.pictures import layers
 
-    model = read_manifest(find_package(package)).model
-    excerpt = _excerpt(audio, part, model.sample_rate)
+    choice = request.model
+    model = read_manifest(find_package(choice.package)).model
+    excerpt = _read(request, model.sample_rate)
     if not model.transcribes:
-        extractor = loading.load_features(package, provider, artifact)
-        return layers.draw(excerpt, extractor.features(excerpt.waveform), model)
-    recognizer = loading.load(package, provider, artifact)
+        extractor = loading.load_features(
+            choice.package, request.provider, choice.artifact, choice.precision
+        )
+        return layers.draw(excerpt, extractor.features(excerpt.waveform), model, (), request.page)
+    recognizer = _load(request)
     features = recognizer.features(excerpt.waveform)
-    return layers.draw(excerpt, features, model, _heard(recognizer, excerpt)[1].words)
+    words = _decode_excerpt(recognizer, excerpt)[1].words
+    return layers.draw(excerpt, features, model, words, request.page)
 
 
-def _heard(
+def _load(request: _PlotRequest) -> "Recognizer":
+    from voxport import loading
+
+    choice = request.model
+    return loading.load(choice.package, request.provider, choice.artifact, choice.precision)
+
+
+def _read(request: _PlotRequest, rate: int) -> "Excerpt":
+    from voxport.pictures.excerpt import read_excerpt
+
+    excerpt = read_excerpt(request.audio, request.start, request.end, rate)
+    if excerpt.is_cut:
+        request.messages.note(
+            f"{request.audio}: {excerpt.start:g} to {excerpt.end:g} s are shown; choose another "
+            "part with --start and --end"
+        )
+    return excerpt
+
+
+def _decode_excerpt(
     recognizer: "Recognizer", excerpt: "Excerpt"
 ) -> "tuple[NDArray[np.float32], Transcript]":
-    """The emission, and what it says."""
+    """Return the emission and its transcript."""
     from voxport.decoding import greedy
     from voxport.transcript.transcript import build_transcript
 
@@ -119,26 +204,3 @@ def _heard(
     emission = recognizer.emission(excerpt.waveform)
     path = greedy.decode(emission, model.blank)
     return emission, build_transcript(path, excerpt.seconds, model)
-
-
-def _excerpt(audio: str, part: tuple[float, float | None], rate: int) -> "Excerpt":
-    """The part of a recording between two seconds, if a picture can hold it."""
-    from voxport.audio.recording import read_clip
-    from voxport.errors import AudioError
-    from voxport.pictures.canvas import MOST_SECONDS, Excerpt
-
-    clip = read_clip(audio, rate)
-    start, end = part[0], clip.seconds if part[1] is None else min(part[1], clip.seconds)
-    if start >= end:
-        raise AudioError(
-            f"there is nothing from {start:g} s to {end:g} s: it is {clip.seconds:.2f} s long",
-            audio,
-        )
-    if end - start > MOST_SECONDS:
-        raise AudioError(
-            f"{end - start:.0f} s are too long for one picture to be read: choose at most "
-            f"{MOST_SECONDS:g} s of its {clip.seconds:.0f} with --start and --end",
-            audio,
-        )
-    waveform = clip.waveform[int(start * rate) : int(end * rate) or None]
-    return Excerpt(Path(audio).name, waveform, rate, start)

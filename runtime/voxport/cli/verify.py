@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxport.cli.options import Package, Provider, recordings
+from voxport.cli.package_argument import choose_model
+from voxport.cli.terminal import Messages
 
 if TYPE_CHECKING:
     from voxport.verification.comparison import Check
@@ -36,32 +38,33 @@ def verify(
 ) -> None:
     """Check that a package is whole and answers as it should.
 
-    Every file is hashed again. Then the golden clips in the package go through each artifact that
-    can run here: transcripts, tokens and their frames must be the recorded ones, and emissions may
-    differ by rounding only; int8 and others of fewer bits must be as close as was measured when
-    they were exported, and their texts within the limit of that export and one edit (a few clips
-    have few characters). Any other difference ends in exit code 1.
-
     \b
     Examples:
       voxport verify commands
       voxport verify build/base960h --against eager --audio recordings/
+
+    Every file is hashed again. Then the golden clips in the package go through each artifact that
+    can run here: transcripts, tokens and their frames must be the recorded ones, and emissions may
+    differ by rounding only; int8 and other low precisions must be as close as was measured when
+    they were exported, and their texts within the limit of that export and one edit (a few clips
+    have few characters). Any other difference ends in exit code 1.
     """
     if audio and against is None:
         raise typer.BadParameter("--audio needs --against, which knows the right answer for it")
     from voxport.verification.verify import verify as run
 
-    report = run(package, against, recordings(audio or []), provider)
+    report = run(choose_model(package).package, against, recordings(audio or []), provider)
     _print(report)
     if not report.ok:
         raise typer.Exit(1)
 
 
 def _print(report: "VerificationReport") -> None:
+    messages = Messages()
     for message in report.damaged:
-        typer.echo(message, err=True)
+        messages.error(message)
     for name in report.unlisted:
-        typer.echo(f"warning: {name} is not listed in the manifest", err=True)
+        messages.warn(f"{name} is not listed in the manifest")
     whole = report.files - len(report.damaged)
     typer.echo(f"files: {whole} of {report.files} are as the manifest records")
     for artifact in dict.fromkeys(check.artifact for check in report.checks):
@@ -72,9 +75,9 @@ def _print(report: "VerificationReport") -> None:
         typer.echo("verified")
     elif report.skipped and not report.checks:
         reasons = "; ".join(dict.fromkeys(skipped.reason for skipped in report.skipped))
-        typer.echo(f"voxport: error: no artifact can run here: {reasons}", err=True)
+        messages.error(f"no artifact can run here: {reasons}")
     else:
-        typer.echo("voxport: error: the package does not verify", err=True)
+        messages.error("the package does not verify")
 
 
 def _print_artifact(artifact: str, checks: "list[Check]") -> None:
@@ -88,7 +91,7 @@ def _print_artifact(artifact: str, checks: "list[Check]") -> None:
         name = f"{_shortened(check.recording, width):{width}}"
         typer.echo(f"  {name}  {verdict:9}  {_measured(check)}")
         if check.problem:
-            typer.echo(f"{artifact}: {check.recording}: {check.problem}", err=True)
+            Messages().error(f"{artifact}: {check.recording}: {check.problem}")
 
 
 def _measured(check: "Check") -> str:

@@ -1,5 +1,5 @@
-"""Pictures of what a model hears: drawn from answers, by matplotlib, with nothing run here.
+"""Pictures of a model's answers, drawn by matplotlib; no model runs here.
 
 Colours are told apart with any colour vision: one hue from light to dark for amounts, purple to
-orange for what has a sign, and blue and vermilion of Okabe and Ito's palette for the rest.
+orange for signed values, and blue and vermilion of Okabe and Ito's palette for the rest.
 """

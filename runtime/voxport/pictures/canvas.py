@@ -1,4 +1,4 @@
-"""What every picture has: rows over one time axis, a waveform, words in lanes, a file to save to.
+"""Common parts of every picture: rows over one time axis, a waveform, words in lanes, its file.
 
 The only module that imports matplotlib, and only on request; it uses no ``pyplot``, so it leaves
 the plots of a caller's notebook alone. Knows no model.
@@ -13,63 +13,60 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxport.errors import InputError, OutputError, accessing
 from voxport.optional_import import import_optional
+from voxport.pictures.excerpt import Excerpt
+from voxport.results.safe_file import replace_file
 from voxport.transcript.transcript import Word
 
-MOST_SECONDS = 20.0  # a letter of quick speech still has its own place on the axis
 FORMATS = (".png", ".svg", ".pdf")
 
 BLUE, VERMILION, INK, FAINT = "#0072b2", "#d55e00", "#222222", "#8a8a8a"
 
 _INSTALL = 'pip install "voxport[plot]"'
 _INCHES_PER_SECOND = 1.8
-_LEAST_WIDTH = 9.0  # inches
-_MARGIN = 1.6  # inches of a figure's width that the axes do not have
-_DPI = 110
-_ENVELOPE = 1500  # bins of the waveform: more than there are pixels to tell them apart
+_MIN_AXIS_INCHES = 9.0
+_MARGIN_INCHES = 1.6  # of a figure's width that the axes do not have
+_ENVELOPE_BINS = 1500  # of the waveform: more than there are pixels to tell them apart
 
 
 @dataclass(frozen=True)
-class Excerpt:
-    """The part of a recording that is shown."""
+class Page:
+    """The look of a picture."""
 
-    name: str
-    waveform: NDArray[np.float32]  # (S,)
-    sample_rate: int  # Hz
-    start: float = 0.0  # seconds into the recording
+    dpi: int = 110
+    width: float | None = None  # inches; None: as much as the seconds need
+    has_title: bool = True
 
-    @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return len(self.waveform) / self.sample_rate
-
-    @property
-    def end(self) -> float:
-        """Seconds into the recording."""
-        return self.start + self.seconds
+    def axis_width(self, seconds: float) -> float:
+        """Return the inches of the time axis."""
+        if self.width is not None:
+            return max(1.0, self.width - _MARGIN_INCHES)
+        return max(_MIN_AXIS_INCHES, seconds * _INCHES_PER_SECOND)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A text and the time that it stands for."""
+    """A text and its time."""
 
     text: str
     start: float  # seconds
     end: float  # seconds
 
 
-def figure(excerpt: Excerpt, heights: Sequence[float], title: str) -> tuple[Any, list[Any]]:
-    """A figure with rows of these heights in inches, and the rows' axes, over one time axis."""
-    width = _MARGIN + axis_width(excerpt.seconds)
-    size = (width, sum(heights) + 0.9)
-    made = matplotlib_figure().Figure(figsize=size, dpi=_DPI, layout="constrained")
+def new_figure(
+    excerpt: Excerpt, heights: Sequence[float], title: str, page: Page
+) -> tuple[Any, list[Any]]:
+    """Return a figure and its rows' axes, of these heights in inches, over one time axis."""
+    width = _MARGIN_INCHES + page.axis_width(excerpt.seconds)
+    size = (width, sum(heights) + (0.9 if page.has_title else 0.6))
+    made = matplotlib_figure().Figure(figsize=size, dpi=page.dpi, layout="constrained")
     made.set_facecolor("white")
     made.get_layout_engine().set(h_pad=0.03, hspace=0.0)
     rows = made.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    made.suptitle(_fitted(title, width * 11), x=0.01, ha="left", fontsize=11, color=INK)
+    if page.has_title:
+        made.suptitle(_fit(title, width * 11), x=0.01, ha="left", fontsize=11, color=INK)
     for axes in rows:
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(colors=INK, labelsize=8, length=2)
@@ -79,30 +76,25 @@ def figure(excerpt: Excerpt, heights: Sequence[float], title: str) -> tuple[Any,
 
 
 def matplotlib_figure() -> Any:
-    """The module ``matplotlib.figure``, or an error that says what to install."""
+    """Import ``matplotlib.figure``; without it, an error says what to install."""
     return import_optional("matplotlib.figure", "drawing needs matplotlib", _INSTALL)
 
 
 def halo() -> list[Any]:
-    """A white edge for text that lies on an image."""
+    """Return a white edge for text that lies on an image."""
     effects = import_optional("matplotlib.patheffects", "drawing needs matplotlib", _INSTALL)
     return [effects.withStroke(linewidth=2, foreground="white")]
 
 
-def axis_width(seconds: float) -> float:
-    """Inches of the time axis."""
-    return max(_LEAST_WIDTH, seconds * _INCHES_PER_SECOND)
-
-
 def name_row(axes: Any, name: str) -> None:
-    """Say at its left what a row shows, where its values are of no interest."""
+    """Name a row at its left, where its values are of no interest."""
     axes.set_yticks([])
     axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, color=INK)
 
 
 def draw_waveform(axes: Any, excerpt: Excerpt) -> None:
-    """The lowest and highest sample of each pixel."""
-    bins = np.array_split(excerpt.waveform, min(_ENVELOPE, max(1, len(excerpt.waveform))))
+    """Draw the lowest and highest sample of each pixel."""
+    bins = np.array_split(excerpt.waveform, min(_ENVELOPE_BINS, max(1, len(excerpt.waveform))))
     low = [float(part.min(initial=0.0)) for part in bins]
     high = [float(part.max(initial=0.0)) for part in bins]
     time = np.linspace(excerpt.start, excerpt.end, len(bins))
@@ -113,16 +105,16 @@ def draw_waveform(axes: Any, excerpt: Excerpt) -> None:
 
 
 def shade(rows: Sequence[Any], words: Sequence[Word], start: float) -> None:
-    """A band behind each word, through all of the rows; words count from `start`."""
+    """Draw a band behind each word, through all of the rows; words count from ``start``."""
     for axes in rows:
         for word in words:
             band = (start + word.start, start + word.end)
             axes.axvspan(*band, color=VERMILION, alpha=0.13, linewidth=0, zorder=0)
 
 
-def lanes(marks: Sequence[Mark], seconds: float, size: float) -> list[int]:
-    """The lane of each mark, so that no two texts of `size` points in one lane touch."""
-    scale = seconds / axis_width(seconds)  # seconds an inch
+def assign_lanes(marks: Sequence[Mark], seconds: float, size: float, page: Page) -> list[int]:
+    """Return the lane of each mark, so that no two texts of ``size`` points in one lane touch."""
+    scale = seconds / page.axis_width(seconds)  # seconds an inch
     ends: list[float] = []
     chosen: list[int] = []
     for mark in marks:
@@ -136,13 +128,13 @@ def lanes(marks: Sequence[Mark], seconds: float, size: float) -> list[int]:
 
 
 def text_width(text: str, size: float) -> float:
-    """Inches, nearly."""
+    """Estimate the inches of a text of ``size`` points."""
     ems = sum(1.05 if unicodedata.east_asian_width(c) in "WF" else 0.68 for c in text)
     return (ems + 0.3) * size / 72
 
 
 def draw_marks(axes: Any, marks: Sequence[Mark], chosen: Sequence[int], size: float) -> None:
-    """Each text at its time and in its lane, the first lane on top."""
+    """Draw each text at its time and in its lane, the first lane on top."""
     for mark, lane in zip(marks, chosen, strict=True):
         axes.text(
             (mark.start + mark.end) / 2,
@@ -160,26 +152,21 @@ def draw_marks(axes: Any, marks: Sequence[Mark], chosen: Sequence[int], size: fl
 
 
 def save(made: Any, path: Path) -> None:
-    """Write the file under another name and rename it, so that none is ever half-written."""
+    """Write a figure into a file, which is never half-written."""
     check_format(path)
     content = io.BytesIO()
     with warnings.catch_warnings():  # a letter that no font here has is drawn as a box
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         made.savefig(content, format=path.suffix[1:].lower())
     with accessing(path, OutputError, "cannot be written"):
-        temporary = path.with_name(f".{path.name}.tmp")
-        try:
-            temporary.write_bytes(content.getvalue())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_file(path, content.getvalue())
 
 
 def check_format(path: Path) -> None:
-    """Refuse, before anything is drawn, an ending that says nothing."""
+    """Refuse an unknown ending, before anything is drawn."""
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"expected a name that ends in {', '.join(FORMATS)}", path)
 
 
-def _fitted(text: str, most: float) -> str:
+def _fit(text: str, most: float) -> str:
     return text if len(text) <= most else f"{text[: int(most) - 1]}…"

@@ -10,41 +10,49 @@ from numpy.typing import NDArray
 
 from voxport.package.manifest import ModelInfo
 from voxport.pictures import canvas
-from voxport.pictures.canvas import Excerpt, Mark
+from voxport.pictures.canvas import Mark, Page
+from voxport.pictures.excerpt import Excerpt
 from voxport.transcript.transcript import Transcript
 
-_FLOOR = 1e-3  # posteriors from here to 1 have a colour, on a scale of logarithms
-_MOST_LABELS = 40  # rows that can be read; the likeliest where a model has more
-_LONGEST_LABEL = 10  # characters
-_TOKEN_SIZE, _WORD_SIZE = 8.0, 9.5  # points
-_LANE = 0.2  # inches
+_MIN_COLOURED = 1e-3  # posteriors from here to 1 have a colour, on a scale of logarithms
+_MIN_SHOWN = 0.05  # a label below this posterior everywhere has no row
+_MAX_LABELS = 40  # rows that can be read; the likeliest where a model has more
+_MAX_LABEL_CHARACTERS = 10
+_TOKEN_POINTS, _WORD_POINTS = 8.0, 9.5
+_LANE_INCHES = 0.2
 
 
 def draw(
-    excerpt: Excerpt, emission: NDArray[np.float32], transcript: Transcript, model: ModelInfo
+    excerpt: Excerpt,
+    emission: NDArray[np.float32],
+    transcript: Transcript,
+    model: ModelInfo,
+    page: Page = Page(),  # noqa: B008 (frozen)
 ) -> Any:
-    """A figure; `emission` is float32 [frames, labels], times in `transcript` are the excerpt's."""
+    """Return a figure of float32 [frames, labels]; the transcript's times are the excerpt's."""
     tokens = [
         Mark(_visible(t.text), excerpt.start + t.start, excerpt.start + t.end)
         for t in transcript.tokens
     ]
     words = [Mark(w.text, excerpt.start + w.start, excerpt.start + w.end) for w in transcript.words]
     tracks = [
-        (marks, canvas.lanes(marks, excerpt.seconds, size), size, name)
-        for marks, size, name in ((tokens, _TOKEN_SIZE, "tokens"), (words, _WORD_SIZE, "words"))
+        (marks, canvas.assign_lanes(marks, excerpt.seconds, size, page), size, name)
+        for marks, size, name in ((tokens, _TOKEN_POINTS, "tokens"), (words, _WORD_POINTS, "words"))
     ]
     posteriors = _posteriors(emission)
-    shown = _shown(posteriors, model)
-    heights = [1.1, max(1.5, 0.17 * len(shown))]
-    heights += [_LANE * (2 + max(chosen, default=0)) for _, chosen, _, _ in tracks]
-    made, rows = canvas.figure(excerpt, heights, _title(excerpt, transcript))
+    shown = _shown_labels(posteriors, model)
+    heights = [1.1, max(1.0, 0.19 * len(shown))]
+    heights += [_LANE_INCHES * (2 + max(lanes, default=0)) for _, lanes, _, _ in tracks]
+    made, rows = canvas.new_figure(excerpt, heights, _title(excerpt, transcript), page)
     canvas.draw_waveform(rows[0], excerpt)
     _draw_emission(made, rows[1], posteriors[:, shown], excerpt, model)
     _name_runs(rows[1], tokens, transcript, shown, model)
-    rows[1].set_yticks(range(len(shown)), [_named(model, label) for label in shown], fontsize=8)
-    for axes, (marks, chosen, size, name) in zip(rows[2:], tracks, strict=True):
+    rows[1].set_yticks(range(len(shown)), [_label_name(model, label) for label in shown])
+    rows[1].tick_params(axis="y", labelsize=8)
+    _tell_hidden(rows[1], len(model.labels) - len(shown))
+    for axes, (marks, lanes, size, name) in zip(rows[2:], tracks, strict=True):
         canvas.name_row(axes, name)
-        canvas.draw_marks(axes, marks, chosen, size)
+        canvas.draw_marks(axes, marks, lanes, size)
         if not marks:
             axes.text(0.5, 0.5, f"no {name}", transform=axes.transAxes, ha="center", va="center",
                       fontsize=size, color=canvas.FAINT)  # fmt: skip
@@ -55,17 +63,17 @@ def draw(
 def _draw_emission(
     made: Any, axes: Any, posteriors: NDArray[np.float64], excerpt: Excerpt, model: ModelInfo
 ) -> None:
-    """Posteriors (frames, labels) as an image, a column a frame."""
+    """Draw posteriors (frames, labels) as an image, a column a frame."""
     stride = model.frame_stride / model.sample_rate
     right = excerpt.start + stride * len(posteriors)
     extent = (excerpt.start, right, posteriors.shape[1] - 0.5, -0.5)
     if len(posteriors):
         image = axes.imshow(
-            np.transpose(np.log10(np.maximum(posteriors, _FLOOR))),
+            np.transpose(np.log10(np.maximum(posteriors, _MIN_COLOURED))),
             aspect="auto",
             extent=extent,
             cmap="Blues",
-            vmin=np.log10(_FLOOR),
+            vmin=np.log10(_MIN_COLOURED),
             vmax=0.0,
             interpolation="nearest",
         )
@@ -80,39 +88,50 @@ def _draw_emission(
 def _name_runs(
     axes: Any, marks: list[Mark], transcript: Transcript, shown: list[int], model: ModelInfo
 ) -> None:
-    """Each token beside the frames that it was read from: the axis is far from most of them."""
+    """Write each token beside the frames it was read from: the axis is far from most of them."""
     halo = canvas.halo()
     row_of = {model.labels[label]: row for row, label in enumerate(shown)}
     for mark, token in zip(marks, transcript.tokens, strict=True):
         label = model.word_delimiter if token.text == " " else token.text
         if label in row_of:
             place = {"xy": (mark.end, row_of[label]), "xytext": (2, 0)}
-            style: dict[str, Any] = {"fontsize": _TOKEN_SIZE, "color": canvas.VERMILION}
+            style: dict[str, Any] = {"fontsize": _TOKEN_POINTS, "color": canvas.VERMILION}
             style |= {"va": "center", "path_effects": halo}
             axes.annotate(mark.text, **place, textcoords="offset points", **style)
 
 
+def _tell_hidden(axes: Any, count: int) -> None:
+    """Say under the emission how many labels have no row."""
+    if count:
+        text = f"{count} more labels, under {_MIN_SHOWN:.0%} throughout"
+        place = {"xy": (1, 0), "xycoords": "axes fraction", "xytext": (0, -3)}
+        style: dict[str, Any] = {"fontsize": 7, "color": canvas.FAINT, "ha": "right", "va": "top"}
+        axes.annotate(text, **place, textcoords="offset points", **style)
+
+
 def _posteriors(emission: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Softmax over the labels; of log-probabilities, those probabilities."""
+    """Return the softmax over the labels; of log-probabilities, those probabilities."""
     scores = np.exp(emission - emission.max(axis=1, keepdims=True, initial=-np.inf), dtype=float)
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-def _shown(posteriors: NDArray[np.float64], model: ModelInfo) -> list[int]:
-    """The labels that get a row: all, or those that were likeliest somewhere."""
+def _shown_labels(posteriors: NDArray[np.float64], model: ModelInfo) -> list[int]:
+    """List the labels that get a row: the blank, and the likeliest that occur."""
     peaks = posteriors.max(axis=0, initial=0.0)
     peaks[model.blank] = 2.0
-    return sorted(int(label) for label in np.argsort(-peaks, kind="stable")[:_MOST_LABELS])
+    likeliest = np.argsort(-peaks, kind="stable")[:_MAX_LABELS]
+    return sorted(int(label) for label in likeliest if peaks[label] >= _MIN_SHOWN)
 
 
-def _named(model: ModelInfo, label: int) -> str:
+def _label_name(model: ModelInfo, label: int) -> str:
     text = model.labels[label]
     if label == model.blank:
         return "blank"
     if text == model.word_delimiter:
         return "space"
     shown = text or f"#{label}"
-    return shown if len(shown) <= _LONGEST_LABEL else f"{shown[: _LONGEST_LABEL - 1]}…"
+    is_long = len(shown) > _MAX_LABEL_CHARACTERS
+    return f"{shown[: _MAX_LABEL_CHARACTERS - 1]}…" if is_long else shown
 
 
 def _visible(token: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from voxport.benchmark import clips, usage
-from voxport.benchmark.process import Candidate, Process, Run
+from voxport.benchmark.process import Candidate, Process, WorkloadRun
 from voxport.benchmark.timing import Workload, percentile, take_turns
 from voxport.errors import InferenceError
 
@@ -48,7 +48,7 @@ def toy(tmp_path):
 
 @pytest.fixture
 def laid(tmp_path):
-    return clips.noise(tmp_path, (0.5, 0.25, 1.0), 1000)
+    return clips.write_noise(tmp_path, (0.5, 0.25, 1.0), 1000)
 
 
 def test_a_process_answers(toy, laid):
@@ -103,7 +103,7 @@ class FakeProcess:
         seconds = next(self._seconds)
         if seconds is None:
             raise InferenceError("out of memory", self.candidate.name)
-        return Run((seconds, 2 * seconds), ("A", "B"), 100)
+        return WorkloadRun((seconds, 2 * seconds), ("A", "B"), 100)
 
 
 def test_turns_alternate_and_a_failure_stops_no_other():
@@ -135,9 +135,9 @@ def test_percentile(values, share, expected):
 
 
 def test_batches_are_of_like_length(laid):
-    workload = clips.batched(laid, 2)
+    workload = clips.batched_workload(laid, 2)
     assert [[file.name for file in batch] for batch in workload.batches] == [
         ["noise-1.npy", "noise-0.npy"],
         ["noise-2.npy"],
     ]
-    assert workload.audio_seconds == clips.alone(laid).audio_seconds == 1.75
+    assert workload.audio_seconds == clips.single_workload(laid).audio_seconds == 1.75

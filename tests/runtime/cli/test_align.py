@@ -32,7 +32,10 @@ def test_json():
     assert found["text"] == "one 2 three"
     assert [word["text"] for word in found["words"]] == ["one", "2", "three"]
     assert found["unspelled"] == [{"word": "2", "characters": "2"}]
-    assert result.stderr == f"{AUDIO}: no label spells these, a star holds their place: 2\n"
+    assert (
+        result.stderr
+        == f"voxport: warning: {AUDIO}: no label spells these, a star holds their place: 2\n"
+    )
     assert [token["text"] for token in found["tokens"]][:5] == ["O", "N", "E", " ", "*"]
 
 

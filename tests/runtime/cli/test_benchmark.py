@@ -13,7 +13,7 @@ from voxport.machine import cuda
 
 @pytest.fixture(autouse=True)
 def short_noise(monkeypatch):
-    monkeypatch.setattr(clips, "MIXED", (0.5, 0.1, 1.0))
+    monkeypatch.setattr(clips, "MIXED_SECONDS", (0.5, 0.1, 1.0))
 
 
 def run(*args):
@@ -97,5 +97,5 @@ def test_torchscript_without_torch_is_left_out_unless_it_is_named(exported, with
     without("torch")
     result = run(exported, "--runs", 1)
     assert result.exit_code == 0
-    assert result.stderr == "model.ts (provider auto): skipped: torch is not installed\n"
+    assert result.stderr == "voxport: model.ts (provider auto): skipped: torch is not installed\n"
     assert result.stdout.count("model.onnx") == 1

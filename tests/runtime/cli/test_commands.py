@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from support import data
 from voxport import __version__
 from voxport.cli import app
-from voxport.cli.commands import _as_bytes, build
+from voxport.cli.commands import build
+from voxport.cli.streams import encode_unencodable
 from voxport.machine import cuda
 
 
@@ -103,9 +104,8 @@ def test_a_command_of_another_distribution(monkeypatch):
 
 def test_a_command_whose_needs_are_missing(monkeypatch):
     command = offer(monkeypatch, "no_such_module:export")
-    assert (
-        'export      Needs pip install "voxport[export,cpu]"'
-        in run("--help", command=command).stdout
+    assert 'text out. Needs pip install "voxport[export,cpu]".' in " ".join(
+        run("--help", command=command).stdout.split()
     )
     result = run("export", "MODEL", "-o", "x", command=command)
     assert result.exit_code == 1
@@ -117,7 +117,9 @@ def test_a_command_whose_needs_are_missing(monkeypatch):
 def test_export_without_torch(without):
     without("torch")
     command = build()
-    assert 'Needs pip install "voxport[export,cpu]"' in run("--help", command=command).stdout
+    shown = run("--help", command=command).stdout
+    assert "Commands:\n  export      Export a model" in shown
+    assert 'Needs pip install "voxport[export,cpu]"' in " ".join(shown.split())
     result = run("export", "MODEL", "-o", "x", command=command)
     assert result.exit_code == 1
     assert result.stderr.startswith("voxport: error: voxport export needs torch: pip install")
@@ -167,7 +169,7 @@ def test_output_that_cannot_be_written(exported, args, line, reason):
 def test_standard_input_that_is_closed(exported):
     done = shell("<&-", "transcribe", exported, "-")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "-: cannot be read: Bad file descriptor\n"
+    assert done.stderr == "voxport: error: -: cannot be read: Bad file descriptor\n"
 
 
 def test_nobody_listens(exported):
@@ -177,7 +179,7 @@ def test_nobody_listens(exported):
 
 
 def test_what_a_terminal_cannot_show():
-    codecs.register_error("voxport", _as_bytes)
+    codecs.register_error("voxport", encode_unencodable)
     assert "é \udcff".encode("latin-1", "voxport") == b"\xe9 \xff"
     assert "日".encode("latin-1", "voxport") == b"\\u65e5"
 

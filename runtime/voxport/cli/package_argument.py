@@ -1,0 +1,88 @@
+"""The PACKAGE argument: left out, in the wrong place, or a file of a package."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+ENVIRONMENT = "VOXPORT_PACKAGE"
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """The model that is meant."""
+
+    package: str  # a folder or a shipped model's name
+    artifact: str | None = None  # a kind; None: the default
+    precision: str | None = None
+
+
+def split_package(given: Sequence[str | None], command: str) -> tuple[str, list[str]]:
+    """Split positional arguments into the package and the rest.
+
+    Where the first is no package, the one named by the environment is meant; without that, a
+    recording in its place is explained.
+    """
+    first, *rest = [item for item in given if item is not None]
+    if is_package(first):
+        return first, rest
+    if default := os.environ.get(ENVIRONMENT):
+        return (default, rest) if first == default else (default, [first, *rest])
+    if looks_like_audio(first):
+        if package := next(filter(is_package, rest), None):
+            raise typer.BadParameter(
+                f"{first} is a recording and {package} a package, and the package comes first: "
+                f"voxport {command} {package} {first}"
+            )
+        raise typer.BadParameter(
+            f"{first} is a recording, and no package is named: voxport {command} PACKAGE {first}, "
+            "where PACKAGE is a folder that `voxport export` wrote or a shipped model (commands); "
+            f"the variable {ENVIRONMENT} names one for every call"
+        )
+    return first, rest
+
+
+def is_package(name: str) -> bool:
+    """Tell whether a name means a package: a shipped model, a folder with one, or a file of one."""
+    from voxport.package.find import shipped_models
+    from voxport.package.manifest import FILE_NAME
+
+    path = Path(name)
+    try:
+        folder = path.parent if path.is_file() and path.suffix in _ARTIFACTS else path
+        return name in shipped_models() or (folder / FILE_NAME).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+_ARTIFACTS = (".onnx", ".ts", ".json")
+
+
+def looks_like_audio(name: str) -> bool:
+    """Tell whether a name is that of a recording rather than of a package."""
+    from voxport.audio.files import EXTENSIONS
+
+    return name == "-" or Path(name).suffix.lower() in EXTENSIONS
+
+
+def choose_model(
+    package: str, artifact: str | None = None, precision: str | None = None
+) -> ModelChoice:
+    """Return the choice; a file of a package means that package and, if it runs, that artifact."""
+    path = Path(package)
+    if path.suffix not in _ARTIFACTS or not path.is_file() or not is_package(package):
+        return ModelChoice(package, artifact, precision)
+    from voxport.package.read_manifest import read_manifest
+
+    folder = str(path.parent)
+    for item in read_manifest(path.parent).artifacts:
+        if item.path == path.name:
+            if artifact not in (None, item.kind) or precision not in (None, item.precision):
+                raise typer.BadParameter(
+                    f"{package} is the {item.precision} {item.kind} artifact, and --artifact or "
+                    "--precision names another: give the package's folder"
+                )
+            return ModelChoice(folder, item.kind, item.precision)
+    return ModelChoice(folder, artifact, precision)
