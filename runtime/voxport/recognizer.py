@@ -61,7 +61,7 @@ class Outcome:
     transcript: Transcript | None = None
     error: VoxportError | None = None  # its `reason` is the message without the name
 
-    def result(self) -> Transcript:
+    def answer(self) -> Transcript:
         """Return the transcript, or raise the error."""
         return Result(self.name, self.transcript, self.error).get()
 
@@ -165,7 +165,7 @@ class Recognizer:
             >>> transcript.text
             'ONE TWO THREE'
             >>> transcript.words[0].text, round(transcript.words[0].start, 1)
-            ('ONE', 0.4)
+            ('ONE', 0.6)
         """
         found = self._answer(audio, sample_rate, self._transcribe_batch, self._transcribe_long)
         return found if isinstance(audio, (list, tuple)) else found[0]
@@ -287,7 +287,7 @@ class Recognizer:
             >>> recognizer = voxport.load("commands")
             >>> aligned = recognizer.align("models/commands/samples/left-right.flac", "Left right")
             >>> [(word.text, round(word.start, 1)) for word in aligned.words]
-            [('Left', 0.5), ('right', 1.5)]
+            [('Left', 0.5), ('right', 0.9)]
         """
         is_list = isinstance(audio, (list, tuple))
         texts = text_aligner.require_texts(text)
