@@ -24,14 +24,14 @@ from voxport.package.manifest import Artifact, Manifest
 
 
 class FeatureExtractor:
-    """Loaded artifact that was exported with ``--features``; ``voxport.load_features`` makes one.
+    """Loaded artifact for features, made by ``voxport.load_features``.
 
     Threads may share it.
 
     Attributes:
         manifest: the package's manifest.
-        artifact: the manifest's entry of the file that runs.
-        provider: the execution provider that it really runs on.
+        artifact: the manifest's entry of the running file.
+        provider: the execution provider in use.
         layers: the number of transformer layers.
         width: channels of each layer's output.
     """

@@ -67,27 +67,27 @@ class Outcome:
 
 
 class Recognizer:
-    """Loaded artifact that transcribes; ``voxport.load`` makes one. Threads may share it.
+    """Loaded artifact for transcription, made by ``voxport.load``. Threads may share it.
 
-    Wherever a method takes ``audio``, a recording is one of
+    A recording, the ``audio`` of every method, is one of
 
     - a path (``str`` or ``os.PathLike``) of an audio file,
     - an array [samples] or [samples, channels]: float of -1 to 1, int8, uint8, int16 or int32,
-    - the bytes of an audio file, or a binary file object that gives them,
+    - the bytes of an audio file, or a binary file object with them.
 
-    and a list or tuple of recordings is answered with a list, batched, in the order given.
-    ``sample_rate`` is that of arrays, in Hz, the model's own where it is not given; files bring
-    theirs. Channels are averaged. A recording shorter than the receptive field has no frames and an
-    empty transcript; one longer than ``whole_seconds`` (see ``voxport.load``) runs in windows.
+    A list or tuple of recordings is answered with a list, batched, in the order given.
+    ``sample_rate`` is the rate of arrays in Hz, the model's own by default; files bring theirs.
+    Channels are averaged. A recording shorter than the receptive field has no frames and an empty
+    transcript; one longer than ``whole_seconds`` (see ``voxport.load``) runs in windows.
 
     Errors name the recording: its path, or ``audio[3]`` for the fourth of a list. All are
-    ``VoxportError``: ``AudioError`` for what cannot be read as audio (a ``ValueError``; of files an
-    ``OSError`` too), ``InputError`` for other arguments, ``InferenceError`` for what cannot run.
+    ``VoxportError``: ``AudioError`` for unreadable audio (a ``ValueError``; of files an ``OSError``
+    too), ``InputError`` for other arguments, ``InferenceError`` for failures to run.
 
     Attributes:
         manifest: the package's manifest.
-        artifact: the manifest's entry of the file that runs.
-        provider: the execution provider that it really runs on.
+        artifact: the manifest's entry of the running file.
+        provider: the execution provider in use.
     """
 
     def __init__(
@@ -176,10 +176,10 @@ class Recognizer:
         sample_rate: int | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Outcome]:
-        """Transcribe many recordings, each answered as soon as it and those before it are done.
+        """Transcribe many recordings, each answered as soon as it and its predecessors are done.
 
-        A recording that fails is an outcome with an error and stops no other. Of an iterator, only
-        some batches are read ahead, so that hours of audio are never in memory at once.
+        A failing recording is an outcome with an error and stops no other. Of an iterator, only
+        some batches are read ahead, to keep hours of audio out of memory.
 
         Args:
             audio: an iterable of recordings (path, array, bytes, binary file).
@@ -326,9 +326,8 @@ class Recognizer:
     ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
         """Compute transformer layers' outputs of a recording, or of each of a list of them.
 
-        For packages that were exported with ``--features``; the same as
-        ``FeatureExtractor.features``, where arguments and errors are described.
-        ``voxport.load_features`` needs no CTC head.
+        For packages exported with ``--features``; the same as ``FeatureExtractor.features``, with
+        arguments and errors described there. ``voxport.load_features`` needs no CTC head.
 
         Returns:
             float32 [layers, frames, width], or a list of such arrays.

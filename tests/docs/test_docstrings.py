@@ -28,13 +28,16 @@ def find_front_doors():
 FRONT_DOORS = dict(find_front_doors())
 WITH_EXAMPLE = {name: door for name, door in FRONT_DOORS.items() if "Example:" in door.__doc__}
 
-# Verbs that everybody meets first. (Readers of a format have their sections in `to_srt`.)
+# Verbs with every section.
 COMPLETE = [
     "load",
     "load_features",
     "verify",
     "forced_align",
     "to_srt",
+    "to_vtt",
+    "to_tsv",
+    "to_json",
     "Recognizer.transcribe",
     "Recognizer.transcribe_each",
     "Recognizer.emission",

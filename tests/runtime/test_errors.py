@@ -1,4 +1,4 @@
-"""Errors: one base, a subject that is attached once, and the builtins that callers expect."""
+"""Errors: one base, a subject attached once, and the builtins expected by callers."""
 
 import pickle
 

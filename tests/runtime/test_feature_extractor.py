@@ -1,4 +1,4 @@
-"""Features from packages: choice of layers, lists, packages without them or without a head."""
+"""Features from packages: choice of layers, lists, packages without features or without a head."""
 
 import dataclasses
 import shutil
@@ -45,18 +45,18 @@ def test_layers_are_chosen_by_number(extractor):
     ("layers", "got"),
     [([0], "0"), ([3], "3"), ([1, -1], "-1"), ([], "none"), ([1.0], "1.0"), (["1"], "'1'")],
 )
-def test_a_layer_that_is_not_there(extractor, layers, got):
+def test_an_unknown_layer_is_refused(extractor, layers, got):
     with pytest.raises(InputError, match=f"layers are numbered 1 to 2, got {got}$"):
         extractor.features(SAMPLE, layers=layers)
 
 
 @pytest.mark.parametrize("layers", [2, "12"])
-def test_layers_are_a_list(extractor, layers):
+def test_layers_must_be_a_list(extractor, layers):
     with pytest.raises(InputError, match=r"expected a list of layers, as \[2\], got"):
         extractor.features(SAMPLE, layers=layers)
 
 
-def test_a_list_comes_back_in_its_order_and_as_each_alone(with_features):
+def test_a_list_keeps_its_order_and_is_answered_as_its_recordings_alone(with_features):
     extractor = voxport.load_features(with_features, provider="cpu", batch_seconds=1.5)
     noise = np.random.default_rng(0).uniform(-1, 1, 30_000).astype(np.float32)
     rows = [noise[:length] for length in (16_000, 0, 399, 400, 5_000, 30_000, 401)]
@@ -68,14 +68,16 @@ def test_a_list_comes_back_in_its_order_and_as_each_alone(with_features):
     assert extractor.features([]) == []
 
 
-def test_a_recognizer_gives_them_too(with_features):
+def test_a_recognizer_gives_features_too(with_features):
     recognizer = voxport.load(with_features, provider="cpu")
     extractor = voxport.load_features(with_features, provider="cpu")
     assert np.array_equal(recognizer.features(SAMPLE), extractor.features(SAMPLE))
+    both = recognizer.features([SAMPLE, SAMPLE], layers=[2])
+    assert [one.shape for one in both] == [(1, 62, 32)] * 2
     assert recognizer.transcribe(SAMPLE).text
 
 
-def test_transcripts_are_those_of_the_package_without(exported, with_features):
+def test_transcripts_equal_those_of_a_package_without_features(exported, with_features):
     for kind in ("onnx", "torchscript"):
         one, other = (voxport.load(p, "cpu", kind) for p in (exported, with_features))
         assert one.transcribe(SAMPLE).text == other.transcribe(SAMPLE).text
@@ -96,14 +98,16 @@ def test_a_model_without_a_head_has_features_and_no_text(headless, with_features
 
 
 @pytest.mark.parametrize("command", ["transcribe", "benchmark"])
-def test_commands_that_need_a_head(headless, command):
+def test_commands_without_a_head_are_refused(headless, command):
     result = run(command, headless, *([SAMPLE] if command == "transcribe" else []))
     assert result.exit_code == 1
     assert "the model has no CTC head: it gives features and no text" in result.stderr
     assert not result.stdout
 
 
-def test_what_is_too_long_for_the_memory_is_refused_with_what_would_fit(with_features, monkeypatch):
+def test_a_recording_too_long_for_the_memory_is_refused_with_a_length_that_fits(
+    with_features, monkeypatch
+):
     monkeypatch.setattr(memory, "available", lambda: 1_000_000)
     whole = voxport.load_features(with_features, provider="cpu", artifact="onnx")
     inputs = [SAMPLE, np.zeros(20 * 16_000, np.float32)]
@@ -115,18 +119,18 @@ def test_what_is_too_long_for_the_memory_is_refused_with_what_would_fit(with_fea
         FeatureExtractor(whole.manifest, artifact, backend).features(inputs)
 
 
-def test_repr(extractor):
+def test_repr_names_model_and_artifact(extractor):
     assert repr(extractor).startswith("<FeatureExtractor narrow model.")
 
 
-def test_verify_covers_them(with_features, headless):
+def test_verify_covers_features(with_features, headless):
     report = verify(with_features)
     assert report.ok
     assert [check.what for check in report.checks] == ["emission", "emission", "features"] * 2
     assert run("verify", headless).stdout.endswith("verified\n")
 
 
-def test_verify_against_eager(with_features, headless):
+def test_verify_compares_features_with_eager_torchaudio(with_features, headless):
     pytest.importorskip("torchaudio")
     for package, checks in ((with_features, 8), (headless, 1)):
         report = verify(package, against="eager")
@@ -143,7 +147,7 @@ def test_verify_against_eager(with_features, headless):
         (lambda v: v[:1], "the features' shape: expected"),
     ],
 )
-def test_other_features(headless, tmp_path, spoil, problem):
+def test_verify_finds_other_features(headless, tmp_path, spoil, problem):
     package = shutil.copytree(headless, tmp_path / "package")
     manifest = read_manifest(package)
     golden = manifest.features.golden
@@ -158,7 +162,7 @@ def test_other_features(headless, tmp_path, spoil, problem):
     assert problem in result.stderr
 
 
-def test_inspect(with_features, headless):
+def test_inspect_shows_the_layers(with_features, headless):
     assert "2 layers of 32 channels" in run("inspect", with_features).stdout
     shown = run("inspect", headless).stdout
     assert "blank            none" in shown

@@ -1,4 +1,4 @@
-"""Lists, order, batches, failures; mostly with a backend whose answers are read off its input."""
+"""Recognizer: order, batches and failures, mostly with a fake backend that spells its input."""
 
 import io
 from pathlib import Path
@@ -10,6 +10,7 @@ import soundfile
 import voxport
 from support import data, fakes
 from voxport.backends.contract import EMISSION
+from voxport.decoding.beam_search import BeamSearch
 from voxport.errors import AudioError, AudioNotFoundError, InferenceError, InputError
 from voxport.machine import memory
 from voxport.recognizer import Recognizer
@@ -31,27 +32,27 @@ def texts(transcripts):
     return [transcript.text for transcript in transcripts]
 
 
-def test_a_list_comes_back_in_its_order(recognizer):
+def test_answers_of_a_list_keep_its_order(recognizer):
     found = recognizer.transcribe([fakes.say(word) for word in WORDS])
     assert texts(found) == [word.replace("|", " ") for word in WORDS]
     assert recognizer.transcribe([]) == []
     assert recognizer.transcribe(()) == []
 
 
-def test_a_list_answers_as_each_alone(recognizer):
+def test_a_list_is_answered_as_its_recordings_alone(recognizer):
     waveforms = [fakes.say(word) for word in WORDS]
     assert recognizer.transcribe(waveforms) == [recognizer.transcribe(w) for w in waveforms]
 
 
-def test_like_lengths_run_together(backend):
+def test_recordings_of_like_length_share_a_batch(backend):
     recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, batch_seconds=0.2)
     waveforms = [np.zeros(n, np.float32) for n in (30, 150, 40, 500, 35)]
     recognizer.transcribe(waveforms)
     assert sorted(backend.batches) == [[30, 35, 40], [150], [500]]
 
 
-def test_answers_come_before_all_inputs_are_read(backend):
-    """Hours of files are never in memory at once."""
+def test_first_answers_come_before_all_recordings_are_read(backend):
+    """So hours of files are never in memory at once."""
     recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, batch_seconds=0.1)
     read = 0
 
@@ -67,14 +68,14 @@ def test_answers_come_before_all_inputs_are_read(backend):
     assert sum(1 for _ in outcomes) == 99
 
 
-def test_a_mixed_list(recognizer, tmp_path):
+def test_a_list_mixes_paths_arrays_and_bytes(recognizer, tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, fakes.say("AB"), 1000, subtype="FLOAT")
     found = recognizer.transcribe([path, str(path), fakes.say("AB"), path.read_bytes()])
     assert texts(found) == ["AB"] * 4
 
 
-def test_an_error_in_a_list_names_its_input(recognizer):
+def test_an_error_in_a_list_names_its_recording(recognizer):
     with pytest.raises(AudioError, match=r"^audio\[1\]: .*NaN"):
         recognizer.transcribe([fakes.say("A"), np.array([np.nan])])
     with pytest.raises(AudioNotFoundError, match=r"^x\.wav: there is no such file"):
@@ -85,7 +86,7 @@ def test_an_error_in_a_list_names_its_input(recognizer):
         recognizer.transcribe([0.5, 0.25])
 
 
-def test_the_good_ones_are_not_lost(recognizer):
+def test_a_failing_recording_stops_no_other(recognizer):
     inputs = ["x.wav", fakes.say("A"), np.array([np.nan]), fakes.say("B")]
     outcomes = list(recognizer.transcribe_each(inputs))
     assert [outcome.transcript and outcome.transcript.text for outcome in outcomes] == [
@@ -100,21 +101,21 @@ def test_the_good_ones_are_not_lost(recognizer):
 
 
 @pytest.mark.parametrize(
-    "x", ["yes.flac", Path("yes.flac"), b"RIFF", fakes.say("A"), io.BytesIO(b"RIFF"), None]
+    "audio", ["yes.flac", Path("yes.flac"), b"RIFF", fakes.say("A"), io.BytesIO(b"RIFF"), None]
 )
-def test_one_recording_is_not_several(recognizer, x):
+def test_a_single_recording_is_refused_as_a_list(recognizer, audio):
     with pytest.raises(InputError, match="expected a list of recordings, or an iterator over"):
-        recognizer.transcribe_each(x)
+        recognizer.transcribe_each(audio)
 
 
-def test_an_empty_path(recognizer):
+def test_an_empty_path_is_refused(recognizer):
     with pytest.raises(InputError, match=r"^the audio: expected the path of an audio file, got ''"):
         recognizer.transcribe("")
     with pytest.raises(InputError, match=r"^audio\[1\]: expected the path"):
         recognizer.transcribe([fakes.say("A"), ""])
 
 
-def test_a_batch_that_fails_is_tried_one_by_one():
+def test_a_failing_batch_is_run_again_one_by_one():
     backend = fakes.FakeBackend(most_samples=200)
     recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend)
     outcomes = list(recognizer.transcribe_each([fakes.say("A"), fakes.say("ABCABCABC")]))
@@ -129,19 +130,19 @@ class Broken:
         raise OSError(5, "Input/output error")
 
 
-def test_a_file_object_that_fails_stops_no_other(recognizer):
+def test_a_failing_file_object_stops_no_other(recognizer):
     outcomes = list(recognizer.transcribe_each([Broken(), fakes.say("A")]))
     assert str(outcomes[0].error) == "audio[0]: cannot be read: Input/output error"
     assert outcomes[0].error.reason == "cannot be read: Input/output error"
     assert outcomes[1].transcript.text == "A"
 
 
-def test_an_error_without_a_name_gets_one(recognizer):
+def test_a_wrong_sample_rate_names_the_recording(recognizer):
     with pytest.raises(InputError, match=r"^audio\[0\]: sample_rate must be"):
         recognizer.transcribe([fakes.say("A")], "x")
 
 
-def test_what_cannot_fit_is_refused_before_it_is_run(backend, monkeypatch):
+def test_a_recording_too_long_for_the_memory_is_refused_before_it_runs(backend, monkeypatch):
     backend.provider = "CPUExecutionProvider"
     recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, window_seconds=60)
     monkeypatch.setattr(memory, "available", lambda: 10**6)
@@ -156,7 +157,7 @@ def test_what_cannot_fit_is_refused_before_it_is_run(backend, monkeypatch):
 
 
 @pytest.mark.parametrize("samples", [0, 1, fakes.RECEPTIVE_FIELD - 1])
-def test_shorter_than_the_receptive_field_is_empty(recognizer, samples):
+def test_a_recording_shorter_than_the_receptive_field_is_empty(recognizer, samples):
     waveform = np.ones(samples, np.float32)
     found = recognizer.transcribe(waveform)
     assert (found.text, found.words, found.tokens) == ("", (), ())
@@ -164,23 +165,94 @@ def test_shorter_than_the_receptive_field_is_empty(recognizer, samples):
     assert recognizer.emission(waveform).shape == (0, len(fakes.LABELS))
 
 
-def test_emission(recognizer, backend):
+def test_the_emission_is_the_graphs_alone(recognizer, backend):
     emission = recognizer.emission(fakes.say("AB", frames=2))
     assert emission.dtype == np.float32
     assert emission.argmax(axis=1).tolist() == [2, 2, 3, 3]
     assert backend.asked == [EMISSION]
 
 
-def test_resampled(recognizer):
+def test_emissions_of_a_list_are_batched_and_keep_its_order(recognizer, backend):
+    waveforms = [fakes.say(word) for word in WORDS]
+    together = recognizer.emission(waveforms)
+    assert len(backend.batches) == 1
+    assert all(
+        (one == recognizer.emission(w)).all() for one, w in zip(together, waveforms, strict=True)
+    )
+    assert recognizer.emission([]) == []
+
+
+def test_alignment_of_a_list_is_batched(recognizer, backend):
+    waveforms = [fakes.say("A-B"), fakes.say("C"), fakes.say("B")]
+    texts = ["ab", "c", "b"]
+    together = recognizer.align(waveforms, texts)
+    assert len(backend.batches) == 1
+    assert together == [recognizer.align(*pair) for pair in zip(waveforms, texts, strict=True)]
+
+
+@pytest.mark.parametrize("call", ["transcribe", "emission", "align"])
+def test_the_first_error_of_a_list_is_raised_with_its_recordings_name(recognizer, call):
+    texts = [["a", "b", "c"]] if call == "align" else []
+    with pytest.raises(AudioError, match=r"^audio\[1\]: holds samples that are not numbers"):
+        getattr(recognizer, call)([fakes.say("A"), np.array([np.nan]), "missing.wav"], *texts)
+
+
+@pytest.mark.parametrize("call", ["transcribe", "emission", "align"])
+def test_an_error_of_one_recording_has_its_name_once(recognizer, call, tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"no audio at all")
+    with pytest.raises(AudioError) as caught:
+        getattr(recognizer, call)(path, *(["a"] if call == "align" else []))
+    assert str(caught.value).count("a.wav") == 1
+    assert caught.value.subject == str(path)
+
+
+class DeafBackend(fakes.FakeBackend):
+    """Backend that answers recordings of more than 100 samples with NaN."""
+
+    def run(self, waveform, lengths, outputs=EMISSION):
+        output = super().run(waveform, lengths, outputs)
+        output.emission[lengths > 100] = np.nan
+        return output
+
+
+def test_an_emission_of_nan_is_an_error_and_no_empty_text():
+    """Of a beam search too, which would fail on it with a traceback."""
+    recognizer = Recognizer(
+        fakes.manifest(), fakes.artifact(), DeafBackend(), decoder=BeamSearch(width=4)
+    )
+    short, long = fakes.say("A"), fakes.say("ABCABC")
+    outcomes = list(recognizer.transcribe_each([short, long, short]))
+    assert [outcome.transcript and outcome.transcript.text for outcome in outcomes] == [
+        "A",
+        None,
+        "A",
+    ]
+    assert isinstance(outcomes[1].error, InferenceError)
+    assert str(outcomes[1].error).startswith("audio[1]: model.onnx: gave an emission that holds")
+    with pytest.raises(InferenceError, match="not numbers"):
+        recognizer.align(long, "abc")
+
+
+def test_outcomes_that_nobody_waits_for_leave_no_file_open(windowed, tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, said(20) / 8, fakes.RATE)
+    with path.open("rb") as file:
+        outcomes = windowed.transcribe_each([fakes.say("A"), file])
+        assert next(outcomes).transcript.text == "A"
+        outcomes.close()
+
+
+def test_an_array_is_resampled_to_the_models_rate(recognizer):
     found = recognizer.transcribe(np.repeat(fakes.say("A", 20), 2), sample_rate=2000)
     assert found.duration == pytest.approx(0.21)
 
 
-# Long recordings. The fake hears no context, so that windows must give just what the whole gives.
+# Long recordings. The fake has no context, so that windows must give the answer of the whole.
 
 
 def said(seconds, seed=0):
-    """Words with pauses of silence, for some `seconds`."""
+    """Return words with pauses of silence, for some ``seconds``."""
     rng = np.random.default_rng(seed)
     parts = []
     while sum(map(len, parts)) < seconds * fakes.RATE:
@@ -197,7 +269,7 @@ def windowed(backend):
 
 
 @pytest.mark.parametrize("seconds", [7, 8.5, 12, 30, 100])
-def test_windows_answer_as_the_whole(recognizer, windowed, backend, seconds):
+def test_windows_give_the_answer_of_the_whole(recognizer, windowed, backend, seconds):
     waveform = said(seconds, seed=int(seconds))
     found, expected = windowed.transcribe(waveform), recognizer.transcribe(waveform)
     assert found.text == expected.text
@@ -222,7 +294,7 @@ def test_windows_are_short_and_batched(backend):
     assert {len(batch) for batch in backend.batches[:-1]} == {2}
 
 
-def test_long_and_short_in_one_list(windowed):
+def test_long_and_short_recordings_share_a_list(windowed):
     inputs = [said(3, 1), said(20, 2), "x.wav", said(2, 3), np.full(20_000, np.nan), said(9, 4)]
     outcomes = list(windowed.transcribe_each(inputs))
     assert [outcome.name for outcome in outcomes[3:]] == [f"audio[{i}]" for i in (3, 4, 5)]
@@ -232,7 +304,7 @@ def test_long_and_short_in_one_list(windowed):
     assert isinstance(outcomes[4].error, AudioError)
 
 
-def test_a_long_file_that_ends_badly_has_no_transcript(windowed, tmp_path):
+def test_a_long_damaged_file_has_no_transcript(windowed, tmp_path):
     path = tmp_path / "a.flac"
     soundfile.write(path, said(20) / 8, fakes.RATE)
     path.write_bytes(path.read_bytes()[:-900])
@@ -241,7 +313,7 @@ def test_a_long_file_that_ends_badly_has_no_transcript(windowed, tmp_path):
     assert "damaged or truncated" in outcome.error.reason
 
 
-def test_a_long_recording_that_fails_to_run_stops_no_other():
+def test_a_failing_long_recording_stops_no_other():
     backend = fakes.FakeBackend(most_samples=5_000)
     recognizer = Recognizer(
         fakes.manifest(), fakes.artifact(), backend, whole_seconds=8, window_seconds=8
@@ -251,7 +323,7 @@ def test_a_long_recording_that_fails_to_run_stops_no_other():
     assert outcomes[1].transcript
 
 
-def test_progress(windowed, backend):
+def test_progress_of_a_long_recording_is_reported_batch_by_batch(windowed, backend):
     heard = []
     waveform = said(100)
     list(windowed.transcribe_each([waveform], progress=lambda *state: heard.append(state)))
@@ -261,7 +333,7 @@ def test_progress(windowed, backend):
     assert len(heard) == len(backend.batches) > 2  # a batch each
 
 
-def test_what_is_too_long_for_the_memory_runs_in_windows(backend, monkeypatch):
+def test_a_recording_too_long_for_the_memory_runs_in_windows(backend, monkeypatch):
     backend.provider = "CPUExecutionProvider"
     recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, window_seconds=8)
     waveform = said(60)
@@ -276,7 +348,7 @@ def test_what_is_too_long_for_the_memory_runs_in_windows(backend, monkeypatch):
 
 
 @pytest.mark.parametrize("artifact", ["onnx", "torchscript"])
-def test_batches_do_not_change_a_real_graphs_answer(exported, artifact):
+def test_batches_do_not_change_the_answer_of_a_real_graph(exported, artifact):
     recognizer = voxport.load(exported, provider="cpu", artifact=artifact)
     noise = np.random.default_rng(0).uniform(-1, 1, 30_000).astype(np.float32)
     waveforms = [noise[:length] for length in (16_000, 0, 399, 400, 5_000, 30_000, 401)]
@@ -293,7 +365,7 @@ def test_batches_do_not_change_a_real_graphs_answer(exported, artifact):
     assert together[5].text
 
 
-def test_both_artifacts_agree(exported):
+def test_onnx_and_torchscript_agree(exported):
     onnx, script = (voxport.load(exported, "cpu", kind) for kind in ("onnx", "torchscript"))
     path = data.SAMPLES / "yes.flac"
     assert onnx.transcribe(path).text == script.transcribe(path).text
@@ -301,6 +373,6 @@ def test_both_artifacts_agree(exported):
     assert difference <= 1e-4 * max(1, np.abs(onnx.emission(path)).max())
 
 
-def test_repr(exported):
+def test_repr_names_model_artifact_and_provider(exported):
     text = repr(voxport.load(exported, provider="cpu"))
     assert text == "<Recognizer narrow model.onnx on CPUExecutionProvider>"

@@ -1,4 +1,4 @@
-"""One recognizer for long: many threads at once, and memory over many lengths."""
+"""One recognizer in long use: many threads at once, and memory over many lengths."""
 
 import subprocess
 import sys

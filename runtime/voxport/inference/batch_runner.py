@@ -69,7 +69,7 @@ class BatchRunner:
         lengths = np.array([len(clip.waveform) for clip in clips], np.int64)
         samples = self.padded_length(int(lengths.max()))
         if self._is_memory_checked and (
-            shortage := attention_memory.shortage(len(clips), samples, self._model)
+            shortage := attention_memory.find_shortage(len(clips), samples, self._model)
         ):
             raise InferenceError(shortage)
         waveform = np.zeros((len(clips), samples), np.float32)

@@ -49,7 +49,22 @@ def to_word_times(transcript: Transcript) -> str:
 
 
 def to_json(transcript: Transcript, file: str | None = None) -> str:
-    """Return one object on one line: file (if given), text, duration, words and tokens."""
+    """Return one JSON object on one line: file, text, duration, words and tokens.
+
+    Args:
+        transcript: of one recording.
+        file: the recording's name; without it the object has no "file".
+
+    Returns:
+        The line. Times are seconds and scores 0 to 1, both rounded to four decimals.
+
+    Example:
+        >>> import voxport
+        >>> transcript = voxport.Transcript("YES", 1.0, (voxport.Word("YES", 0.5, 0.7, 0.93),))
+        >>> print(voxport.to_json(transcript, "yes.flac"), end="")
+        {"file": "yes.flac", "text": "YES", "duration": 1.0,
+         "words": [{"text": "YES", "start": 0.5, "end": 0.7, "score": 0.93}], "tokens": []}
+    """
     named = {} if file is None else {"file": file}
     return json_line({**named, **asdict(transcript)})
 
@@ -62,7 +77,7 @@ def to_json_error(file: str, reason: str) -> str:
 def json_line(content: Mapping[str, Any]) -> str:
     """Return one line of JSON, floats rounded to ``DECIMALS``, NaN and infinities as null.
 
-    A file name that holds bytes that are no text has them as \\udc80 to \\udcff.
+    Bytes of a file name that are no text become \\udc80 to \\udcff.
     """
     plain = _plain(content)
     line = json.dumps(plain, ensure_ascii=False, allow_nan=False)
@@ -98,7 +113,23 @@ def to_srt(transcript: Transcript) -> str:
 
 
 def to_vtt(transcript: Transcript) -> str:
-    """Return WebVTT subtitles, with the same cues as ``to_srt``."""
+    """Return WebVTT subtitles, with the same cues as ``to_srt``.
+
+    Args:
+        transcript: of one recording.
+
+    Returns:
+        The document; without words its header alone.
+
+    Example:
+        >>> import voxport
+        >>> transcript = voxport.Transcript("YES", 1.0, (voxport.Word("YES", 0.5, 1.6, 0.93),))
+        >>> print(voxport.to_vtt(transcript), end="")
+        WEBVTT
+        <BLANKLINE>
+        00:00:00.500 --> 00:00:01.600
+        YES
+    """
     parts = [
         f"{format_clock(cue.start, '.')} --> {format_clock(cue.end, '.')}\n{_escaped(_text(cue))}\n"
         for cue in _cues(transcript)
@@ -107,7 +138,20 @@ def to_vtt(transcript: Transcript) -> str:
 
 
 def to_tsv(transcript: Transcript) -> str:
-    """Return a table of the same cues: start and end in milliseconds, text."""
+    """Return a table of the cues of ``to_srt``: start and end in milliseconds, text.
+
+    Args:
+        transcript: of one recording.
+
+    Returns:
+        The document: a header, and a line a cue with tabs between its fields.
+
+    Example:
+        >>> import voxport
+        >>> transcript = voxport.Transcript("YES", 1.0, (voxport.Word("YES", 0.5, 1.6, 0.93),))
+        >>> voxport.to_tsv(transcript).splitlines()[1].split("\\t")
+        ['500', '1600', 'YES']
+    """
     rows = [
         f"{_milliseconds(cue.start)}\t{_milliseconds(cue.end)}\t{cue.text}\n"
         for cue in _cues(transcript)

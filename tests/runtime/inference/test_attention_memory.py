@@ -26,28 +26,30 @@ BASE = dataclasses.replace(COMMANDS, parameters=94_000_000)
         (BASE, 1, 120, True),
     ],
 )
-def test_shortage(monkeypatch, model, gigabytes, seconds, refused):
+def test_recordings_beyond_the_free_memory_are_refused(
+    monkeypatch, model, gigabytes, seconds, refused
+):
     monkeypatch.setattr(memory, "available", lambda: gigabytes * 10**9)
-    assert bool(attention_memory.shortage(1, seconds * RATE, model)) == refused
+    assert bool(attention_memory.find_shortage(1, seconds * RATE, model)) == refused
 
 
 @pytest.mark.parametrize(("seconds", "fits"), [(60, True), (120, True), (250, False)])
-def test_what_is_sure_to_fit_is_less_than_what_is_not_refused(monkeypatch, seconds, fits):
+def test_a_length_sure_to_fit_is_shorter_than_one_not_refused(monkeypatch, seconds, fits):
     monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
     assert attention_memory.is_sure_to_fit(seconds * RATE, BASE) == fits
-    assert attention_memory.shortage(1, seconds * RATE, BASE) is None
+    assert attention_memory.find_shortage(1, seconds * RATE, BASE) is None
     monkeypatch.setattr(memory, "available", lambda: None)
     assert attention_memory.is_sure_to_fit(10**12, BASE)
 
 
-def test_the_message_says_what_to_do(monkeypatch):
+def test_the_message_names_a_length_that_fits(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 16 * 10**9)
-    assert attention_memory.shortage(1, 600 * RATE, BASE) == (
+    assert attention_memory.find_shortage(1, 600 * RATE, BASE) == (
         "10 min 0 s needs more than 28.8 GB to run at once, 16.0 GB are free; 3 min 40 s would fit"
     )
-    assert attention_memory.shortage(1, 220 * RATE, BASE) is None
+    assert attention_memory.find_shortage(1, 220 * RATE, BASE) is None
 
 
-def test_where_nothing_is_known(monkeypatch):
+def test_nothing_is_refused_where_free_memory_is_unknown(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: None)
-    assert attention_memory.shortage(1, 10**12, BASE) is None
+    assert attention_memory.find_shortage(1, 10**12, BASE) is None

@@ -1,3 +1,5 @@
+"""Batches by length, and the few lengths of a GPU."""
+
 import numpy as np
 import pytest
 
@@ -16,11 +18,11 @@ from voxport.inference.batches import group_by_length, round_up_length
         ([0, 0, 0, 0], [[0, 1, 2, 3]]),
     ],
 )
-def test_batches(lengths, expected):
+def test_batches_hold_the_limit(lengths, expected):
     assert group_by_length(lengths, limit=10) == expected
 
 
-def test_no_clip_is_lost_and_no_limit_broken():
+def test_every_clip_is_in_one_batch_within_the_limit():
     lengths = np.random.default_rng(0).integers(0, 120, 500).tolist()
     found = group_by_length(lengths, limit=100)
     assert sorted(index for batch in found for index in batch) == list(range(500))
@@ -31,7 +33,7 @@ def test_no_clip_is_lost_and_no_limit_broken():
 RATE = 16_000
 
 
-def test_few_lengths_are_shared():
+def test_lengths_are_rounded_up_to_48_shared_ones():
     lengths = range(RATE, 60 * RATE + 1, 37)
     found = [round_up_length(length, RATE) for length in lengths]
     assert found == sorted(found)
@@ -42,12 +44,12 @@ def test_few_lengths_are_shared():
 
 
 @pytest.mark.parametrize("seconds", [5, 10, 15, 20, 30, 40, 60])
-def test_usual_lengths_are_among_them(seconds):
+def test_whole_seconds_are_not_rounded(seconds):
     assert round_up_length(seconds * RATE, RATE) == seconds * RATE
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 1_000])
-def test_all_that_is_short_is_one_length(rate):
+def test_short_lengths_share_one(rate):
     shortest = round_up_length(0, rate)
     assert {round_up_length(n, rate) for n in range(shortest + 1)} == {shortest}
     assert round_up_length(shortest + 1, rate) > shortest

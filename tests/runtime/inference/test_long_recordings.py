@@ -55,7 +55,7 @@ def distance(one, other):
     return edit_distance(one, other)
 
 
-def test_two_minutes_are_heard_as_in_one_pass():
+def test_two_minutes_have_the_text_of_one_pass():
     waveform, _ = joined(119, 0)
     once = voxport.load("commands", "cpu", whole_seconds=math.inf)
     assert (
@@ -64,7 +64,7 @@ def test_two_minutes_are_heard_as_in_one_pass():
 
 
 @pytest.mark.slow
-def test_windows_hear_no_worse_than_one_pass():
+def test_windows_have_no_more_errors_than_one_pass():
     """The shipped model normalises over a whole run, so windows and one pass differ."""
     once = voxport.load("commands", "cpu", whole_seconds=math.inf)
     windowed = voxport.load("commands", "cpu", whole_seconds=0)

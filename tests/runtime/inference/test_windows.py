@@ -56,7 +56,7 @@ def test_windows_cover_a_recording(samples):
     assert last.first * GEOMETRY.stride + len(last.waveform) == samples
 
 
-def test_a_cut_is_where_it_is_quiet():
+def test_a_window_is_cut_at_its_quietest_moment():
     waveform = np.random.default_rng(0).standard_normal(GEOMETRY.samples).astype(np.float32)
     waveform[3200:3400] *= 0.01
     assert 325 <= quietest_frame(waveform, GEOMETRY) <= 335
@@ -85,17 +85,17 @@ def test_a_token_on_a_seam_comes_out_once(old, new, joined):
         assert "".join(found) == joined
 
 
-def test_a_seam_is_near_the_cut_where_nothing_else_decides():
+def test_a_seam_in_silence_is_nearest_the_cut():
     silence = emission("-" * 9)
     assert [find_seam(silence, silence, near, BLANK) for near in (1, 4, 9)] == [1, 4, 9]
 
 
-def test_a_last_window_that_ends_within_the_overlap():
+def test_a_last_window_may_end_within_the_overlap():
     assert find_seam(emission("-1--2--3-"), emission("-1--"), 9, BLANK) == 4
     assert find_seam(emission("-1-"), emission(""), 2, BLANK) == 0
 
 
-def test_stitched_emissions_are_the_whole():
+def test_stitched_windows_equal_the_whole_emission():
     """Each window's own frames go to their places, whatever their context."""
     waveform = np.random.default_rng(0).standard_normal(50_000).astype(np.float32)
     rng = np.random.default_rng(1)

@@ -1,3 +1,5 @@
+"""Edit distance of texts and tokens, against torchaudio's, and the character error rate."""
+
 import random
 
 import pytest
@@ -12,11 +14,11 @@ from voxport.transcript.edit_distance import (
     ("expected", "found", "count"),
     [("", "", 0), ("", "AB", 2), ("YES", "", 3), ("YES", "YES", 0), ("KITTEN", "SITTING", 3)],
 )
-def test_edit_distance(expected, found, count):
+def test_edit_distance_counts_edits_either_way(expected, found, count):
     assert edit_distance(expected, found) == edit_distance(found, expected) == count
 
 
-def test_edit_distance_as_torchaudio_counts_them():
+def test_edit_distance_equals_torchaudios():
     functional = pytest.importorskip("torchaudio.functional")
     chance = random.Random(0)
     for _ in range(50):
@@ -24,6 +26,13 @@ def test_edit_distance_as_torchaudio_counts_them():
         assert edit_distance(one, other) == functional.edit_distance(one, other)
 
 
-def test_character_error_rate_is_of_all_texts_together():
+def test_character_error_rate_pools_all_texts():
     assert character_error_rate([("ABCD", "ABCD"), ("AB", "A"), ("", "B")]) == 2 / 6
     assert character_error_rate([("", "")]) == 0
+
+
+def test_the_table_holds_the_distance_of_every_prefix():
+    table = edit_distance_table([1, 2, 3], [2, 3])
+    assert table.shape == (4, 3)
+    for i, row in enumerate(table.tolist()):
+        assert row == [edit_distance([1, 2, 3][:i], [2, 3][:j]) for j in range(3)]

@@ -1,3 +1,5 @@
+"""Subtitle cues: limits of length, lines and time, in scripts with and without spaces."""
+
 from itertools import pairwise
 
 import pytest
@@ -18,16 +20,16 @@ def words(count, seconds=0.5, gap=0.1, text="HELLO"):
     return [Word(text, i * step, i * step + seconds, 1.0) for i in range(count)]
 
 
-def test_none():
+def test_no_words_are_no_cues():
     assert group_into_cues([]) == []
 
 
-def test_one():
+def test_two_words_are_one_cue():
     (cue,) = group_into_cues(words(2))
     assert (cue.start, cue.end, cue.lines) == (0.0, 1.1, ("HELLO HELLO",))
 
 
-def test_limits():
+def test_cues_hold_the_limits_of_length_and_lines():
     spoken = words(200, seconds=0.3, gap=0.05)
     found = group_into_cues(spoken)
     for cue in found:

@@ -1,3 +1,5 @@
+"""Transcripts from the graph's output: words, times, scores and spaces."""
+
 import pytest
 
 from support import fakes
@@ -11,7 +13,7 @@ def transcribe(text: str, frames: int = 3, **model):
     return recognizer.transcribe(fakes.say(text, frames))
 
 
-def test_times_and_scores():
+def test_frames_become_seconds_and_scores_means():
     """A frame is 10 samples at 1000 Hz: 10 ms."""
     found = transcribe("AB|C", frames=2)
     assert found.text == "AB C"
@@ -29,7 +31,7 @@ def test_times_and_scores():
     )
 
 
-def test_a_words_score_weighs_frames():
+def test_a_words_score_is_weighted_by_frames():
     found = transcribe("AAAB", frames=1)
     assert found.words[0].score == pytest.approx((3 * 1 / 3 + 1 * 1 / 4) / 4)
 
@@ -46,14 +48,14 @@ def test_a_words_score_weighs_frames():
         ("A|-|B", "A  B", ["A", "B"]),
     ],
 )
-def test_words(said, text, words):
+def test_delimiters_part_words_and_stay_in_the_text(said, text, words):
     found = transcribe(said)
     assert found.text == text
     assert [word.text for word in found.words] == words
     assert "".join(token.text for token in found.tokens) == text
 
 
-def test_without_a_delimiter_all_is_one_word():
+def test_a_model_without_a_delimiter_has_one_word():
     found = transcribe("AB|C", word_delimiter=None)
     assert [word.text for word in found.words] == ["AB|C"]
     assert (found.words[0].start, found.words[0].end) == (0.0, 0.12)
@@ -66,7 +68,7 @@ def test_times_stay_within_the_recording():
     assert found.tokens[0].end <= found.duration == 0.02
 
 
-def test_what_the_graph_is_asked_for():
+def test_only_decoded_outputs_are_requested():
     """Emissions are large: on a GPU their copy to the host is what costs."""
     backend = fakes.FakeBackend()
     Recognizer(fakes.manifest(), fakes.artifact(), backend).transcribe(fakes.say("A"))
