@@ -7,6 +7,10 @@ import pytest
 from voxport.transcript.edit_distance import (
     character_error_rate,
     edit_distance,
+    edit_distance_table,
+)
+    character_error_rate,
+    edit_distance,
 )
 
 
