@@ -9,9 +9,6 @@ from voxport.transcript.edit_distance import (
     edit_distance,
     edit_distance_table,
 )
-    character_error_rate,
-    edit_distance,
-)
 
 
 @pytest.mark.parametrize(
