@@ -30,3 +30,27 @@ def quiet_onnx_exporter() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Hide transformers' progress bars and tables: the exporter prints steps of its own."""
+    try:
+        from huggingface_hub import utils as hub
+        from transformers.utils import logging as messages
+    except ImportError:
+        yield
+        return
+    level, bars = messages.get_verbosity(), messages.is_progress_bar_enabled()
+    hub_bars = not hub.are_progress_bars_disabled()
+    messages.set_verbosity_error()
+    messages.disable_progress_bar()
+    hub.disable_progress_bars()
+    try:
+        yield
+    finally:
+        messages.set_verbosity(level)
+        if bars:
+            messages.enable_progress_bar()
+        if hub_bars:
+            hub.enable_progress_bars()

@@ -64,6 +64,7 @@ class Options:
     calibrate: tuple[Path, ...] = ()  # to calibrate and judge low precisions; default: `audio`
     max_cer: float = 0.01  # the largest loss of a low precision, against float32's transcripts
     force: bool = False  # write low precisions that lose more, or are not faster
+    allow_unused: bool = False  # leave out weights of a checkpoint that its model does not use
 
     @property
     def low_precisions(self) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
     files = read_recordings(options.audio or sample_recordings())
     calibration = read_recordings(options.calibrate) if options.calibrate else files
     with step(f"Loading {model}"):
-        source = resolve(model)
+        source = resolve(model, options.allow_unused)
         graph = build_graph(source, options.features)
         _check_low_precisions(source, options)
     field = graph.backbone.receptive_field
@@ -113,7 +114,7 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
             f"the recordings are too short to compare on: none has the {field} "
             f"samples at {source.sample_rate} Hz that make a frame"
         )
-    with step("Asking eager torchaudio"):
+    with step(f"Asking {source.reference_name}"):
         asked = recordings if source.transcribes else ()
         expected = [expected_answer(source, one, field) for one in asked]
         asked = recordings if options.features else ()
@@ -173,15 +174,16 @@ class PackageWriter:
         path = file_name(kind)
         with self.step(f"Exporting {path}"):
             artifact = write_artifact(self.graph, self.source, folder, kind)
-        with self.step(f"Reloading {path} and comparing it with eager torchaudio"):
+        with self.step(f"Reloading {path} and comparing it with {self.source.reference_name}"):
             return self._compare(artifact, open_artifact(folder, artifact, provider="cpu"))
 
     def _compare(self, artifact: Artifact, backend: Backend) -> _Exported:
-        parity, features, rate = None, None, self.source.sample_rate
+        parity, features = None, None
+        facts = (self.source.sample_rate, self.source.reference_name)
         if self.expected:
-            parity = compare_artifact(artifact.path, backend, self.expected, rate)
+            parity = compare_artifact(artifact.path, backend, self.expected, *facts)
         if self.features:
-            features = compare_artifact_features(artifact.path, backend, self.features, rate)
+            features = compare_artifact_features(artifact.path, backend, self.features, *facts)
         return _Exported(artifact, parity, features)
 
     def _export_low_precisions(
@@ -192,7 +194,8 @@ class PackageWriter:
             return []
         answers = self.expected
         if self.options.calibrate:
-            with self.step("Asking eager torchaudio about the recordings to calibrate on"):
+            name = self.source.reference_name
+            with self.step(f"Asking {name} about the recordings to calibrate on"):
                 field = self.graph.backbone.receptive_field
                 answers = [expected_answer(self.source, one, field) for one in self.spoken]
         limits = LowPrecisionLimits(self.options.max_cer, self.options.force)

@@ -51,7 +51,9 @@ class LowPrecisionWriter:
             backend = open_artifact(folder, artifact, provider)
             fp32 = open_artifact(folder, self.fp32, provider) if provider == meant else None
             rate = self.source.sample_rate
-            return artifact, measure_loss(path, backend, fp32, self.answers, rate, self.limits)
+            return artifact, measure_loss(
+                path, backend, fp32, self.answers, rate, self.limits, self.source.reference_name
+            )
 
     def _calibration(self) -> list[GraphInputs]:
         waveforms = [torch.from_numpy(one.waveform) for one in self.answers]

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torchaudio
 
 from voxport.backends.contract import Backend
 from voxport.package.manifest import FeatureParity, Measurement, Parity
@@ -25,26 +24,35 @@ from voxport.verification.comparison import (
 )
 from voxport_export.errors import ParityError
 
-REFERENCE = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"
-
 
 def compare_artifact(
-    artifact: str, backend: Backend, expected: Sequence[Expected], sample_rate: int
+    artifact: str,
+    backend: Backend,
+    expected: Sequence[Expected],
+    sample_rate: int,
+    reference: str,
 ) -> Parity:
     """Compare an artifact's answers, alone and in one batch, with the expected ones.
+
+    Args:
+        artifact: its file.
+        backend: runs it.
+        expected: the reference's answers.
+        sample_rate: of the recordings, Hz.
+        reference: name and version of the model that gave them: "eager torchaudio 2.11.0".
 
     Raises:
         ParityError: an emission, a token or a transcript differs; the message says where.
     """
     checks = [check for one in expected for check in compare(artifact, backend, [one])]
     checks += compare(artifact, backend, expected, padding=np.nan)
-    worst = _worst_check(checks)
+    worst = _worst_check(checks, reference)
     pairs = [
         (one.transcript, check.transcript)
         for one, check in zip([*expected, *expected], checks, strict=True)
     ]
     return Parity(
-        **vars(new_measurement(artifact, backend, expected, sample_rate)),
+        **vars(new_measurement(artifact, backend, expected, sample_rate, reference)),
         max_emission_difference=worst.difference,
         emission_tolerance=worst.tolerance,
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
@@ -53,9 +61,15 @@ def compare_artifact(
 
 
 def compare_artifact_features(
-    artifact: str, backend: Backend, expected: Sequence[ExpectedFeatures], sample_rate: int
+    artifact: str,
+    backend: Backend,
+    expected: Sequence[ExpectedFeatures],
+    sample_rate: int,
+    reference: str,
 ) -> FeatureParity:
     """Compare the output of every transformer layer, alone and in one batch.
+
+    The arguments are those of ``compare_artifact``.
 
     Raises:
         ParityError: a layer differs; the message says where.
@@ -65,32 +79,36 @@ def compare_artifact_features(
         check for one in expected for check in compare_features(artifact, backend, [one], layers)
     ]
     checks += compare_features(artifact, backend, expected, layers, padding=np.nan)
-    worst = _worst_check(checks)
+    worst = _worst_check(checks, reference)
     return FeatureParity(
-        **vars(new_measurement(artifact, backend, expected, sample_rate)),
+        **vars(new_measurement(artifact, backend, expected, sample_rate, reference)),
         max_difference=worst.difference,
         tolerance=worst.tolerance,
     )
 
 
-def _worst_check(checks: Sequence[Check]) -> Check:
+def _worst_check(checks: Sequence[Check], reference: str) -> Check:
     """Return the check nearest to its tolerance; raise for the first beyond it."""
     for check in checks:
         if not check.ok:
             raise ParityError(
-                f"{check.artifact} does not answer as eager torchaudio on {check.recording}: "
+                f"{check.artifact} does not answer as {reference} on {check.recording}: "
                 f"{check.problem}"
             )
     return max(checks, key=lambda check: check.difference / check.tolerance)
 
 
 def new_measurement(
-    artifact: str, backend: Backend, expected: Sequence[Answer], sample_rate: int
+    artifact: str,
+    backend: Backend,
+    expected: Sequence[Answer],
+    sample_rate: int,
+    reference: str,
 ) -> Measurement:
     """Build the fields that every comparison in a manifest begins with."""
     return Measurement(
         artifact=artifact,
-        reference=REFERENCE,
+        reference=reference,
         against=backend.runtime,
         provider=backend.provider,
         clips=len(expected),

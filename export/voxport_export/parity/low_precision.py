@@ -41,6 +41,7 @@ def measure_loss(
     expected: Sequence[Expected],
     sample_rate: int,
     limits: LowPrecisionLimits,
+    reference: str,
 ) -> QualityGate:
     """Compare a low-precision artifact with float32 and accept or refuse it.
 
@@ -51,6 +52,7 @@ def measure_loss(
         expected: the answers of float32.
         sample_rate: of the recordings, Hz.
         limits: the largest loss, and whether to accept it anyway.
+        reference: name and version of the eager model that float32 equals.
 
     Raises:
         LowPrecisionError: it loses more, or is not faster.
@@ -71,7 +73,7 @@ def measure_loss(
     ]
     waveform = _timed_waveform(expected, sample_rate)
     gate = QualityGate(
-        **vars(new_measurement(artifact, backend, expected, sample_rate)),
+        **vars(new_measurement(artifact, backend, expected, sample_rate, reference)),
         max_emission_difference=_largest_difference(checks),
         equal_transcripts=sum(one == other for one, other in pairs) / len(pairs),
         cer=character_error_rate(pairs),

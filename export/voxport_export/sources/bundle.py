@@ -45,14 +45,20 @@ def licence_of(bundle: Wav2Vec2Bundle) -> str:
     return "not stated: see torchaudio's documentation of the bundle"
 
 
-def load_bundle(name: str) -> Source:
+def load_bundle(name: str, allow_unused: bool = False) -> Source:  # noqa: ARG001
     """Load a bundle's weights, from torch's hub cache or by downloading them there.
+
+    Args:
+        name: of the bundle in ``torchaudio.pipelines``.
+        allow_unused: has no effect: torchaudio's own files hold no such weights, and a file that
+            does is not the bundle's.
 
     Raises:
         SourceError: the weights can be neither found nor downloaded, or do not fit.
     """
     bundle = {**backbones(), **bundles()}[name]
-    options = {"weights_only": True}  # never run code from a weights file
+    # Never run code from a weights file; torch's progress bar would run into the exporter's steps.
+    options = {"weights_only": True, "progress": False}
     aligner = isinstance(bundle, Wav2Vec2FABundle)
     try:
         if aligner:
@@ -67,7 +73,8 @@ def load_bundle(name: str) -> Source:
             f"{error.reason}; connect, or put the file there (TORCH_HOME names the cache)"
         ) from error
     except Exception as error:  # a damaged or hostile file can fail in any way
-        raise SourceError(f"the weights of {name} cannot be loaded: {error}") from error
+        reason = " ".join(str(error).split())  # names weights that are missing or not used
+        raise SourceError(f"the weights of {name} cannot be loaded: {reason}") from error
     labels = _labels(bundle)
     return Source(
         name=name,

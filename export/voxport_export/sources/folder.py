@@ -30,6 +30,7 @@ from voxport.errors import ManifestError
 from voxport.package.json_fields import Fields
 from voxport_export.errors import SourceError
 from voxport_export.sources.source import TORCHAUDIO_EPS, EagerReference, Source
+from voxport_export.sources.unused_weights import check_weights
 
 FORMAT = "voxport-weights"
 VERSION = 1
@@ -70,12 +71,13 @@ class Config:
     model: dict[str, Any]  # keyword arguments of torchaudio.models.wav2vec2_model
 
 
-def load_folder(folder: Path, origin: str | None = None) -> Source:
+def load_folder(folder: Path, origin: str | None = None, allow_unused: bool = False) -> Source:
     """Load a model from a folder in voxport's own format.
 
     Args:
         folder: holds ``config.json`` and ``weights.safetensors``.
-        origin: how the manifest names the source; the folder as given by default.
+        origin: the source in the manifest; by default the folder as given.
+        allow_unused: leave out weights that the model does not use.
 
     Raises:
         SourceError: a file is missing or does not fit; the message names it.
@@ -83,7 +85,7 @@ def load_folder(folder: Path, origin: str | None = None) -> Source:
     path = folder / "config.json"
     config = _parse(path, read_config(folder))
     model = _build(path, config.model)
-    _load_weights(model, folder / "weights.safetensors")
+    unused = _load_weights(model, folder / "weights.safetensors", allow_unused)
     try:
         return Source(
             name=config.name,
@@ -96,6 +98,7 @@ def load_folder(folder: Path, origin: str | None = None) -> Source:
             word_delimiter=config.word_delimiter,
             sample_rate=config.sample_rate,
             normalize_eps=config.normalize_eps,
+            unused_weights=unused,
         )
     except ValueError as error:
         raise SourceError(f"{path}: {error}") from error
@@ -128,14 +131,20 @@ def _build(path: Path, arguments: dict[str, Any]) -> Wav2Vec2Model:
         raise SourceError(f"{path}: model: {error}") from error
 
 
-def _load_weights(model: Wav2Vec2Model, path: Path) -> None:
+def _load_weights(model: Wav2Vec2Model, path: Path, allow_unused: bool) -> tuple[str, ...]:
+    """Load the weights; return those that were left out."""
     try:
-        model.load_state_dict(load_file(path))
+        weights = load_file(path)
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
     except SafetensorError as error:
         raise SourceError(f"{path}: not a safetensors file: {error}") from error
+    known = model.state_dict().keys()
+    unused = check_weights(str(path), known - weights.keys(), weights.keys() - known, allow_unused)
+    try:
+        model.load_state_dict({name: weights[name] for name in known if name in weights})
     except RuntimeError as error:
         raise SourceError(f"{path}: does not fit config.json: {error}") from error
+    return unused

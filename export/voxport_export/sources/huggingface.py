@@ -1,144 +1,229 @@
-"""Hugging Face models of the families Wav2Vec2, HuBERT and WavLM, by id or from a folder.
+"""Hugging Face models, by id or folder: Wav2Vec2, HuBERT, WavLM and UniSpeech.
 
-The weights go into torchaudio's model, which has the same arithmetic; labels, blank, delimiter
-and normalisation come from the model's own tokenizer and feature extractor files. MMS models hold
-an adapter and a vocabulary for each of many languages: ``facebook/mms-1b-all:fra`` means French.
-A model whose class is not one for CTC, as it was pre-trained, is read without a head.
-Needs the extra ``huggingface``.
+The reference is transformers' own eager model. For export, its weights go into torchaudio's model,
+which has the same arithmetic. Labels, blank and delimiter come from the tokenizer's files. MMS
+models hold an adapter and a vocabulary for each of many languages: ``facebook/mms-1b-all:fra``
+means French. A model whose class is not one for CTC, as it was pre-trained, is read without a head.
+Code that a checkpoint brings is never run. Needs the extra ``huggingface``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import torchaudio
-from torch import nn
-from torchaudio.models import Wav2Vec2Model
-from torchaudio.models.wav2vec2 import components
-from torchaudio.models.wav2vec2.utils.import_huggingface import transform_wavlm_encoder_state
+import torch
+from torch import Tensor, nn
 
 from voxport.errors import MissingDependencyError
 from voxport_export.errors import SourceError
-from voxport_export.graph.mms_adapter import AdaptedLayer, Adapter
+from voxport_export.quiet import quiet_transformers
+from voxport_export.sources.checkpoint import CONFIG, Checkpoint
 from voxport_export.sources.folder import PREFIX as FOLDER
-from voxport_export.sources.source import EagerReference, Source
+from voxport_export.sources.source import Source
+from voxport_export.sources.torchaudio_weights import to_torchaudio
+from voxport_export.sources.unused_weights import check_weights
+from voxport_export.sources.vocabulary import Vocabulary, check_language, read_vocabulary
 
 PREFIX = "huggingface:"
-MODEL_TYPES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
-_CTC = "ForCTC"  # how the classes with a CTC head end
+MODEL_TYPES = {
+    "wav2vec2": "Wav2Vec2",
+    "hubert": "Hubert",
+    "wavlm": "WavLM",
+    "unispeech": "UniSpeech",
+    "unispeech-sat": "UniSpeechSat",
+}
+_CTC = "ForCTC"  # ending of the classes with a CTC head
+_EXTRACTORS = ("Wav2Vec2FeatureExtractor", None)
 
 # transformers adds this to the variance in Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm.
 _HUGGINGFACE_EPS = 1e-7
 
-# Settings that torchaudio's model has no counterpart for, and the values that need none.
+# Settings without a counterpart in voxport's graph, and the values that need none. gelu_python is
+# the same function as gelu, written out.
 _NEEDED: dict[str, tuple[Any, ...]] = {
-    "hidden_act": ("gelu",),
-    "feat_extract_activation": ("gelu",),
+    "hidden_act": ("gelu", "gelu_python"),
+    "feat_extract_activation": ("gelu", "gelu_python"),
     "feat_proj_layer_norm": (True,),
     "conv_pos_batch_norm": (False,),
     "add_adapter": (False,),
 }
 
 
-def load_huggingface(model_id: str, language: str | None = None) -> Source:
+def load_huggingface(
+    model_id: str, language: str | None = None, allow_unused: bool = False
+) -> Source:
     """Load a model from the Hugging Face hub, its cache, or a folder in its format.
 
     Args:
         model_id: ``owner/name`` or a folder.
         language: of a model with several, as its own files call it ("fra"); None: its default.
+        allow_unused: leave out weights of the checkpoint that the model does not use.
 
     Raises:
-        SourceError: it cannot be loaded, or has parts that torchaudio's model does not.
+        SourceError: it cannot be loaded, or has parts that voxport's graph does not.
         MissingDependencyError: transformers is not installed.
     """
-    loaded = _load(model_id, language)
-    model = _to_torchaudio(loaded.model)
-    tokenizer, extractor = loaded.tokenizer, loaded.extractor
-    labels, blank, delimiter = (), 0, None
-    if tokenizer is not None:
-        labels = _labels(tokenizer, loaded.model.config.vocab_size)
-        blank = int(tokenizer.pad_token_id)
-        if blank >= len(labels):
-            raise SourceError(
-                f"{model_id}: none of its {len(labels)} labels is {tokenizer.pad_token!r}, the "
-                "blank; tokenizer_config.json says how it is written"
-            )
-        delimiter = _spelled(tokenizer, tokenizer.word_delimiter_token)
-    eps = _HUGGINGFACE_EPS if extractor.do_normalize else None
+    checkpoint = Checkpoint(model_id)
+    with quiet_transformers():
+        loaded = _load(checkpoint, language, allow_unused)
+    normalizes = bool(loaded.extractor.do_normalize)
     try:
         return Source(
-            name=Path(model_id).name + (f"-{language}" if language else ""),
+            name=_name(model_id) + (f"-{language}" if language else ""),
             origin=_origin(model_id) + (f":{language}" if language else ""),
-            licence=_licence(model_id),
-            model=model,
-            reference=EagerReference(model, eps),
-            labels=labels,
-            blank=blank,
-            # transformers invents a delimiter where the vocabulary has none
-            word_delimiter=delimiter if delimiter in labels else None,
-            sample_rate=int(extractor.sampling_rate),
-            normalize_eps=eps,
+            licence=checkpoint.read_licence(),
+            model=to_torchaudio(loaded.model),
+            reference=TransformersReference(loaded.model, loaded.extractor),
+            reference_name=f"eager transformers {_transformers().__version__}",
+            labels=loaded.vocabulary.labels,
+            blank=loaded.vocabulary.blank,
+            word_delimiter=loaded.vocabulary.word_delimiter,
+            sample_rate=int(loaded.extractor.sampling_rate),
+            normalize_eps=_HUGGINGFACE_EPS if normalizes else None,
+            unused_weights=loaded.unused,
         )
     except ValueError as error:
         raise SourceError(f"{model_id}: {error}") from error
 
 
+class TransformersReference(nn.Module):
+    """transformers' eager model behind its own feature extractor."""
+
+    def __init__(self, model: Any, extractor: Any):
+        super().__init__()
+        self.model = model
+        self.extractor = extractor
+
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map waveform [1, samples] to (emission [1, frames, labels], None)."""
+        return self.model(self._values(waveform)).logits, None
+
+    def extract_features(self, waveform: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """Map waveform [1, samples] to (every layer's output [1, frames, D], None).
+
+        The layers' own outputs: the model's ``hidden_states`` end in a normalised one.
+        """
+        backbone = getattr(self.model, self.model.base_model_prefix, self.model)
+        found: list[Tensor] = []
+
+        def keep(_module: nn.Module, _inputs: object, output: Any) -> None:
+            found.append(output[0] if isinstance(output, tuple) else output)
+
+        hooks = [layer.register_forward_hook(keep) for layer in backbone.encoder.layers]
+        try:
+            backbone(self._values(waveform))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found, None
+
+    def _values(self, waveform: Tensor) -> Tensor:
+        rate = self.extractor.sampling_rate
+        row = waveform[0].cpu().numpy()
+        values = self.extractor(row, sampling_rate=rate, return_tensors="pt").input_values
+        return values.to(waveform)
+
+
+def _name(model_id: str) -> str:
+    return Path(model_id).resolve().name if Path(model_id).is_dir() else Path(model_id).name
+
+
 def _origin(model_id: str) -> str:
-    """How a manifest names the model: a folder is not to be taken for an id on the hub."""
+    """Write the model for a manifest: a folder is not to be taken for an id on the hub."""
     return (FOLDER if Path(model_id).is_dir() else PREFIX) + model_id
 
 
 class _Loaded(NamedTuple):
     model: Any  # Wav2Vec2ForCTC, HubertModel ...
-    tokenizer: Any  # None without a CTC head
     extractor: Any
+    vocabulary: Vocabulary  # empty without a CTC head
+    unused: tuple[str, ...]
 
 
-def _load(model_id: str, language: str | None) -> _Loaded:
+def _load(checkpoint: Checkpoint, language: str | None, allow_unused: bool) -> _Loaded:
+    model_id = checkpoint.model_id
+    settings = checkpoint.require_json(CONFIG, "which describes the model")
+    checkpoint.refuse_code()
+    name = _check(model_id, settings, language)
+    if name.endswith(_CTC):
+        checkpoint.require_json("vocab.json", "which lists the labels")
+        check_language(checkpoint, language)
+    checkpoint.check_weights()
+    _check_extractor(checkpoint)
     transformers = _transformers()
-    chosen = {} if language is None else {"target_lang": language}
-    # With another language the head has another size: transformers replaces it by the adapter's.
-    options = {"ignore_mismatched_sizes": True} if chosen else {}
     try:
-        config = transformers.AutoConfig.from_pretrained(model_id)
-        name = _check(model_id, config, language)
-        if name.endswith(_CTC):
-            _check_vocabulary(model_id)
-        architecture = getattr(transformers, name)
-        model, info = architecture.from_pretrained(
-            model_id, output_loading_info=True, **chosen, **options
+        extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(
+            model_id, trust_remote_code=False
         )
-        _check_complete(model_id, info["missing_keys"])
-        tokenizer = None
+        model, info = _load_model(getattr(transformers, name), model_id, language)
+        unused = check_weights(
+            model_id,
+            info["missing_keys"],
+            [*info["unexpected_keys"], *_lora_files(checkpoint)],
+            allow_unused,
+        )
+        vocabulary = Vocabulary((), 0, None)
         if name.endswith(_CTC):
-            tokenizer = transformers.Wav2Vec2CTCTokenizer.from_pretrained(model_id, **chosen)
-        extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(model_id)
-        return _Loaded(model.eval(), tokenizer, extractor)
+            vocabulary = read_vocabulary(checkpoint, model.config.vocab_size, language)
     except SourceError:
         raise
     except Exception as error:  # a damaged or hostile file can fail in any way
-        reason = f"transformers cannot load it: {type(error).__name__}: {error}"
-        if not Path(model_id).exists():
-            reason = f"there is no such folder, and {reason}"
-        raise SourceError(f"{model_id}: {reason}") from error
-
-
-def _check_vocabulary(model_id: str) -> None:
-    """Refuse a folder without labels: transformers would fail without a word of what is missing."""
-    if Path(model_id).is_dir() and not (Path(model_id) / "vocab.json").is_file():
-        raise SourceError(f"{model_id}: there is no vocab.json in it, which lists the labels")
-
-
-def _check_complete(model_id: str, missing: Iterable[str]) -> None:
-    """Refuse a checkpoint that lacks weights: transformers fills them with random numbers."""
-    needed = sorted(name for name in missing if not name.endswith("masked_spec_embed"))
-    if needed:
         raise SourceError(
-            f"{model_id}: the checkpoint has no {needed[0]} ({len(needed)} weights are missing); "
-            "is it a model fine-tuned for CTC?"
+            f"{model_id}: transformers cannot load it: {type(error).__name__}: {error}"
+        ) from error
+    return _Loaded(model.eval(), extractor, vocabulary, unused)
+
+
+def _load_model(
+    architecture: Any, model_id: str, language: str | None
+) -> tuple[Any, dict[str, Any]]:
+    chosen: dict[str, Any] = {} if language is None else {"target_lang": language}
+    # With another language the head has another size: transformers replaces it by the adapter's.
+    options = {"ignore_mismatched_sizes": True} if chosen else {}
+    model, info = architecture.from_pretrained(
+        model_id,
+        output_loading_info=True,
+        trust_remote_code=False,
+        dtype=torch.float32,
+        **chosen,
+        **options,
+    )
+    names = (item[0] if isinstance(item, tuple) else item for item in info["mismatched_keys"])
+    if resized := sorted(name for name in names if not name.startswith("lm_head.")):
+        raise SourceError(f"{model_id}: {resized[0]} has another size than config.json says")
+    return model, info
+
+
+def _lora_files(checkpoint: Checkpoint) -> list[str]:
+    """List the file of LoRA matrices beside the weights, which transformers leaves alone."""
+    name = "adapter_config.json"
+    return [f"{name} (LoRA)"] if checkpoint.find(name) is not None else []
+
+
+def _check_extractor(checkpoint: Checkpoint) -> None:
+    """Refuse a feature extractor that does not say what the model hears."""
+    name = "preprocessor_config.json"
+    settings = checkpoint.read_json(name)
+    if settings is None:
+        name = "processor_config.json"  # as transformers 5 writes it
+        settings = (checkpoint.read_json(name) or {}).get("feature_extractor")
+    if not isinstance(settings, dict):
+        raise SourceError(
+            f"{checkpoint.model_id}: there is no preprocessor_config.json in it, which states the "
+            "sampling rate and the normalisation"
+        )
+    kind = settings.get("feature_extractor_type")
+    if kind not in _EXTRACTORS:
+        raise SourceError(
+            f"{checkpoint.model_id}: {name}: feature_extractor_type {kind!r} is not supported "
+            f"(only {_EXTRACTORS[0]!r}): the model does not hear a plain waveform"
+        )
+    rate = settings.get("sampling_rate", 16_000)  # transformers' default
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate == int(rate):
+        raise SourceError(
+            f"{checkpoint.model_id}: {name}: sampling_rate is {rate!r}, expected a number of Hz"
         )
 
 
@@ -152,130 +237,25 @@ def _transformers() -> ModuleType:
     return transformers
 
 
-def _check(model_id: str, config: Any, language: str | None) -> str:
-    """Return the name of the model's class, if torchaudio's model can hold it."""
-    if config.model_type not in MODEL_TYPES:
-        raise SourceError(
-            f"{model_id}: model type {config.model_type!r} is not one of {list(MODEL_TYPES)}"
-        )
-    if language is not None and getattr(config, "adapter_attn_dim", None) is None:
+def _check(model_id: str, settings: dict[str, Any], language: str | None) -> str:
+    """Return the name of the model's class; refuse models that voxport's graph cannot compute."""
+    kind = settings.get("model_type")
+    if not isinstance(kind, str) or kind not in MODEL_TYPES:
+        raise SourceError(f"{model_id}: model type {kind!r} is not one of {list(MODEL_TYPES)}")
+    if language is not None and settings.get("adapter_attn_dim") is None:
         raise SourceError(f"{model_id}: has one language only; leave out :{language}")
     for setting, values in _NEEDED.items():
-        value = getattr(config, setting, values[0])
+        value = settings.get(setting, values[0])
         if value not in values:
             raise SourceError(
-                f"{model_id}: {setting} = {value!r} is not supported (only {values[0]!r}): "
-                "torchaudio's model has no such part to compare with"
+                f"{model_id}: {setting} = {value!r} is not supported (only "
+                f"{' or '.join(map(repr, values))}): voxport's graph has no such part"
             )
-    kind = MODEL_TYPES[config.model_type]
-    classes = config.architectures or [kind + _CTC]
-    return kind + _CTC if classes[0].endswith(_CTC) else f"{kind}Model"
-
-
-def _to_torchaudio(original: Any) -> Wav2Vec2Model:
-    """Put the weights of a Hugging Face model into torchaudio's."""
-    config = original.config
-    head = getattr(original, "lm_head", None)
-    factory, positions = torchaudio.models.wav2vec2_model, {}
-    if config.model_type == "wavlm":
-        factory = torchaudio.models.wavlm_model
-        positions = {
-            "encoder_num_buckets": config.num_buckets,
-            "encoder_max_distance": config.max_bucket_distance,
-        }
-    model = factory(
-        **positions,
-        extractor_mode=f"{config.feat_extract_norm}_norm",
-        extractor_conv_layer_config=list(
-            zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True)
-        ),
-        extractor_conv_bias=config.conv_bias,
-        encoder_embed_dim=config.hidden_size,
-        encoder_projection_dropout=0.0,
-        encoder_pos_conv_kernel=config.num_conv_pos_embeddings,
-        encoder_pos_conv_groups=config.num_conv_pos_embedding_groups,
-        encoder_num_layers=config.num_hidden_layers,
-        encoder_num_heads=config.num_attention_heads,
-        encoder_attention_dropout=0.0,
-        encoder_ff_interm_features=config.intermediate_size,
-        encoder_ff_interm_dropout=0.0,
-        encoder_dropout=0.0,
-        encoder_layer_norm_first=config.do_stable_layer_norm,
-        encoder_layer_drop=0.0,
-        aux_num_out=None if head is None else config.vocab_size,
-    ).eval()
-    backbone = getattr(original, original.base_model_prefix, original)
-    states = {
-        "feature_extractor": backbone.feature_extractor.state_dict(),
-        "encoder.feature_projection": backbone.feature_projection.state_dict(),
-        "encoder.transformer": backbone.encoder.state_dict(),
-    }
-    if head is not None:
-        states["aux"] = head.state_dict()
-    encoder = states["encoder.transformer"]
-    if positions:
-        transform_wavlm_encoder_state(encoder, config.num_hidden_layers)
-    adapters = {name: encoder.pop(name) for name in list(encoder) if ".adapter_layer." in name}
-    for name, state in states.items():
-        model.get_submodule(name).load_state_dict(state)
-    for module in model.encoder.modules():
-        if isinstance(module, nn.LayerNorm):
-            module.eps = config.layer_norm_eps
-    if adapters:  # whose normalisations have an epsilon of their own
-        _adapt(model, adapters, config.adapter_attn_dim)
-    return model
-
-
-def _adapt(model: Wav2Vec2Model, weights: dict[str, Any], bottleneck: int) -> None:
-    """Put an adapter behind each encoder layer; weights are ``layers.N.adapter_layer.…``."""
-    layers = cast("nn.ModuleList", model.encoder.get_submodule("transformer.layers"))
-    for index, layer in enumerate(layers):
-        layer = cast("components.EncoderLayer", layer)
-        adapter = Adapter(layer.final_layer_norm.normalized_shape[0], bottleneck)
-        prefix = f"layers.{index}.adapter_layer."
-        adapter.load_state_dict(
-            {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
-        )
-        layers[index] = AdaptedLayer(layer, adapter.eval())
-
-
-def _spelled(tokenizer: Any, label: str | None) -> str | None:
-    return label.lower() if label and getattr(tokenizer, "do_lower_case", False) else label
-
-
-def _labels(tokenizer: Any, outputs: int) -> tuple[str, ...]:
-    """Every output's text; one that the tokenizer does not know adds nothing."""
-    by_index = {index: label for label, index in tokenizer.get_vocab().items()}
-    return tuple(_spelled(tokenizer, by_index.get(i, "")) or "" for i in range(outputs))
-
-
-def _licence(model_id: str) -> str:
-    """The licence that the model card states in its header."""
-    text = ""
-    folder = Path(model_id)
-    if folder.is_dir():
-        card = folder / "README.md"
-        text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    else:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
-
-        try:
-            text = Path(hf_hub_download(model_id, "README.md")).read_text(encoding="utf-8")
-        except (EntryNotFoundError, HfHubHTTPError, OSError):
-            text = ""
-    header = text.split("---")[1] if text.startswith("---") and text.count("---") > 1 else ""
-    for line in header.splitlines():
-        if line.startswith("license:"):
-            return line.removeprefix("license:").strip().strip("\"'") or _unstated(model_id)
-    return _unstated(model_id)
-
-
-def _unstated(model_id: str) -> str:
-    place = "the folder " if Path(model_id).is_dir() else ""
-    return f"not stated in the model card of {place}{model_id}"
+    classes = settings.get("architectures") or [MODEL_TYPES[kind] + _CTC]
+    is_ctc = str(classes[0]).endswith(_CTC)
+    return MODEL_TYPES[kind] + (_CTC if is_ctc else "Model")
 
 
 def is_huggingface_folder(config: dict[str, object]) -> bool:
-    """Say whether a folder's ``config.json`` is that of a transformers model."""
+    """Return True if a folder's ``config.json`` is that of a transformers model."""
     return "model_type" in config

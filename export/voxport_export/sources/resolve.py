@@ -12,7 +12,7 @@ from voxport_export.sources import bundle, folder, huggingface, shipped
 from voxport_export.sources.source import Source
 
 
-def resolve(model: str) -> Source:
+def resolve(model: str, allow_unused: bool = False) -> Source:
     """Load the model of that name.
 
     Args:
@@ -20,6 +20,8 @@ def resolve(model: str) -> Source:
             format or Hugging Face's), or a Hugging Face id, in this order; or any of these as
             a manifest writes it, with its kind before a colon. A Hugging Face id or folder may
             end in a colon and a language.
+        allow_unused: leave out weights of a checkpoint that the model does not use; otherwise
+            they are an error.
 
     Raises:
         SourceError: the model is known, but cannot be loaded.
@@ -27,14 +29,14 @@ def resolve(model: str) -> Source:
     """
     for prefix, load in _LOADERS.items():
         if model.startswith(prefix):
-            return load(model.removeprefix(prefix))
+            return load(model.removeprefix(prefix), allow_unused)
     if model in bundle.bundles() or model in bundle.backbones():
-        return bundle.load_bundle(model)
+        return bundle.load_bundle(model, allow_unused)
     if model in shipped.names():
         return shipped.load_shipped(model)
     path = Path(model)
     if path.is_dir():
-        return _from_folder(path)
+        return _from_folder(path, allow_unused)
     if path.exists():
         raise SourceError(f"{model}: a file; expected a folder with config.json and its weights")
     place = model.rpartition(":")[0]
@@ -46,14 +48,14 @@ def resolve(model: str) -> Source:
             f"write {huggingface.PREFIX}{model}"
         )
     if on_the_hub or (place and Path(place).is_dir()):
-        return _from_huggingface(model)
+        return _from_huggingface(model, allow_unused)
     raise _unknown(model)
 
 
-def _from_folder(path: Path) -> Source:
+def _from_folder(path: Path, allow_unused: bool) -> Source:
     config = folder.read_config(path)
     if huggingface.is_huggingface_folder(config):
-        return huggingface.load_huggingface(str(path))
+        return huggingface.load_huggingface(str(path), allow_unused=allow_unused)
     if (path / FILE_NAME).is_file():
         raise SourceError(
             f"{path}: this is an exported package already, not a model to export; it can be made "
@@ -68,22 +70,22 @@ def _from_folder(path: Path) -> Source:
             f"{path / 'config.json'}: has neither the field 'format', as voxport's own has, nor "
             "'model_type', as a Hugging Face model's has"
         )
-    return folder.load_folder(path)
+    return folder.load_folder(path, allow_unused=allow_unused)
 
 
-def _from_huggingface(model: str) -> Source:
+def _from_huggingface(model: str, allow_unused: bool) -> Source:
     place, _, language = model.rpartition(":")
     if place and "/" not in language:
-        return huggingface.load_huggingface(place, language)
-    return huggingface.load_huggingface(model)
+        return huggingface.load_huggingface(place, language, allow_unused)
+    return huggingface.load_huggingface(model, allow_unused=allow_unused)
 
 
-def _from_folder_name(path: str) -> Source:
+def _from_folder_name(path: str, allow_unused: bool) -> Source:
     if Path(path).is_dir():
-        return _from_folder(Path(path))
+        return _from_folder(Path(path), allow_unused)
     place, _, language = path.rpartition(":")
     if place and Path(place).is_dir():
-        return huggingface.load_huggingface(place, language)
+        return huggingface.load_huggingface(place, language, allow_unused)
     raise SourceError(
         f"{path}: the folder that the model came from is not here; paths are as they were "
         "given to voxport export: run this from the same folder"

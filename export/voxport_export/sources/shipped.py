@@ -26,8 +26,8 @@ def names() -> list[str]:
     return list(_folders())
 
 
-def load_shipped(name: str) -> Source:
-    """Load a shipped model by name."""
+def load_shipped(name: str, allow_unused: bool = False) -> Source:  # noqa: ARG001
+    """Load a shipped model by name; it has no unused weights."""
     if name not in _folders():
         raise SourceError(f"{name}: not a shipped model; there are {', '.join(names()) or 'none'}")
     return load_folder(_folders()[name], origin=PREFIX + name)

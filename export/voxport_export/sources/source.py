@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+import torchaudio
 from torch import Tensor, nn
 from torchaudio.models import Wav2Vec2Model
 
 # torchaudio normalises with nn.functional.layer_norm, whose epsilon this is.
 TORCHAUDIO_EPS = 1e-5
+
+_TORCHAUDIO = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,15 @@ class Source:
     origin: str  # `voxport verify --against eager` finds the model again by it
     licence: str  # of the weights: an SPDX identifier, or words where there is none
     model: Wav2Vec2Model  # in evaluation mode
-    reference: nn.Module  # eager torchaudio: waveform [1, samples] -> (emission, lengths)
+    reference: nn.Module  # the source's own: waveform [1, samples] -> (emission, lengths)
     labels: tuple[str, ...]  # none without a head
     blank: int  # index of the blank label; 0 without a head
     word_delimiter: str | None  # the label that becomes a space in text
     sample_rate: int  # Hz
     normalize_eps: float | None  # epsilon of the waveform's normalisation; None: not normalised
     log_probs: bool = False  # the emission is log-softmaxed, not logits
+    reference_name: str = _TORCHAUDIO  # "eager transformers 5.23.0"; the manifest states it
+    unused_weights: tuple[str, ...] = ()  # of the checkpoint, left out on request
 
     def __post_init__(self) -> None:
         """Refuse labels that do not fit the head: they would give a wrong transcript."""

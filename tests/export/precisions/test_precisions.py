@@ -213,7 +213,7 @@ class ChangedBackend:
 
 def judge(backend, fp32, answers, **limits):
     return measure_loss(
-        "model.x.onnx", backend, fp32, answers, 16_000, LowPrecisionLimits(**limits)
+        "model.x.onnx", backend, fp32, answers, 16_000, LowPrecisionLimits(**limits), "eager"
     )
 
 
