@@ -29,6 +29,7 @@ def export_package(
     calibrate: Sequence[str | PathLike[str]] = (),
     max_cer: float = 0.01,
     force: bool = False,
+    allow_unused: bool = False,
 ) -> Manifest:
     """Export a model to a package: a folder that ``voxport.load`` and other hosts run.
 
@@ -50,6 +51,8 @@ def export_package(
             default the recordings of ``audio``.
         max_cer: the largest character error rate of int8 or fp16 against fp32, 0 to 1.
         force: write int8 or fp16 although it loses more, or is not faster; the manifest says so.
+        allow_unused: leave out weights of a checkpoint that its model does not use, in place of a
+            SourceError; the manifest lists them.
 
     Returns:
         The manifest that was written: the model's facts, the artifacts, the measured parity.
@@ -81,5 +84,6 @@ def export_package(
         calibrate=tuple(map(Path, calibrate)),
         max_cer=max_cer,
         force=force,
+        allow_unused=allow_unused,
     )
     return export(str(model), Path(output), options)

@@ -94,6 +94,14 @@ def export(
             "--force", help="Write it even so, or if it is not faster; the manifest says so."
         ),
     ] = False,
+    allow_unused: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unused",
+            help="Leave out weights of a checkpoint that its model does not use, in place of an "
+            "error; the manifest and the card list them.",
+        ),
+    ] = False,
     features: Annotated[
         bool,
         typer.Option(
@@ -126,8 +134,9 @@ def export(
 
     With --features, or without a CTC head, it returns what the transformer's layers made of it.
 
-    Every file is loaded again and compared with eager torchaudio before the package is put in
-    place; the result stands in its manifest.json. A failed comparison writes nothing.
+    Every file is loaded again and compared with the source's eager model (torchaudio's or
+    transformers') before the package is put in place; the result stands in its manifest.json. A
+    failed comparison writes nothing.
 
     With --layout, DIR is the folder of another runtime, made from the package and compared with
     it; the README.md in it says how to use it. MODEL may then be a package, of which nothing is
@@ -160,6 +169,7 @@ def export(
         calibrate=tuple(recordings(calibrate or [])),
         max_cer=max_cer_loss / 100,
         force=force,
+        allow_unused=allow_unused,
     )
     with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
         if layout is None:
@@ -175,6 +185,12 @@ def _print_measurements(manifest: Manifest) -> None:
         print(
             f"warning: {without} of {len(manifest.model.labels)} outputs have no label in the "
             "model's vocabulary, and add nothing to a transcript",
+            file=sys.stderr,
+        )
+    if unused := manifest.model.unused_weights:
+        print(
+            f"warning: {len(unused)} weights of the checkpoint were left out: "
+            f"{', '.join(unused[:4])}{' …' if len(unused) > 4 else ''}",
             file=sys.stderr,
         )
     for parity in manifest.parity:

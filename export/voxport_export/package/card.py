@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from voxport.package.manifest import Artifact, Manifest, ModelInfo, Parity, QualityGate
 
 
@@ -22,16 +24,16 @@ def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -
 
 | | |
 |---|---|
-| Licence of the weights | **{model.licence}** |
+| Licence of the weights | **{_cell(model.licence)}** |
 | Parameters | {model.parameters / 1e6:.1f} million |
 | Input | mono, {model.sample_rate} Hz, float32 |
 | Frames | one every {stride_ms:g} ms, each {field_ms:g} ms wide |
 | Waveform normalised in the graph | {"yes" if model.normalize_waveform else "no"} |
-{_head_rows(model) if model.transcribes else ""}
+{_unused_row(model)}{_head_rows(model) if model.transcribes else ""}
 ## Files and measured parity
 
-Each file was loaded again from disk and compared with eager torchaudio, every clip alone and
-all of them in one batch.
+Each file was loaded again from disk and compared with {_references(manifest)}, every clip alone
+and all of them in one batch.
 {_transcript_parity(manifest) if model.transcribes else ""}{_feature_parity(manifest)}{layout}
 ## Use
 {_usage(model) if usage is None else usage}"""
@@ -54,13 +56,45 @@ def _summary(manifest: Manifest) -> str:
 
 
 def _head_rows(model: ModelInfo) -> str:
-    labels = " ".join(f"`{label}`" for label in model.labels)
+    labels = " ".join(map(_code, model.labels))
     return f"""| Emission | {"logits" if model.emission == "logits" else "log-probabilities"} |
-| Blank | `{model.labels[model.blank]}` (index {model.blank}) |
-| Word delimiter | {f"`{model.word_delimiter}`" if model.word_delimiter else "none"} |
+| Blank | {_cell_code(model.labels[model.blank])} (index {model.blank}) |
+| Word delimiter | {_cell_code(model.word_delimiter) if model.word_delimiter else "none"} |
 
 Labels: {labels}
 """
+
+
+def _code(text: str) -> str:
+    """Write text as Markdown code, whatever it holds."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def _cell_code(text: str) -> str:
+    """Write text as code in a table, where a bar would end the cell."""
+    return _code(text).replace("|", r"\|")
+
+
+def _cell(text: str) -> str:
+    """Write text on one line of a table."""
+    return " ".join(text.split()).replace("|", r"\|")
+
+
+def _unused_row(model: ModelInfo) -> str:
+    if not model.unused_weights:
+        return ""
+    named = ", ".join(map(_cell_code, model.unused_weights))
+    return f"| **Weights of the checkpoint left out** | {named} |\n"
+
+
+def _references(manifest: Manifest) -> str:
+    """Name the eager models of the measurements."""
+    features = manifest.features.parity if manifest.features else ()
+    names = dict.fromkeys(one.reference for one in (*manifest.parity, *manifest.gates, *features))
+    return " and ".join(names) or "the eager model"
 
 
 def _transcript_parity(manifest: Manifest) -> str:

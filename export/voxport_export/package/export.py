@@ -237,6 +237,7 @@ def _describe_model(source: Source, backbone: Backbone) -> ModelInfo:
         normalize_waveform=source.normalize_eps is not None,
         emission=_emission_kind(source),
         parameters=source.parameters,
+        unused_weights=source.unused_weights,
     )
 
 

@@ -66,6 +66,7 @@ class WordInProgress {
   void finish(std::vector<Word>& words) {
     if (word_.text.empty()) return;
     word_.score /= static_cast<double>(std::max<std::int64_t>(frames_, 1));
+    word_.text.erase(word_.text.find_last_not_of(' ') + 1);
     words.push_back(word_);
     *this = {};
   }
@@ -85,11 +86,11 @@ Transcript make_transcript(const GraphOutput& output, double duration, const Mod
   for (std::size_t i = 0; i < static_cast<std::size_t>(output.token_count); ++i) {
     transcript.tokens.push_back(make_token(output, i, duration, model));
     joined += transcript.tokens.back().text;
-    if (model.labels[static_cast<std::size_t>(output.tokens[i])] == model.word_delimiter) {
-      word.finish(transcript.words);
-    } else {
-      word.add(transcript.tokens.back(), output.ends[i] - output.starts[i]);
-    }
+    const std::string& label = model.labels[static_cast<std::size_t>(output.tokens[i])];
+    const bool is_gap = label == model.word_delimiter;
+    if (!is_gap) word.add(transcript.tokens.back(), output.ends[i] - output.starts[i]);
+    // A phoneme is a word: its label ends in a space.
+    if (is_gap || (!label.empty() && label.back() == ' ')) word.finish(transcript.words);
   }
   word.finish(transcript.words);
   require(joined == transcript.text, "its transcript is not its tokens joined");

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 ArtifactKind: TypeAlias = Literal["onnx", "torchscript"]
 Precision: TypeAlias = Literal["fp32", "int8", "fp16"]
@@ -187,6 +187,7 @@ class ModelInfo:
     normalize_waveform: bool  # the graph normalises (hosts never do)
     emission: str  # one of EMISSIONS
     parameters: int
+    unused_weights: tuple[str, ...] = ()  # of the checkpoint, left out on request
 
     @property
     def pieces(self) -> tuple[str, ...]:
@@ -215,11 +216,18 @@ class Manifest:
     def to_json(self) -> str:
         """Return the text of ``manifest.json`` with its own hash; write it as UTF-8, unchanged."""
         version = 1 if self.model.transcribes else 2  # 1 requires a CTC head
-        content = {"format": FORMAT, "version": version, "sha256": UNSIGNED, **asdict(self)}
+        content: dict[str, Any] = {
+            "format": FORMAT,
+            "version": version,
+            "sha256": UNSIGNED,
+            **asdict(self),
+        }
         if self.features is None:
             del content["features"]
         if not self.gates:
             del content["gates"]
+        if not self.model.unused_weights:
+            del content["model"]["unused_weights"]
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return text.replace(UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
 

@@ -167,6 +167,7 @@ def _model(fields: Fields) -> ModelInfo:
         normalize_waveform=fields.boolean("normalize_waveform"),
         emission=fields.one_of("emission", EMISSIONS),
         parameters=fields.integer("parameters"),
+        unused_weights=(fields.texts("unused_weights") if "unused_weights" in fields.data else ()),
     )
 
 

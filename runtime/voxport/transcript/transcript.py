@@ -12,7 +12,6 @@ calibrated.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `voxport --help` lists the formats of a transcript, and loads no numpy
@@ -34,7 +33,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Word:
-    """Run of tokens between two word delimiters; all tokens where the model has no delimiter."""
+    """Run of tokens between two word delimiters, or a phoneme; else all tokens."""
 
     text: str
     start: float  # seconds, of its first token
@@ -82,15 +81,26 @@ def build_transcript(
 
     ``text`` is the graph's own; without it, the path's labels are joined.
     """
-    delimiter = model.word_delimiter
     labels = [model.labels[token] for token in path.tokens]
     tokens = build_tokens(path, labels, duration, model)
-    runs = groupby(
-        range(len(labels)), key=lambda i: delimiter is not None and labels[i] == delimiter
-    )
-    words = tuple(build_word(path, tokens, list(run)) for is_gap, run in runs if not is_gap)
+    words = tuple(build_word(path, tokens, run) for run in _word_runs(labels, model.word_delimiter))
     joined = "".join(token.text for token in tokens)
     return Transcript(joined if text is None else text, duration, words, tokens)
+
+
+def _word_runs(labels: Sequence[str], delimiter: str | None) -> list[list[int]]:
+    """Group the indices of labels into words.
+
+    A word ends at a word delimiter, or with a label that ends in a space, as phonemes do.
+    """
+    runs: list[list[int]] = [[]]
+    for index, label in enumerate(labels):
+        is_gap = delimiter is not None and label == delimiter
+        if not is_gap:
+            runs[-1].append(index)
+        if is_gap or label.endswith(" "):
+            runs.append([])
+    return [run for run in runs if run]
 
 
 def build_tokens(
@@ -116,7 +126,7 @@ def build_word(
     frames = [path.ends[i] - path.starts[i] for i in run]
     total = sum(tokens[i].score * count for i, count in zip(run, frames, strict=True))
     return Word(
-        text="".join(tokens[i].text for i in run) if text is None else text,
+        text="".join(tokens[i].text for i in run).rstrip(" ") if text is None else text,
         start=tokens[run[0]].start,
         end=tokens[run[-1]].end,
         score=total / max(1, sum(frames)),

@@ -97,12 +97,13 @@ function checkPath({ tokens, starts, ends, scores, frames }: GraphOutput, model:
   });
 }
 
-/** Return the tokens between gaps. */
+/** Return the tokens of each word. */
 function runs(tokens: readonly Heard[]): Heard[][] {
   const found: Heard[][] = [[]];
   for (const token of tokens) {
-    if (token.isGap) found.push([]);
-    else found.at(-1)?.push(token);
+    if (!token.isGap) found.at(-1)?.push(token);
+    // A phoneme is a word: its label ends in a space.
+    if (token.isGap || token.text.endsWith(" ")) found.push([]);
   }
   return found.filter((run) => run.length > 0);
 }
@@ -111,7 +112,7 @@ function wordOf(run: readonly Heard[]): Word {
   const frames = run.reduce((sum, token) => sum + token.frames, 0);
   const total = run.reduce((sum, token) => sum + token.score * token.frames, 0);
   return {
-    text: run.map((token) => token.text).join(""),
+    text: run.map((token) => token.text).join("").replace(/ +$/, ""),
     start: run[0]?.start ?? 0,
     end: run.at(-1)?.end ?? 0,
     score: total / Math.max(1, frames),

@@ -245,11 +245,15 @@ def test_a_checkpoint_without_its_head_is_refused(hf_folder):
 @pytest.mark.parametrize("content", [None, b"xx"])
 def test_a_damaged_folder_is_refused(hf_folder, name, content):
     (hf_folder / name).unlink()
-    message = "transformers cannot load it"
+    message = {
+        "model.safetensors": "there are no weights in it; expected model.safetensors or",
+        "vocab.json": r"there is no vocab\.json in it, which lists the labels",
+        "preprocessor_config.json": r"there is no preprocessor_config\.json in it, which states",
+    }[name]
     if content is not None:
         (hf_folder / name).write_bytes(content)
-    elif name == "vocab.json":
-        message = r"there is no vocab\.json in it, which lists the labels"
+        is_json = name.endswith(".json")
+        message = f"{name} is not JSON" if is_json else "transformers cannot load it"
     with pytest.raises(SourceError, match=message):
         resolve.resolve(str(hf_folder))
 

@@ -1,11 +1,13 @@
 """Transcripts from the graph's output: words, times, scores and spaces."""
 
+from dataclasses import replace
+
 import pytest
 
 from support import fakes
 from voxport.backends.contract import DECODED
 from voxport.recognizer import Recognizer
-from voxport.transcript.transcript import Token, Word
+from voxport.transcript.transcript import Token, TokenPath, Word, build_transcript
 
 
 def transcribe(text: str, frames: int = 3, **model):
@@ -59,6 +61,16 @@ def test_a_model_without_a_delimiter_has_one_word():
     found = transcribe("AB|C", word_delimiter=None)
     assert [word.text for word in found.words] == ["AB|C"]
     assert (found.words[0].start, found.words[0].end) == (0.0, 0.12)
+
+
+def test_phonemes_are_words_of_their_own():
+    """A phoneme tokenizer's labels end in a space; a word's text does not."""
+    model = replace(fakes.model(), labels=("-", "", "h ", "oʊ "), word_delimiter=None)
+    path = TokenPath([2, 3, 3], [0, 3, 8], [1, 5, 9], [0.5, 0.7, 0.9])
+    found = build_transcript(path, 10.0, model)
+    assert found.text == "h oʊ oʊ "
+    assert [word.text for word in found.words] == ["h", "oʊ", "oʊ"]
+    assert [word.score for word in found.words] == [0.5, 0.7, 0.9]
 
 
 def test_times_stay_within_the_recording():
