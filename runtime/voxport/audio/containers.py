@@ -81,8 +81,14 @@ def _wav_parts(file: BinaryIO) -> list[Part]:
 
 
 def _ogg_parts(file: BinaryIO) -> list[Part]:
-    links = ogg.split(file)
-    return [Part(cast("BinaryIO", Spliced(file, link)), is_checked=True) for link in links]
+    parts: list[Part] = []
+    for link in ogg.split(file):
+        view = cast("BinaryIO", Spliced(file, link))
+        if native := ogg.native_flac(view):  # libsndfile does not read what ffmpeg writes
+            parts += [_flac_part(part) for part in flac.split(cast("BinaryIO", native))]
+        else:
+            parts.append(Part(view, is_checked=True))
+    return parts
 
 
 def _mpeg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:

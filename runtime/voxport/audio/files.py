@@ -196,6 +196,8 @@ def _unreadable(source: Source, stream: BinaryIO, reason: str) -> str:
     if kind:
         command = unsupported.conversion(path)
         return f"libsndfile {version} does not read {kind}; convert it to wav or flac: {command}"
+    if "unsupported" in reason:
+        reason += f"; convert it to wav or flac: {unsupported.conversion(path)}"
     if "regular file" in reason:  # what it says of an MP3 in which no frame is found
         reason = "Format not recognised"
     return f"not audio that libsndfile {version} reads, or damaged ({reason})"

@@ -18,6 +18,11 @@ from voxport.errors import AudioFileError
 _BLOCK_BYTES = 1 << 20
 _MAX_FRAME_BYTES = 2881
 _MIN_JUNK_BYTES, _MAX_JUNK_BYTES = 417, 1 << 16  # harmless at the end; between joined files
+
+# libsndfile knows MPEG audio in a stream without a name by a tag; without one, an empty file "._"
+# in the working directory makes it look for another format.
+_TAG = b"ID3\4\0\0\0\0\0\x0a" + bytes(10)
+
 _CHAIN = 3  # headers in a row that make a place the start of a frame
 
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
@@ -371,6 +376,7 @@ def _part(file: BinaryIO, run: Run) -> Part:
         if info is not None and info.padding:
             value = int.from_bytes(info.padding, "big")
             samples -= (value >> 12) + (value & 0xFFF if is_single else 0)
+    pieces.insert(0, _TAG)
     return Part(Spliced(file, pieces), samples, header.rate, 2 * header.samples)
 
 

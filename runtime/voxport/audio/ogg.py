@@ -8,13 +8,14 @@ stream, and the streams' ends. Knows RFC 3533, no codec.
 
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from voxport.audio.spliced import Piece
+from voxport.audio.spliced import Piece, Spliced
 from voxport.errors import AudioFileError
 
 _CAPTURE = b"OggS"
 _HEADER = 27  # bytes before the table of segments
+_FLAC, _FLAC_HEADER_BYTES = b"\x7fFLAC", 9  # of a first page's body, before "fLaC"
 _BLOCK = 1 << 16  # bytes read at a time where a page has to be looked for
 _FIRST, _LAST = 0x02, 0x04  # flags
 _CUT = "truncated or damaged: the file ends before its stream does"
@@ -29,6 +30,7 @@ class _Page:
     flags: int
     stream: int  # several may be interleaved
     number: int  # within its stream
+    body: int  # where its content starts
     end: int  # where the next page starts
     is_intact: bool
     is_complete: bool  # its last packet ends on it
@@ -86,6 +88,28 @@ def split(file: BinaryIO) -> list[list[Piece]]:
     flagged.update(_close(file, open_streams))
     bounds = zip(starts, [*starts[1:], size], strict=True) if first >= 0 else ()
     return [_pieces(start, end, flagged) for start, end in bounds]
+
+
+def native_flac(file: BinaryIO) -> Spliced | None:
+    """Return the FLAC stream within one link, None where it holds another codec.
+
+    The bodies of its pages are a native stream behind 9 bytes of Ogg's own.
+    """
+    ranges: list[Piece] = []
+    streams: set[int] = set()
+    place = _find(file, 0)
+    while place >= 0 and (page := _page(file, place)):
+        if not ranges:
+            file.seek(page.body)
+            if file.read(len(_FLAC)) != _FLAC:
+                return None
+        ranges.append((page.body, page.end))
+        streams.add(page.stream)
+        place = _find(file, page.end)
+    if len(streams) != 1:
+        return None
+    start, end = cast("tuple[int, int]", ranges[0])
+    return Spliced(file, [(start + _FLAC_HEADER_BYTES, end), *ranges[1:]])
 
 
 def _close(file: BinaryIO, streams: dict[int, _Stream]) -> dict[int, bytes]:
@@ -151,6 +175,7 @@ def _page(file: BinaryIO, start: int) -> _Page | None:
         flags=header[5],
         stream=int.from_bytes(header[14:18], "little"),
         number=int.from_bytes(header[18:22], "little"),
+        body=start + len(header) + len(table),
         end=start + len(header) + len(table) + len(body),
         is_intact=found == recorded,
         is_complete=not table or table[-1] < 255,

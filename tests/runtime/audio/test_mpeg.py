@@ -133,3 +133,10 @@ def test_random_bytes_are_no_mpeg_audio():
     assert not mpeg.starts_here(io.BytesIO(noise))
     with pytest.raises(AudioFileError, match="not audio that libsndfile"):
         read_audio(noise)
+
+
+def test_a_file_in_the_working_directory_changes_nothing(mp3, tmp_path, monkeypatch):
+    """libsndfile looks for a resource fork there, named "._", of a stream without a name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "._").touch()
+    assert seconds(mp3) > 10

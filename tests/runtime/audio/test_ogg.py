@@ -1,6 +1,7 @@
 """Pages of Ogg: whole files of two codecs, every kind of damage, and legal rarities."""
 
 import io
+import itertools
 import struct
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import soundfile
 
 from support import data
-from voxport.audio import ogg
+from voxport.audio import flac, ogg
 from voxport.audio.files import read_audio
 from voxport.audio.spliced import Spliced
 from voxport.errors import AudioFileError
@@ -125,3 +126,23 @@ def test_a_stream_without_the_flag_of_its_end_is_decoded_whole(codec):
     content[start + 22 : start + 26] = bytes(4)
     content[start + 22 : start + 26] = struct.pack("<I", ogg.checksum(bytes(content[start:])))
     assert (read_audio(bytes(content)).waveform == whole).all()
+
+
+def test_flac_within_ogg_is_decoded_as_it_is_natively():
+    """As ffmpeg writes it, which libsndfile does not read."""
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000)
+    soundfile.write(buffer, noise, 16000, format="FLAC", subtype="PCM_16")
+    content = buffer.getvalue()
+    places = [frame.place for frame in flac._chain(io.BytesIO(content), 42, len(content))]
+    head = b"\x7fFLAC\1\0\0\1" + content[:4] + b"\0" + content[5:42]
+    comment = b"\x84\0\0\x08" + bytes(8)
+    frames = [content[start:end] for start, end in itertools.pairwise([*places, len(content)])]
+    pages = [page(0, FIRST, body=head), page(1, body=comment)]
+    pages += [page(i + 2, body=frame, table=lacing(frame)) for i, frame in enumerate(frames)]
+    found = read_audio(b"".join(pages)).waveform
+    assert (found == read_audio(content).waveform).all()
+
+
+def lacing(packet: bytes) -> bytes:
+    return b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255])

@@ -1,0 +1,31 @@
+"""The command ``python -m benchmarks.hostile``: campaigns against what strangers bring.
+
+``differential`` compares whole recordings with ffmpeg; ``recordings`` transcribes mutated ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+_CAMPAIGNS = {  # name: module, recordings
+    "differential": ("differential", 500),
+    "recordings": ("mutated_recordings", 4000),
+}
+
+
+def main() -> int:
+    """Run one campaign; the exit status is 1 where it finds a fault."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile", description=__doc__)
+    parser.add_argument("campaign", choices=sorted(_CAMPAIGNS))
+    parser.add_argument("--count", type=int, help="how many; default: as in SECURITY.md")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    module, count = _CAMPAIGNS[options.campaign]
+    campaign = importlib.import_module(f"benchmarks.hostile.{module}")
+    return int(bool(campaign.run(options.count or count, options.seed)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
