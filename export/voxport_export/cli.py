@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from voxport_export.layouts.protocol import Agreement
 
 
+_ARTIFACTS, _LOW_PRECISION, _COMPARISON = "Artifacts", "Low precision", "Comparison"  # panels
 _PRECISIONS = (FP32, "int8", FP16)  # int8 is for CPUs, fp16 for CUDA
 
 
@@ -57,7 +58,8 @@ def export(
             "-f",
             metavar="|".join(KINDS),
             callback=each_of(KINDS),
-            help="What to write; repeat for several.",
+            help="Artifacts to write; repeat for several.",
+            rich_help_panel=_ARTIFACTS,
         ),
     ] = list(KINDS),  # noqa: B006
     precisions: Annotated[
@@ -67,15 +69,17 @@ def export(
             metavar="|".join(_PRECISIONS),
             callback=each_of(_PRECISIONS),
             help="fp32, and for ONNX int8 (CPUs) and fp16 (CUDA); repeat for several.",
+            rich_help_panel=_ARTIFACTS,
         ),
     ] = [FP32],  # noqa: B006
     calibrate: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FILE_OR_DIR",
-            help="Speech that int8 is fitted to, and that int8 and fp16 are compared with fp32 on; "
-            "folders are searched. Repeat for several.",
+            help="Speech to fit int8 to, and to compare int8 and fp16 with fp32 on; folders are "
+            "searched. Repeat for several.",
             show_default="the recordings of --audio",
+            rich_help_panel=_LOW_PRECISION,
         ),
     ] = None,
     max_cer_loss: Annotated[
@@ -86,12 +90,15 @@ def export(
             callback=finite,
             help="Write no int8 or fp16 whose transcripts differ from those of fp32 in more of "
             "their characters.",
+            rich_help_panel=_LOW_PRECISION,
         ),
     ] = 1.0,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Write it even so, or if it is not faster; the manifest says so."
+            "--force",
+            help="Write it even so, or if it is not faster; the manifest says so.",
+            rich_help_panel=_LOW_PRECISION,
         ),
     ] = False,
     allow_unused: Annotated[
@@ -100,6 +107,7 @@ def export(
             "--allow-unused",
             help="Leave out weights of a checkpoint that its model does not use, in place of an "
             "error; the manifest and the card list them.",
+            rich_help_panel=_COMPARISON,
         ),
     ] = False,
     features: Annotated[
@@ -108,6 +116,7 @@ def export(
             "--features",
             help="Give the output of every transformer layer too; for a model without a CTC head "
             "(HUBERT_BASE, WAVLM_LARGE …) it is all there is.",
+            rich_help_panel=_ARTIFACTS,
         ),
     ] = False,
     layout: Annotated[
@@ -118,6 +127,7 @@ def export(
             help="Write the folder that another runtime opens, in place of a package: sherpa-onnx "
             "(as an Omnilingual CTC model), huggingface (optimum's ORTModelForCTC and "
             "transformers.js) or triton (a model repository).",
+            rich_help_panel=_ARTIFACTS,
         ),
     ] = None,
     audio: Annotated[
@@ -127,15 +137,21 @@ def export(
             help="Recordings to compare on and to keep in the package as golden clips; folders "
             "are searched. Repeat for several.",
             show_default="the short ones that voxport brings",
+            rich_help_panel=_COMPARISON,
         ),
     ] = None,
 ) -> None:
-    """Export a model with its decoder to one file that takes a waveform and returns text.
+    """Export a model with its decoder to one file: waveform in, text out.
 
-    With --features, or without a CTC head, it returns what the transformer's layers made of it.
+    \b
+    Examples:
+      voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
+      voxport export facebook/mms-1b-all:fra -o build/mms-french
+
+    With --features, or without a CTC head, it returns the outputs of the transformer's layers.
 
     Every file is loaded again and compared with the source's eager model (torchaudio's or
-    transformers') before the package is put in place; the result stands in its manifest.json. A
+    transformers') before the package is put in place; the result is in its manifest.json. A
     failed comparison writes nothing.
 
     With --layout, DIR is the folder of another runtime, made from the package and compared with
@@ -143,10 +159,8 @@ def export(
     exported again.
 
     \b
-    Examples:
-      voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
+    More:
       voxport export facebook/wav2vec2-base-960h -o build/base --format onnx
-      voxport export facebook/mms-1b-all:fra -o build/mms-french
       voxport export commands -o build/commands --precision fp32 --precision int8
       voxport export WAVLM_BASE_PLUS -o build/wavlm --features
       voxport export ./my-model -o build/mine --audio recordings/

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from voxport.feature_extractor import FeatureExtractor
     from voxport.loading import load, load_features
     from voxport.recognizer import Outcome, Recognizer
+    from voxport.results.folder import transcribe_folder
     from voxport.streaming import StreamingRecognizer
     from voxport.transcript.formats import to_json, to_srt, to_tsv, to_vtt
     from voxport.transcript.transcript import Token, Transcript, Word
@@ -32,6 +33,7 @@ __version__ = "0.1.0"  # the only place: pyproject.toml reads it here
 __all__ = [
     "load",
     "load_features",
+    "transcribe_folder",
     "verify",
     "forced_align",
     "StreamingRecognizer",
@@ -55,6 +57,7 @@ __all__ = [
 _MODULES = {
     "load": "loading",
     "load_features": "loading",
+    "transcribe_folder": "results.folder",
     "verify": "verification.verify",
     "forced_align": "alignment.forced_alignment",
     "StreamingRecognizer": "streaming",

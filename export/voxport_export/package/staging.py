@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,6 +105,9 @@ def _clear_leftovers(output: Path) -> None:
 
 
 def _is_running(pid: int) -> bool:
+    """Tell whether a process may still run."""
+    if sys.platform == "win32":  # signal 0 is Ctrl-C there, for all of the console
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

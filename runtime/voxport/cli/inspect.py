@@ -1,11 +1,14 @@
 """``voxport inspect``: a package's manifest for people, or as it is for programs."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxport.cli.options import Package
 from voxport.cli.package_argument import choose_model
+from voxport.cli.terminal import printable
+from voxport.cli.vocabulary import vocabulary_note
 
 if TYPE_CHECKING:
     from voxport.package.manifest import (
@@ -40,7 +43,7 @@ def inspect(
     if as_json:
         typer.echo((folder / FILE_NAME).read_text(encoding="utf-8"), nl=False)
         return
-    typer.echo(f"{folder}\n")
+    typer.echo(f"{printable(folder)}\n")
     _print_model(manifest.model)
     if manifest.features is not None:
         layers = f"{manifest.features.layers} layers of {manifest.features.width} channels"
@@ -78,7 +81,9 @@ def _print_model(model: "ModelInfo") -> None:
         "emission": model.emission,
     }
     for name, value in rows.items():
-        typer.echo(f"{name:16} {value}")
+        typer.echo(f"{name:16} {printable(value)}")
+    if note := vocabulary_note(model):
+        typer.echo(fill(f"{'understands':16} {note}", 79, subsequent_indent=" " * 17))
 
 
 def _print_artifact(artifact: "Artifact") -> None:

@@ -67,6 +67,8 @@ class TerminalStream(TextIOWrapper):
 
     def write(self, text: str, /) -> int:
         """Write a text without its control characters."""
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError("expected text")  # click tells streams of bytes by this
         return super().write(printable(text, _LAYOUT))
 
     def write_raw(self, text: str) -> None:

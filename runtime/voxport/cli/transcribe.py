@@ -20,6 +20,7 @@ from voxport.cli.transcribe_request import (
     parse_stream,
 )
 from voxport.cli.transcript_output import FileOutput, StandardOutput
+from voxport.cli.vocabulary import NOTE, is_probably_outside
 from voxport.errors import OutputError, VoxportError
 from voxport.inference.batches import BATCH_SECONDS
 
@@ -116,6 +117,7 @@ def _one_by_one(load: Any, names: list[str], target: Target, messages: Messages)
     else:
         output = StandardOutput(target.form, target.is_naming, messages)
     recognizer: Recognizer = load()
+    outside = 0
     summary = Summary(len(names), messages)
     with summary, Progress(len(names), messages) as progress:
         outcomes = recognizer.transcribe_each(map(_open, names), progress=progress.within)
@@ -125,11 +127,19 @@ def _one_by_one(load: Any, names: list[str], target: Target, messages: Messages)
                 transcript = outcome.result()
                 output.write(name, transcript)
                 summary.add(transcript.duration)
+                outside += is_probably_outside(recognizer.manifest.model, transcript)
             except (OutputError, VoxportError) as error:
                 summary.add_failure()
                 output.fail(name, _reason(error, name))
             progress.step()
+    if outside and sys.stderr.isatty():
+        messages.warn(f"{_describe_outside(outside, len(names))}: it understands {NOTE}")
     return not summary.failed
+
+
+def _describe_outside(outside: int, total: int) -> str:
+    subject = "the recording is" if total == 1 else f"{outside} of {total} recordings are"
+    return f"{subject} probably outside the vocabulary of `commands`"
 
 
 def _into_folder(
