@@ -34,7 +34,7 @@ def labelled() -> list[tuple[str, str, str]]:
 def transcribe(package: str, precision: str, provider: str, files: list[str]) -> list[str]:
     """Return the text of each file."""
     recognizer = voxport.load(package, provider=provider, precision=precision)
-    return [outcome.answer().text for outcome in recognizer.transcribe_each(files)]
+    return [outcome.result().text for outcome in recognizer.transcribe_each(files)]
 
 
 def main() -> None:

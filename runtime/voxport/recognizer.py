@@ -1,6 +1,6 @@
 """``Recognizer``: audio in; transcripts, emissions, alignments or features out.
 
-Conducts the five modules that a recording passes on its way to text: ``audio/files`` decodes it,
+Conducts the five modules between a recording and its text: ``audio/audio_stream`` decodes it,
 ``audio/recording`` brings it to the model's rate, ``inference/batch_runner`` pads it into a batch,
 a backend (``backends/onnx``) runs the graph, ``transcript/transcript`` builds the answer. Names
 each recording in its errors. Knows no backend by name and no file format; keeps nothing between
@@ -61,7 +61,7 @@ class Outcome:
     transcript: Transcript | None = None
     error: VoxportError | None = None  # its `reason` is the message without the name
 
-    def answer(self) -> Transcript:
+    def result(self) -> Transcript:
         """Return the transcript, or raise the error."""
         return Result(self.name, self.transcript, self.error).get()
 

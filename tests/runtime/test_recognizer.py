@@ -1,6 +1,8 @@
 """Recognizer: order, batches and failures, mostly with a fake backend that spells its input."""
 
+import gzip
 import io
+import lzma
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +137,84 @@ def test_a_failing_file_object_stops_no_other(recognizer):
     assert str(outcomes[0].error) == "audio[0]: cannot be read: Input/output error"
     assert outcomes[0].error.reason == "cannot be read: Input/output error"
     assert outcomes[1].transcript.text == "A"
+
+
+def cut_gzip():
+    """A compressed wav file whose download broke off: its reader raises EOFError."""
+    return gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(bytes(range(256)) * 400)[:-200]))
+
+
+def cut_xz():
+    return lzma.LZMAFile(io.BytesIO(lzma.compress(bytes(range(256)) * 400)[:-40]))
+
+
+def damaged_gzip():
+    content = bytearray(gzip.compress(np.random.default_rng(0).bytes(100_000)))
+    content[50:90] = bytes(40)
+    return gzip.GzipFile(fileobj=io.BytesIO(bytes(content)))
+
+
+class Raising:
+    """Recording of a foreign library, whose own errors are no OSError."""
+
+    def __init__(self, error, method):
+        self._error = error
+        if method == "read":
+            self.read = self._fail
+        else:
+            self.__class__ = type("RaisingArray", (Raising,), {"__array__": self._fail})
+
+    def _fail(self, *_, **__):
+        raise self._error
+
+
+class BytesPath:
+    def __fspath__(self):
+        return b"missing.wav"
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (cut_gzip, "cannot be read: Compressed file ended before"),
+        (damaged_gzip, "cannot be read: "),
+        (cut_xz, "cannot be read: Compressed file ended before"),
+        (lambda: Raising(RuntimeError("no connection"), "read"), "cannot be read: no connection"),
+        (lambda: Raising(KeyError("shape"), "array"), "cannot be read as an array: 'shape'"),
+        (lambda: Raising(StopIteration(), "read"), "cannot be read: StopIteration"),
+    ],
+)
+def test_whatever_a_stream_raises_is_the_error_of_its_recording(recognizer, make, reason):
+    """And the recordings after it are transcribed."""
+    outcomes = list(recognizer.transcribe_each([fakes.say("A"), make(), fakes.say("B")]))
+    assert [outcome.transcript and outcome.transcript.text for outcome in outcomes] == [
+        "A",
+        None,
+        "B",
+    ]
+    assert isinstance(outcomes[1].error, AudioError)
+    assert outcomes[1].error.reason.startswith(reason)
+    assert outcomes[1].error.subject == "audio[1]"
+
+
+def test_a_path_of_bytes_is_a_path(recognizer):
+    with pytest.raises(AudioNotFoundError, match=r"^missing\.wav: there is no such file"):
+        recognizer.transcribe(BytesPath())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_is_no_error_of_a_recording(recognizer, error):
+    with pytest.raises(error):
+        list(recognizer.transcribe_each([Raising(error(), "read")]))
+
+
+@pytest.mark.parametrize("value", [3.4e38, -3.4e38, 1e30])
+@pytest.mark.parametrize("decoder", [None, BeamSearch(width=4)])
+def test_samples_that_overflow_are_refused_and_no_empty_text(value, decoder):
+    recognizer = voxport.load("commands", "cpu", decoder=decoder)
+    waveform = np.full(16_000, value, np.float32)
+    with pytest.raises(AudioError, match=r"^the audio: holds samples of more than"):
+        recognizer.transcribe(waveform)
 
 
 def test_a_wrong_sample_rate_names_the_recording(recognizer):

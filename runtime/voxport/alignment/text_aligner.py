@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from voxport.alignment.forced_alignment import Alignment, append_star, forced_align, log_softmax
 from voxport.alignment.spelling import STAR, Speller, Spelling, Unspelled
-from voxport.errors import AlignmentError, InputError
+from voxport.errors import InputError, naming
 from voxport.package.manifest import ModelInfo
 from voxport.transcript.transcript import (
     TokenPath,
@@ -70,10 +70,8 @@ def align(
 
 
 def _spelled(speller: Speller, text: str, name: str) -> Spelling:
-    try:
+    with naming(name):
         return speller.spell(text)
-    except AlignmentError as error:
-        raise error.about(name) from None
 
 
 def log_probabilities(emission: NDArray[Any], model: ModelInfo) -> NDArray[Any]:

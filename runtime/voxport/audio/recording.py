@@ -149,13 +149,13 @@ def require_sequence(audio: Any) -> Iterable[AudioInput]:
 def name_of(audio: AudioInput, otherwise: str = "the audio") -> str:
     """Return the name of `audio` in messages: its path, if it has one."""
     if isinstance(audio, (str, os.PathLike)):
-        return str(os.fspath(audio)) or otherwise
+        return os.fsdecode(audio) or otherwise
     return str(getattr(audio, "name", None) or otherwise)  # a gzip of bytes has ""
 
 
 def _source(audio: Any) -> Source:
     if isinstance(audio, (str, os.PathLike)):
-        path = os.fspath(cast("str | os.PathLike[str]", audio))
+        path = os.fsdecode(cast("str | os.PathLike[str]", audio))
         if not path:
             raise InputError("expected the path of an audio file, got ''")
         if _ADDRESS.match(path):
