@@ -30,13 +30,14 @@ AGREED_AFTER_S = 1.1  # of audio behind a word make it final if hypotheses agree
 PAUSED_AFTER_S = 1.0  # do so for the last word, with silence behind it
 GROUPED_AFTER_S = 0.8  # do so for a word that follows one which is final now
 OVERDUE_AFTER_S = 1.7  # is the most that a word may wait, so that it is final within two seconds
-CONTEXT_S = 3.0  # that the model hears before the first word that is not final
-WINDOW_S = 6.0  # that the model hears at once, as long as words end
+CONTEXT_S = 4.0  # that the model hears before the first word that is not final
+WINDOW_S = 8.0  # that the model hears at once, as long as words end
 
 _NEAR_S = 0.3  # within which a late letter belongs to the word before it
 _COMPARED_S = 2.0  # before the boundary, in which letters are compared
 _HYPOTHESES = 5  # of which the readings of a word are counted
 _COMPARED_LETTERS = 8  # behind the boundary
+_STEPS = 8  # of which the longest is expected to come again
 
 
 class Finality(Enum):
@@ -50,7 +51,7 @@ class Finality(Enum):
     PAUSED    ``PAUSED_AFTER_S``, and no other word                hypotheses agree on it
     GROUPED   ``GROUPED_AFTER_S``, and the word before it is       all hypotheses agree on it
               final now
-    OVERDUE   would be over ``OVERDUE_AFTER_S`` at the next run    most hypotheses have it
+    OVERDUE   would be over ``OVERDUE_AFTER_S`` at the next run    no other reading has more votes
     ENDLESS   ``OVERDUE_AFTER_S`` behind some letters of a word    the window is full: the model
               that does not end                                    has no delimiter or hears none
     PENDING   less                                                 none of these
@@ -140,6 +141,7 @@ class StreamingRecognizer:
         self._waveform = np.zeros(0, np.float32)  # that the model hears
         self._first = 0  # the frame of the stream that it starts with
         self._new = 0  # samples of it that the model has not heard
+        self._steps: list[int] = []  # frames between the latest runs
         self._final: _Letters = ()  # the final letters that lie in the waveform
         self._boundary = 0  # the frame that parts final letters from pending ones
         self._pauses = [0]  # frames between words, at which a window may start
@@ -184,7 +186,7 @@ class StreamingRecognizer:
 
     def _run(self, at_end: bool) -> list[Event]:
         """Hear the window once more; return the words that are final now, and a new preview."""
-        step = self._new // self._model.frame_stride  # frames
+        self._steps = [*self._steps[1 - _STEPS :], self._new // self._model.frame_stride]
         self._new = 0
         emission = self._recognizer.emission(self._waveform)
         path = greedy.decode(emission, self._model.blank)
@@ -192,7 +194,7 @@ class StreamingRecognizer:
         known = self._hypotheses[-1].pending if self._hypotheses else ()
         newest.first = self._find_first(newest, known)
         self._hypotheses = [*self._hypotheses[1 - _HYPOTHESES :], newest]
-        words = list(self._final_words(step, at_end))
+        words = list(self._final_words(at_end))
         self._forget(newest)
         rest = self._words(newest.pending)
         before, self._preview = self._preview, [word.text for word in rest]
@@ -201,19 +203,17 @@ class StreamingRecognizer:
             events.append(Event(tuple(rest), final=False))
         return events
 
-    def _final_words(self, step: int, at_end: bool) -> Iterator[Word]:
+    def _final_words(self, at_end: bool) -> Iterator[Word]:
         """Yield the words that are final, and move all hypotheses behind each."""
         reason = Finality.PENDING
         while True:
-            reason, hypothesis, count = self._decide(reason, step, at_end)
+            reason, hypothesis, count = self._decide(reason, at_end)
             if reason is Finality.PENDING:
                 return
             yield from self._words(hypothesis.pending[:count])
             self._finalize(hypothesis, count)
 
-    def _decide(
-        self, before: Finality, step: int, at_end: bool
-    ) -> tuple[Finality, _Hypothesis, int]:
+    def _decide(self, before: Finality, at_end: bool) -> tuple[Finality, _Hypothesis, int]:
         """Decide on the first pending word: the reason, a hypothesis, and its letters of the word.
 
         ``before`` is the reason for which the word before it became final in this run.
@@ -221,34 +221,33 @@ class StreamingRecognizer:
         newest = self._hypotheses[-1]
         if not newest.pending:
             return Finality.PENDING, newest, 0
-        if at_end:
-            return Finality.ENDED, newest, _word_length(newest.pending)
         readings = [self._reading(hypothesis) for hypothesis in self._hypotheses]
-        ended = [reading for reading in readings if reading is not None]
-        if not ended:
+        votes = Counter(reading for reading in readings if reading is not None)
+        if not votes:
+            if at_end:
+                return Finality.ENDED, newest, _word_length(newest.pending)
             return self._decide_endless(newest)
-        votes = Counter(ended)
-        best = max(reversed(ended), key=votes.__getitem__)  # of equal ones the newest
-        place = max(i for i, reading in enumerate(readings) if reading == best)
-        source = self._hypotheses[place]
-        age = newest.now - source.pending[len(best) - 1].end
+        best = max(readings[::-1], key=votes.__getitem__)  # of equal ones the newest
+        source = self._hypotheses[max(i for i, found in enumerate(readings) if found == best)]
+        count = len(best or ())
+        age = newest.now - source.pending[count - 1].end
+        if at_end and age < self._frames(GROUPED_AFTER_S):
+            return Finality.ENDED, newest, _word_length(newest.pending)
         is_agreed = readings[-2:] == [best, best] and 2 * votes[best] > len(readings)
-        is_last = len(newest.pending) == len(best)
+        is_last = len(newest.pending) == count
+        is_grouped = is_agreed and len(votes) == 1 and before is not Finality.PENDING
         reason = Finality.PENDING
-        if is_agreed and age >= self._frames(AGREED_AFTER_S):
+        if at_end:
+            reason = Finality.ENDED
+        elif is_agreed and age >= self._frames(AGREED_AFTER_S):
             reason = Finality.AGREED
         elif is_agreed and is_last and age >= self._frames(PAUSED_AFTER_S):
             reason = Finality.PAUSED
-        elif (
-            before is not Finality.PENDING
-            and len(votes) == 1
-            and is_agreed
-            and age >= self._frames(GROUPED_AFTER_S)
-        ):
+        elif is_grouped and age >= self._frames(GROUPED_AFTER_S):
             reason = Finality.GROUPED
-        elif age + step > self._frames(OVERDUE_AFTER_S) and 2 * len(ended) >= len(readings):
+        elif age + max(self._steps) > self._frames(OVERDUE_AFTER_S):
             reason = Finality.OVERDUE
-        return reason, source, len(best)
+        return reason, source, count
 
     def _decide_endless(self, newest: _Hypothesis) -> tuple[Finality, _Hypothesis, int]:
         """Decide on letters of a word that no hypothesis ends."""
