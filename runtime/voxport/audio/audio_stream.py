@@ -6,7 +6,7 @@ Knows soundfile's classes through the callers that open them, no containers.
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,13 @@ from numpy.typing import NDArray
 
 from voxport.audio import flac, limits, truncation
 from voxport.audio.containers import Part
+from voxport.audio.native_stderr import captured_lines
 from voxport.audio.resample import Resampler
 from voxport.errors import AudioFileError, accessing
+
+# libmpg123 prints two lines for a frame that it cannot decode, and leaves it out; one line for the
+# first frame of a recording that starts within another one's bits.
+_MAX_COMPLAINTS = 4
 
 _BLOCK_FRAMES = 1 << 16  # read at a time: channels are mixed before the next block is read
 
@@ -76,10 +81,22 @@ class AudioStream:
 
     def _decode(self, file: Any, part: Part) -> Iterator[NDArray[np.float32]]:
         rate = int(file.samplerate)
+        if rate != self.sample_rate and (problem := limits.rate_problem(rate)):
+            raise AudioFileError(problem)
         resampler = Resampler(rate, self.sample_rate)
         digest = _Digest(part.flac_stream) if part.flac_stream else None
         count = 0
-        while len(block := self._read(file, count, digest)):
+        complaints: list[str] = []
+        while True:
+            with captured_lines("libmpg123") if part.is_mpeg else nullcontext([]) as lines:
+                block = self._read(file, count, digest)
+            complaints += lines[: _MAX_COMPLAINTS + 1]
+            if len(complaints) > _MAX_COMPLAINTS:
+                seconds = (self._count + count) / self.sample_rate
+                reason = "frames of MPEG audio cannot be decoded"
+                raise AudioFileError(f"damaged: after {seconds:.2f} s, {reason}")
+            if not len(block):
+                break
             if problem := limits.samples_problem(block):
                 seconds = (self._count + count + _first_problem(block)) / self.sample_rate
                 raise AudioFileError(f"{problem}, near {seconds:.2f} s")

@@ -23,6 +23,7 @@ class Part:
     stream: BinaryIO
     seconds: float | None = None  # None: as libsndfile says
     is_checked: bool = False  # whether nothing is missing by the container's own count
+    is_mpeg: bool = False
     min_samples: int = 0  # that a complete decode gives
     flac_stream: flac.Part | None = None  # with the MD5 of its samples
 
@@ -97,6 +98,7 @@ def _mpeg_parts(file: BinaryIO, start: int, end: int) -> list[Part]:
             cast("BinaryIO", part.stream),
             seconds=part.samples / part.rate,
             is_checked=True,
+            is_mpeg=True,
             min_samples=part.samples - part.tolerance,
         )
         for part in mpeg.split(file, start, end)

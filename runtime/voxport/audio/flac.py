@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from voxport.audio import tags
+from voxport.audio import limits, tags
 from voxport.audio.spliced import Spliced
 from voxport.errors import AudioFileError
 
@@ -21,6 +21,9 @@ _STREAMINFO_BYTES = 34
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _BLOCK_BYTES = 1 << 20
 _MAX_HEADER_BYTES = 16
+_MAX_FAILURES = (
+    1 << 12
+)  # marks that are no header, and the bytes for one more: 1 in 32768 by chance
 _BLOCK_SIZES = {1: 192, **{code: 576 << code - 2 for code in range(2, 6)}} | {
     code: 256 << code - 8 for code in range(8, 16)
 }
@@ -55,7 +58,9 @@ def split(file: BinaryIO) -> list[Part]:
     """Split a file into its FLAC streams; raises AudioFileError where frames are missing."""
     start = tags.id3_size(_read(file, 0, tags.HEAD_BYTES))
     size = file.seek(0, 2)
-    starts = [start, *(place for place in _find_all(file, start + 4, size, _NEXT))]
+    starts = [start, *_find_all(file, start + 4, size, _NEXT)]
+    if len(starts) > limits.MAX_PARTS:
+        raise AudioFileError(limits.TOO_MANY_PARTS)
     ends = [*starts[1:], size]
     return [_part(file, *bounds) for bounds in zip(starts, ends, strict=True)]
 
@@ -65,17 +70,20 @@ def _part(file: BinaryIO, start: int, end: int) -> Part:
     packed = int.from_bytes(info[10:18], "big")  # rate 20, channels 3, bits 5, samples 36
     claimed, bits, rate = packed & (1 << 36) - 1, (packed >> 36 & 31) + 1, packed >> 44
     frames = _chain(file, first, end)
-    samples = sum(frame.samples for frame in frames)
+    head = last = next(frames, None)
+    samples = head.samples if head else 0
+    for last in frames:
+        samples += last.samples
     patched = info[:10] + ((packed >> 36 << 36) | samples).to_bytes(8, "big") + info[18:]
-    head = _MARK + b"\x80\x00\x00\x22" + patched
+    header = _MARK + b"\x80\x00\x00\x22" + patched
     return Part(
-        stream=Spliced(file, [head, (frames[0].place if frames else first, end)]),
+        stream=Spliced(file, [header, (head.place if head else first, end)]),
         rate=rate,
         bits=bits,
         samples=samples,
         claimed=claimed,
         md5=info[18:] if any(info[18:]) else None,
-        is_ended=len(frames) > 1 and frames[-1].samples < frames[0].samples,
+        is_ended=head is not None and last is not None and last.samples < head.samples,
     )
 
 
@@ -97,25 +105,28 @@ def _metadata(file: BinaryIO, start: int) -> tuple[int, bytes]:
     return place, info
 
 
-def _chain(file: BinaryIO, start: int, end: int) -> list[_Frame]:
-    """Return the frames that follow one another; raise AudioFileError where some are missing."""
-    frames: list[_Frame] = []
+def _chain(file: BinaryIO, start: int, end: int) -> Iterator[_Frame]:
+    """Yield the frames that follow one another; raise AudioFileError where some are missing."""
+    last: _Frame | None = None
+    failures, most = 0, _MAX_FAILURES + (end - start) // _MAX_FAILURES
     stray: _Frame | None = None  # intact, and not the next: by chance, unless others follow it
     for place in _find_all(file, start, end, _SYNC):
         frame = _parse(place, _read(file, place, _MAX_HEADER_BYTES))
         if frame is None:
-            continue
-        if not frames or (
-            frame.number == frames[-1].next_number and frame.is_variable == frames[-1].is_variable
+            failures += 1
+            if failures > most:
+                raise AudioFileError("damaged: hardly any of the headers of frames are intact")
+        elif last is None or (
+            frame.number == last.next_number and frame.is_variable == last.is_variable
         ):
-            frames.append(frame)
+            last = frame
+            yield frame
         elif stray is not None and frame.number == stray.next_number:
             raise AudioFileError(
                 f"damaged: before byte {stray.place}, part of the recording is missing"
             )
         else:
             stray = frame
-    return frames
 
 
 def _parse(place: int, head: bytes) -> _Frame | None:

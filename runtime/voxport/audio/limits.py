@@ -18,6 +18,10 @@ MAX_CHANNELS = 64  # an array with more columns is [channels, samples] rather th
 # of squares overflow float32, and the answer would be an empty transcript.
 MAX_AMPLITUDE = 1e10
 
+# Recordings joined in one file; bounds the time that a file of nothing but headers takes.
+MAX_PARTS = 1000
+TOO_MANY_PARTS = f"more than {MAX_PARTS} recordings are joined in one file"
+
 # Less than this of a recording's end may be missing: a frame of the models is 20 to 25 ms, and no
 # word fits into one. Recorder libraries also count a wav header as samples.
 MAX_MISSING_S = 0.02

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from voxport.audio import tags
+from voxport.audio import limits, tags
 from voxport.audio.spliced import Piece, Spliced
 from voxport.errors import AudioFileError
 
@@ -23,6 +23,7 @@ _MIN_JUNK_BYTES, _MAX_JUNK_BYTES = 417, 1 << 16  # harmless at the end; between 
 # in the working directory makes it look for another format.
 _TAG = b"ID3\4\0\0\0\0\0\x0a" + bytes(10)
 
+_MAX_TAGS = 1 << 14  # in a row; runs of zeros count one for 64 KiB
 _CHAIN = 3  # headers in a row that make a place the start of a frame
 
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
@@ -194,13 +195,15 @@ class _Scanner:
 
     def skip_tags(self, place: int) -> int:
         """Return the place behind tags and zeros."""
-        while place < self.end:
+        for _ in range(_MAX_TAGS):
+            if place >= self.end:
+                break
             head = self.peek(place, tags.HEAD_BYTES)
             size = tags.tag_size(head)
             if not size and head.startswith(b"LYRICSBEGIN"):
                 size = tags.tag_size(self.peek(place, 1 << 17))
             if not size:
-                block = self.peek(place, 4096)
+                block = self.peek(place, 1 << 16)
                 size = len(block) - len(block.lstrip(b"\0"))
             if not size:
                 break
@@ -254,6 +257,8 @@ def _runs(scanner: _Scanner) -> list[Run]:
             raise AudioFileError(_damage(runs, scanner))
         if not runs or runs[-1].header.format != header.format:
             runs.append(Run(header, scanner.peek(place, 4)))
+            if len(runs) > limits.MAX_PARTS:
+                raise AudioFileError(limits.TOO_MANY_PARTS)
         run = runs[-1]
         size = scanner.size(place, header)
         info = _parse_info(header, scanner.peek(place, size)) if header.layer == 3 else None

@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from voxport.audio import limits
 from voxport.audio.spliced import Piece, Spliced
 from voxport.errors import AudioFileError
 
@@ -69,6 +70,8 @@ def split(file: BinaryIO) -> list[list[Piece]]:
             if not starts or all(stream.pages > 1 for stream in open_streams.values()):
                 flagged.update(_close(file, open_streams))
                 starts.append(place if starts else 0)
+                if len(starts) > limits.MAX_PARTS:
+                    raise AudioFileError(limits.TOO_MANY_PARTS)
             open_streams[page.stream] = _Stream(page.number)
         stream = open_streams.get(page.stream)
         if stream is None or stream.number != page.number:

@@ -56,6 +56,8 @@ def split(file: BinaryIO) -> list[Wave]:
         if wave is None:
             return waves
         waves.append(wave)
+        if len(waves) > limits.MAX_PARTS:
+            raise AudioFileError(limits.TOO_MANY_PARTS)
         place = wave.end
     return waves
 

@@ -1,13 +1,14 @@
 """MPEG audio whose header says nothing, or something wrong, of its length; damage; joined files."""
 
 import io
+import os
 
 import numpy as np
 import pytest
 import soundfile
 
 from support import data
-from voxport.audio import mpeg
+from voxport.audio import mpeg, native_stderr
 from voxport.audio.files import read_audio
 from voxport.errors import AudioFileError
 
@@ -140,3 +141,17 @@ def test_a_file_in_the_working_directory_changes_nothing(mp3, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "._").touch()
     assert seconds(mp3) > 10
+
+
+def test_frames_that_cannot_be_decoded_are_refused_and_nothing_is_printed(capfd):
+    """Their headers are intact, and libmpg123 leaves them out."""
+    with pytest.raises(AudioFileError, match=r"damaged: .*frames of MPEG audio cannot be decoded"):
+        read_audio(b"\xff\xfb\x50\xc4" * 100_000)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_captured_lines_leave_others_on_standard_error(capfd):
+    with native_stderr.captured_lines("libmpg123") as lines:
+        os.write(2, b"[libmpg123] error\nanother thread's\n")
+    assert lines == ["[libmpg123] error"]
+    assert capfd.readouterr().err == "another thread's\n"
