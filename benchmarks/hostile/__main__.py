@@ -21,10 +21,12 @@ def main() -> int:
     parser.add_argument("campaign", choices=sorted(_CAMPAIGNS))
     parser.add_argument("--count", type=int, help="how many; default: as in SECURITY.md")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=int, default=0, help="number of the first one")
     options = parser.parse_args()
     module, count = _CAMPAIGNS[options.campaign]
     campaign = importlib.import_module(f"benchmarks.hostile.{module}")
-    return int(bool(campaign.run(options.count or count, options.seed)))
+    place = (options.start,) if options.start else ()
+    return int(bool(campaign.run(options.count or count, options.seed, *place)))
 
 
 if __name__ == "__main__":

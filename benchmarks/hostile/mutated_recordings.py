@@ -53,13 +53,13 @@ def mutate(content: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
-def run(count: int = 4000, seed: int = 0) -> int:
+def run(count: int = 4000, seed: int = 0, start: int = 0) -> int:
     """Print each fault, and one JSON line at the end; return the number of faults."""
     outcomes: Counter[str] = Counter()
-    peak = start = 0
+    place, end, peak = start, start + count, 0
     with tempfile.TemporaryDirectory() as folder:
-        while start < count:
-            start, peak = _watch(start, count, seed, Path(folder), outcomes, peak)
+        while place < end:
+            place, peak = _watch(place, end, seed, Path(folder), outcomes, peak)
     faults = sum(outcomes[kind] for kind in ("traceback", "signal", "hang", "printed"))
     faults += peak > _MAX_BYTES
     print(json.dumps({"recordings": count, **outcomes, "peak_mb": peak >> 20, "faults": faults}))

@@ -66,11 +66,11 @@ class Whole:
     tolerance_s: float  # a frame of its encoder, for each of the files joined in it
 
 
-def recordings(count: int, seed: int) -> Iterator[Whole]:
-    """Yield `count` recordings: plain ones of all encoders in turn, and joined and odd ones."""
+def recordings(indices: range, seed: int) -> Iterator[Whole]:
+    """Yield recordings by number: plain ones of all encoders in turn, and joined and odd ones."""
     speech = _speech()
     names = list(_ENCODERS)
-    for index in range(count):
+    for index in indices:
         chance = random.Random(f"{seed} {index}")
         name = names[index % len(names)]
         yield _recording(name, chance, speech)

@@ -1,8 +1,8 @@
-"""Parts of an audio file that are decoded one after another: one in most files.
+"""Parts of an audio file, decoded one after another: one in most files.
 
-A header's word on the length is not believed where the file itself tells it: MPEG and FLAC frames,
-Ogg pages and wav chunks are counted, each in a module of its own. What misses audio is refused
-here, before an hour is decoded. Knows which module knows a container; decodes nothing.
+A header's word on the length is not believed: MPEG and FLAC frames, Ogg pages and wav chunks are
+counted, each in a module of its own. A file with missing audio is refused here, before an hour is
+decoded. Knows each container's module; decodes nothing.
 """
 
 from dataclasses import dataclass
@@ -38,9 +38,9 @@ def split(file: BinaryIO) -> list[Part]:
 
 
 def split_as(container: str, file: BinaryIO, parts: list[Part]) -> list[Part]:
-    """Split a file by libsndfile's word on its container, where its first bytes did not tell.
+    """Split a file by libsndfile's word on its container, if its first bytes did not tell.
 
-    Empty where `parts` are right. Frames and pages may start behind a few other bytes.
+    Empty if `parts` are right. Frames and pages may start behind a few other bytes.
     """
     if container not in ("MP3", "OGG") or parts[0].is_checked:
         return []

@@ -1,9 +1,8 @@
 """Audio files: all that libsndfile reads, as one channel of float32.
 
-The only module that knows soundfile, but for ``soundfile_stream``, which mends it. Files are
-decoded block by block, so that their length costs no memory. Every way in which a file can be bad
-is an error that names the file and the reason: a wrong transcript is worse than none. Knows nothing
-of the rate that a model wants.
+The only module to know soundfile, but for ``soundfile_stream``. Files are decoded block by block,
+so their length costs no memory. Every bad file is an error with its reason: a wrong transcript is
+worse than none. Knows nothing of a model's rate.
 """
 
 import io
@@ -58,8 +57,8 @@ class Audio:
 def open_audio(source: Source) -> Generator[AudioStream, None, None]:
     """Open the audio in ``source``, to be decoded within the block; its errors name no file.
 
-    Raises AudioFileError where it is no audio, damaged or truncated, as far as that shows before it
-    is decoded; ``AudioStream.blocks`` raises it for the rest.
+    Raises AudioFileError for no audio, damage and truncation that show before decoding;
+    ``AudioStream.blocks`` raises it for the rest.
     """
     failure = _soundfile().LibsndfileError
     subject = str(source) if isinstance(source, Path) else "the audio"

@@ -64,10 +64,10 @@ class Header:
 
     @property
     def format(self) -> tuple[int, int, int, bool, int]:
-        """Fields that no stream changes; a decoder starts anew where they do.
+        """Fields of one run; a decoder starts anew after a change.
 
-        The bit rate is among them for layers 1 and 2, which have no header with a count: for one
-        rate libmpg123's guess of the length is right.
+        The bit rate is one of them for layers 1 and 2, without a header that counts: libmpg123's
+        guess of the length is right for one bit rate.
         """
         kbits = 0 if self.layer == 3 else self.kbits
         return self.version, self.layer, self.rate, self.is_mono, kbits

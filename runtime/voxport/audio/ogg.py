@@ -48,10 +48,10 @@ class _Stream:
 def split(file: BinaryIO) -> list[list[Piece]]:
     """Return each link of a chain of streams, as pieces of the file: one in an ordinary file.
 
-    Raises AudioFileError where pages are damaged or missing. A stream without the flag of its end
-    is whole where the file ends with a page and a packet: recorders on phones never set it. It is
-    set in the pieces, without which libsndfile fails where the last page is not full. One page is
-    in memory at a time.
+    Raises AudioFileError for damaged and missing pages. A stream without the flag of its end is
+    whole if the file ends with a page and a packet: recorders on phones never set it. The pieces
+    have it set, as libsndfile fails without it on a last page that is not full. One page is in
+    memory at a time.
     """
     flagged: dict[int, bytes] = {}  # by place: pages with the flag of the end
     open_streams: dict[int, _Stream] = {}

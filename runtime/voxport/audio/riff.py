@@ -1,6 +1,6 @@
 """Wav files chunk by chunk: missing samples, joined files, and other formats within one.
 
-Knows bytes and lengths, decodes nothing. What is no wav file here is left to libsndfile.
+Knows bytes and lengths, decodes nothing. Other files are left to libsndfile.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Wave:
 
 
 def is_unknown_length(size: int) -> bool:
-    """Return whether `size` is what is left by a writer that could not know the length."""
+    """Return whether `size` is left by a writer to a pipe, without knowledge of the length."""
     return size == 0 or any(size in lengths for lengths in _PIPE_LENGTHS)
 
 
@@ -45,9 +45,9 @@ def is_mpeg(wave: Wave) -> bool:
 
 
 def split(file: BinaryIO) -> list[Wave]:
-    """Split a file into the wav files that it holds; empty where the chunks make no sense.
+    """Split a file into the wav files in it; empty if the chunks make no sense.
 
-    Raises AudioFileError where samples are missing, or would not be heard.
+    Raises AudioFileError for missing samples, and for samples behind the claimed ones.
     """
     waves: list[Wave] = []
     size, place = file.seek(0, 2), 0
@@ -92,7 +92,7 @@ def _parse(file: BinaryIO, start: int, size: int) -> Wave | None:
 
 
 def _end_of_samples(place: int, claimed: int, size: int, start: int, per_second: int) -> int:
-    """Return where the samples end that start at `place`."""
+    """Return the end of the samples that start at `place`."""
     missing = place + claimed - size
     if is_unknown_length(claimed) or missing <= 0:
         return size if is_unknown_length(claimed) else place + claimed

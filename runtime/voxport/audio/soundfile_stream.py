@@ -1,7 +1,7 @@
 """``soundfile.SoundFile`` on a Python stream, without its holes.
 
 libsndfile reads a stream through callbacks. An exception in one of soundfile's own is printed and
-answered with 0, which libsndfile takes for the end of the file: a failing drive, or Ctrl-C, would
+answered with 0, for libsndfile the end of the file: a failing drive, or Ctrl-C, would
 make a shorter recording. A stream that keeps its errors would not be enough, as Python raises a
 signal's exception in any line, the callbacks' own included. So the callbacks are made here, and
 keep what they raise until libsndfile has returned.

@@ -1,6 +1,6 @@
-"""Names of formats that libsndfile does not read, and the command that converts them.
+"""Names of formats beyond libsndfile, and the command to convert them.
 
-Known by their first bytes, and by their name where those say nothing. Decodes nothing.
+Known by their first bytes, or else by the file's name. Decodes nothing.
 """
 
 import shlex

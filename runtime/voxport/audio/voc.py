@@ -21,9 +21,9 @@ def is_voc(head: bytes) -> bool:
 
 
 def joined(file: BinaryIO, head: bytes) -> Spliced | None:
-    """Return the file with its samples in one block, None where they are or that cannot be.
+    """Return the file with its samples in one block, None if they are or cannot be.
 
-    Raises AudioFileError where samples are missing.
+    Raises AudioFileError for missing samples.
     """
     size, place = file.seek(0, 2), int.from_bytes(head[20:22], "little")
     kinds: list[int] = []

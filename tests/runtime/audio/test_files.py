@@ -204,7 +204,7 @@ def test_a_named_pipe_is_read(tmp_path):
 
 
 def test_a_flac_of_unknown_length_is_decoded(write):
-    """What `flac -` and ffmpeg write to a pipe: no count of samples in the header."""
+    """As ``flac -`` and ffmpeg write to a pipe: no count of samples in the header."""
     content = bytearray(encoded("FLAC"))
     content[21] &= 0xF0  # the count is 36 bits, from the middle of byte 21 on
     content[22:26] = bytes(4)
@@ -213,7 +213,7 @@ def test_a_flac_of_unknown_length_is_decoded(write):
 
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0xFFFFFFDB, 0x80000000, 0x7FFFFFFF, 0x7FFFF000])
 def test_a_wav_of_unknown_length_is_decoded(write, size):
-    """What ffmpeg and sox write to a pipe: a length that cannot be is not a truncated file."""
+    """As ffmpeg and sox write to a pipe: an impossible length is no truncated file."""
     content = bytearray(encoded())
     content[4:8] = content[40:44] = struct.pack("<I", size)
     assert content[36:40] == b"data"
