@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import voxport
 from support import data, fakes
+from voxport import streaming
 from voxport.audio.recording import read_clip
 from voxport.cli import app
 from voxport.errors import InputError
@@ -98,15 +99,42 @@ class Flickering:
         return np.eye(len(fakes.LABELS), dtype=np.float32)[path]
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("size", [100, 250, 400])
+def spikes(count, seed):
+    """Return quick speech: labels of one frame, as CTC models give them, and short pauses."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for _ in range(count):
+        word = "-".join(rng.choice(["A", "B", "C"], rng.integers(2, 5))) + "---|"
+        pause = np.zeros(int(rng.uniform(0.05, 0.2) * fakes.RATE))
+        parts += [fakes.say(word, frames=1), pause]
+    return np.concatenate(parts).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("size", [100, 250])
 def test_hypotheses_that_differ_change_no_final_word(fake, seed, size):
     """A final delimiter that was missing from the next run cost the next word its first letter."""
-    waveform = np.append(sentence(40, (0.1, 0.8), seed), np.zeros(2 * fakes.RATE, np.float32))
+    waveform = np.append(spikes(40, seed), np.zeros(2 * fakes.RATE, np.float32))
     events = list(hear(StreamingRecognizer(Flickering(fake), fakes.RATE), waveform, size))
     expected = fake.transcribe(waveform).words
     assert [word.text for word in finals(events)] == [word.text for word in expected]
     assert max(delays(events, fakes.RATE)) <= 2
+
+
+@pytest.mark.parametrize("following", ["", "T", "TWO"])
+@pytest.mark.parametrize("shift", [-2, 0, 2])
+def test_final_letters_are_split_from_the_next_words(following, shift):
+    """Where the delimiter is missing, "deleted" once tied with "replaced by the next letter"."""
+    frames = [10, 14, 18, 30, 33, 36]
+    letters = [
+        streaming._Letter(ord(label), frame + shift, frame + shift + 1, 1.0, begins_word=False)
+        for label, frame in zip("ONETWO", frames, strict=True)
+    ]
+    known = [ord(label) for label in following]
+    for boundary in (20, 24, 28, 31):
+        assert streaming._split(letters, [ord(label) for label in "ONE"], known, boundary, 15) == 3
+        assert streaming._split(letters[3:], [], known, boundary, 15) == 0
+        assert streaming._split(letters[:3], [ord(label) for label in "ONE"], [], boundary, 15) == 3
 
 
 def test_a_missing_final_delimiter_swallows_no_letter(fake):
