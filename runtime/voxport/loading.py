@@ -24,6 +24,12 @@ from voxport.package.manifest import FP32, KINDS, ONNX, Artifact, ArtifactKind, 
 from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
 
+# Completes "holds ...".
+TORCHSCRIPT_UNNAMED = (
+    "TorchScript only: such a file is a program that can read and write your files, so it runs "
+    "only where it is named: artifact='torchscript' (--artifact torchscript), if you trust its "
+    "author"
+)
 _MIN_WINDOW_S = 5.0  # with less, a word hardly fits into the context
 
 
@@ -45,7 +51,9 @@ def load(
         package: a folder, or the name of a shipped model.
         provider: the execution provider; "auto" is CUDA if onnxruntime has it and there is a GPU,
             else the CPU. onnxruntime's own names ("CUDAExecutionProvider") are understood too.
-        artifact: "onnx" or "torchscript"; None: ONNX if the package has it.
+        artifact: "onnx" or "torchscript"; None: ONNX. A TorchScript file is a program that can
+            read and write any file of yours as soon as it is loaded, so it runs only where it is
+            named: name it for packages whose author you trust.
         precision: "fp32", "int8" or "fp16"; None: fp32 if the package has it.
         threads: for one operator on the CPU, 1 to 256; None: the backend's own choice.
         batch_seconds: the limit of audio that runs together, in seconds with padding.
@@ -112,7 +120,7 @@ def load_features(
     Args:
         package: as in ``load``, as are all others.
         provider: the execution provider.
-        artifact: "onnx" or "torchscript"; None: ONNX if that gives features.
+        artifact: "onnx" or "torchscript"; None: ONNX. TorchScript runs only where it is named.
         precision: "fp32", "int8" or "fp16"; None: fp32 if that gives features.
         threads: for one operator on the CPU, 1 to 256.
         batch_seconds: the limit of audio that runs together, in seconds with padding.
@@ -155,7 +163,10 @@ def require_transcripts(folder: Path, manifest: Manifest) -> None:
 def choose_artifact(
     folder: Path, manifest: Manifest, kind: str | None = None, precision: str | None = None
 ) -> Artifact:
-    """Choose the artifact of a kind and precision; of several, ONNX and fp32 come first."""
+    """Choose the artifact of a kind and precision; of several, fp32 comes first.
+
+    TorchScript is chosen only by its kind.
+    """
     if kind is not None and kind not in KINDS:
         raise InputError(f"unknown artifact {kind!r}: expected {' or '.join(KINDS)}")
     fitting = [
@@ -165,7 +176,10 @@ def choose_artifact(
     ]
     if not fitting:
         raise unavailable_error(folder, manifest, precision, kind)
-    return min(fitting, key=lambda item: (KINDS.index(item.kind), item.precision != FP32))
+    allowed = [item for item in fitting if item.kind == (kind or ONNX)]
+    if not allowed:
+        raise ArtifactUnavailableError(f"holds {TORCHSCRIPT_UNNAMED}", folder)
+    return min(allowed, key=lambda item: item.precision != FP32)
 
 
 def unavailable_error(

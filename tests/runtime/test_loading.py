@@ -31,7 +31,6 @@ def choose(artifacts, kind=None, precision=None):
     [
         ([INT8, SCRIPT, FP32], None, None, FP32),
         ([INT8, SCRIPT], None, None, INT8),
-        ([SCRIPT], None, None, SCRIPT),
         ([INT8, SCRIPT, FP32], "torchscript", None, SCRIPT),
         ([INT8, SCRIPT, FP32], None, "int8", INT8),
         ([INT8, SCRIPT, FP32], "onnx", "fp32", FP32),
@@ -39,6 +38,18 @@ def choose(artifacts, kind=None, precision=None):
 )
 def test_onnx_and_fp32_come_first(artifacts, kind, precision, chosen):
     assert choose(artifacts, kind, precision) is chosen
+
+
+@pytest.mark.parametrize("precision", [None, "fp32"])
+@pytest.mark.parametrize("artifacts", [[SCRIPT], [INT8, SCRIPT]])
+def test_torchscript_is_never_chosen_by_itself(artifacts, precision):
+    if precision is None and INT8 in artifacts:
+        assert choose(artifacts, None, precision) is INT8
+        return
+    with pytest.raises(
+        ArtifactUnavailableError, match=r"it runs only where it is named: artifact="
+    ):
+        choose(artifacts, None, precision)
 
 
 @pytest.mark.parametrize(

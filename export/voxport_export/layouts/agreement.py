@@ -41,7 +41,7 @@ def compare_with_package(graph: ClientGraph, package: LayoutSource) -> Agreement
         ParityError: it is too large, or the greedy path is another one.
     """
     clips = _artifact_answers(graph.artifact, package)
-    session = create_session(str(graph.path), CPU)
+    session = create_session(graph.path, CPU)
     batches = [[clip] for clip in clips] + ([clips] if graph.batches else [])
     tolerance, worst = _tolerance(graph.artifact, package, clips), 0.0
     for batch in batches:

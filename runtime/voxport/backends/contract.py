@@ -6,6 +6,7 @@ Every backend returns ``GraphOutput`` and the exporter names its tensors after `
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -55,6 +56,24 @@ class FeatureOutput:
 
     layers: Sequence[NDArray[np.float32]]  # each (B, T, D), in the order requested
     lengths: NDArray[np.int64]  # (B,) frames
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The file of an artifact: its path for messages, and its checked content or a copy of it."""
+
+    path: Path
+    content: bytes | None = None  # None: read `copy`
+    copy: Path | None = None  # None: read `path` itself, with weights beside it
+
+    @property
+    def source(self) -> Path:
+        """The path to read, where there is no content."""
+        return self.copy or self.path
+
+    def read(self) -> bytes:
+        """Return the content."""
+        return self.source.read_bytes() if self.content is None else self.content
 
 
 class Backend(Protocol):

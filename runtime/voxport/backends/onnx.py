@@ -6,6 +6,7 @@ packages or audio.
 """
 
 import ctypes
+import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
@@ -25,6 +26,7 @@ from voxport.backends.contract import (
     TRANSCRIPT,
     FeatureOutput,
     GraphOutput,
+    ModelFile,
     feature_output,
     join_pieces,
 )
@@ -36,6 +38,7 @@ from voxport.machine.threads import default_thread_count
 from voxport.optional_import import import_optional
 
 _WARNING, _FATAL = 2, 4  # onnxruntime's severities
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 _DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 # Fusions that are slower on a CPU than the operators they replace: for 10 s of audio in the base
@@ -52,7 +55,7 @@ class OnnxBackend:
 
     def __init__(
         self,
-        path: Path,
+        file: Path | ModelFile,
         provider: str = "auto",
         threads: int | None = None,
         *,
@@ -60,10 +63,11 @@ class OnnxBackend:
         half: bool = False,
         engines: Path | None = None,
     ) -> None:
-        self._path = path
+        file = file if isinstance(file, ModelFile) else ModelFile(file)
+        self._name = file.path.name
         self._pieces = pieces
         settings = Settings(threads, half, engines)
-        self._session = _open_session(path, provider, settings, is_pruned=pieces is not None)
+        self._session = _open_session(file, provider, settings, is_pruned=pieces is not None)
         self._is_pruned = TRANSCRIPT not in [one.name for one in self._session.get_outputs()]
         self.provider = str(self._session.get_providers()[0])
         self.runtime = f"onnxruntime {onnxruntime().__version__}"
@@ -104,11 +108,17 @@ class OnnxBackend:
         except Exception as error:  # onnxruntime's exceptions share no other base
             reason = f" on {self.provider}: {one_line(error)}"
             message = run_failure("onnxruntime", waveform.shape, reason, error)
-            raise InferenceError(message, self._path.name) from error
+            raise InferenceError(message, self._name) from error
 
 
 def onnxruntime() -> Any:
-    """Import onnxruntime, or raise an error with the command that installs it."""
+    """Import onnxruntime, or raise an error with the command that installs it.
+
+    The one place that imports it. From 1.29 on its Linux wheels keep a device id and a database of
+    events in the user's cache folder and look up an address to send them to. The variable stops
+    all of it if it is set before the import; ``disable_telemetry_events`` comes one event too late.
+    """
+    os.environ.setdefault(_NO_TELEMETRY, "1")
     return import_optional(
         "onnxruntime",
         "running an ONNX artifact needs onnxruntime",
@@ -116,8 +126,12 @@ def onnxruntime() -> Any:
     )
 
 
-def create_session(model: str | bytes, provider: str, settings: Settings = DEFAULT) -> Any:
+def create_session(
+    model: Path | bytes, provider: str, settings: Settings = DEFAULT, shown: object = "the model"
+) -> Any:
     """Create a session on exactly that provider, for a file or the bytes of a model.
+
+    ``shown``: the subject of an error message.
 
     Raises:
         ProviderUnavailableError: the provider does not start here.
@@ -135,7 +149,6 @@ def create_session(model: str | bytes, provider: str, settings: Settings = DEFAU
             return session
     except Exception as error:  # onnxruntime's exceptions share no other base
         if provider == providers.CPU or library_problem(provider) is None:
-            shown = "the model" if isinstance(model, bytes) else model
             raise InferenceError(
                 f"{engine} cannot load it on {provider}: {one_line(error)}", shown
             ) from error
@@ -160,33 +173,33 @@ def library_problem(provider: str) -> str | None:
     return None
 
 
-def _open_session(path: Path, requested: str, settings: Settings, is_pruned: bool) -> Any:
+def _open_session(file: ModelFile, requested: str, settings: Settings, is_pruned: bool) -> Any:
     """Create a session on the requested provider; only "auto" may end on another, the CPU."""
     available = onnxruntime().get_available_providers()
     chosen = providers.choose_provider(requested, available)
     is_pruned = is_pruned and chosen in providers.GPUS
+    whole = file.source if file.content is None else file.content
     try:
         if is_pruned and providers.unavailable_reason(chosen, available) is None:
-            return create_session(
-                _without_transcript(path), chosen, replace(settings, data=path.parent)
-            )
-        return create_session(str(path), chosen, settings)
+            settings_here = replace(settings, data=file.source.parent)
+            return create_session(_without_transcript(file), chosen, settings_here, file.path)
+        return create_session(whole, chosen, settings, file.path)
     except (ProviderUnavailableError, InferenceError) as error:
         if requested.lower() == "auto" and chosen != providers.CPU:
-            return create_session(str(path), providers.CPU, settings)
+            return create_session(whole, providers.CPU, settings, file.path)
         if isinstance(error, ProviderUnavailableError):
             raise error.about(f"{requested} was asked for and cannot run here") from error.__cause__
         raise
 
 
-def _without_transcript(path: Path) -> bytes:
+def _without_transcript(file: ModelFile) -> bytes:
     try:
-        return without_output(path.read_bytes(), TRANSCRIPT)
+        return without_output(file.read(), TRANSCRIPT)
     except ValueError as error:
-        raise InferenceError(f"is no ONNX file: {error}", path) from error
+        raise InferenceError(f"is no ONNX file: {error}", file.path) from error
 
 
-def _session(runtime: Any, model: str | bytes, provider: str, settings: Settings) -> Any:
+def _session(runtime: Any, model: Path | bytes, provider: str, settings: Settings) -> Any:
     """Create a session; onnxruntime may have dropped the provider."""
     options = runtime.SessionOptions()
     options.log_severity_level = _FATAL  # errors come as exceptions, and are reported once
@@ -199,7 +212,7 @@ def _session(runtime: Any, model: str | bytes, provider: str, settings: Settings
         options.add_session_config_entry(_DATA_FOLDER, str(settings.data))
     with _gpu_libraries(runtime, on_gpu=provider in providers.GPUS):
         return runtime.InferenceSession(
-            model,
+            model if isinstance(model, bytes) else str(model),
             options,
             providers=provider_options(provider, settings),
             enable_fallback=0,  # else a run that fails is repeated on the CPU

@@ -7,6 +7,7 @@ so that the answer is the same as onnxruntime's. Knows nothing of packages or au
 
 import threading
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from voxport.backends.contract import (
     TRANSCRIPT,
     FeatureOutput,
     GraphOutput,
+    ModelFile,
     feature_output,
     join_pieces,
 )
@@ -43,9 +45,12 @@ class OpenVinoBackend:
     ``pieces``: the text that each label adds to a transcript.
     """
 
-    def __init__(self, path: Path, pieces: Sequence[str], threads: int | None = None) -> None:
+    def __init__(
+        self, file: Path | ModelFile, pieces: Sequence[str], threads: int | None = None
+    ) -> None:
+        file = file if isinstance(file, ModelFile) else ModelFile(file)
         openvino = _openvino()
-        self._path = path
+        self._name = file.path.name
         self._pieces = tuple(pieces)
         self._local = threading.local()  # a request can run one batch at a time: one a thread
         self.provider = "OpenVINO CPU"
@@ -58,10 +63,10 @@ class OpenVinoBackend:
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
         try:
-            self._compiled = openvino.Core().compile_model(_read_graph(path), "CPU", options)
+            self._compiled = openvino.Core().compile_model(_read_graph(file), "CPU", options)
         except Exception as error:  # openvino's own derive from RuntimeError, or from nothing
             reason = f"{self.runtime} cannot load it: {last_line(error)}"
-            raise InferenceError(reason, path) from error
+            raise InferenceError(reason, file.path) from error
 
     def run(
         self,
@@ -95,7 +100,7 @@ class OpenVinoBackend:
             return {key.get_any_name(): value for key, value in found.items()}
         except Exception as error:
             message = run_failure("openvino", waveform.shape, f": {last_line(error)}", error)
-            raise InferenceError(message, self._path.name) from error
+            raise InferenceError(message, self._name) from error
 
 
 def check_openvino() -> None:
@@ -109,13 +114,13 @@ def _openvino() -> Any:
     return import_optional("openvino", "the provider openvino needs OpenVINO", hint)
 
 
-def _read_graph(path: Path) -> Any:
+def _read_graph(file: ModelFile) -> Any:
     """Read the graph without its transcript and the operators of that alone."""
     frontend: Any = import_optional(
         "openvino.frontend", "the provider openvino needs OpenVINO", "pip install openvino"
     )
     reader = frontend.FrontEndManager().load_by_framework("onnx")
-    graph = reader.load(str(path))
+    graph = reader.load(str(file.source) if file.content is None else BytesIO(file.content))
     kept = [place for place in graph.get_outputs() if TRANSCRIPT not in place.get_names()]
     graph.override_all_outputs(kept)
     model = reader.convert(graph)

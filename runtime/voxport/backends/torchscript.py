@@ -7,6 +7,7 @@ graph's order of outputs; nothing of packages, audio or labels.
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.backends import providers
-from voxport.backends.contract import OUTPUTS, FeatureOutput, GraphOutput
+from voxport.backends.contract import OUTPUTS, FeatureOutput, GraphOutput, ModelFile
 from voxport.backends.failures import last_line, run_failure
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.machine import cuda
@@ -27,10 +28,13 @@ class TorchScriptBackend:
     ``threads`` sets torch's number for the whole process: torch has no other.
     """
 
-    def __init__(self, path: Path, provider: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self, file: Path | ModelFile, provider: str = "auto", threads: int | None = None
+    ) -> None:
+        file = file if isinstance(file, ModelFile) else ModelFile(file)
         torch = _torch()
         self._device = _choose_device(torch, provider)
-        self._path = path
+        self._name = file.path.name
         self.runtime = f"torch {torch.__version__}"
         self.provider = self._device
         if threads:
@@ -38,10 +42,11 @@ class TorchScriptBackend:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as a whole
             try:
-                self._module: Any = torch.jit.load(str(path), map_location=self._device).eval()
+                source = str(file.source) if file.content is None else BytesIO(file.content)
+                self._module: Any = torch.jit.load(source, map_location=self._device).eval()
             except RuntimeError as error:
                 reason = f"{self.runtime} cannot load it: {last_line(error)}"
-                raise InferenceError(reason, path) from error
+                raise InferenceError(reason, file.path) from error
 
     def run(
         self,
@@ -78,7 +83,7 @@ class TorchScriptBackend:
         except RuntimeError as error:
             reason = f" on {self._device}: {last_line(error)}"
             message = run_failure("torch", waveform.shape, reason, error)
-            raise InferenceError(message, self._path.name) from error
+            raise InferenceError(message, self._name) from error
 
 
 def _torch() -> Any:

@@ -7,13 +7,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from voxport.backends.open import open_artifact
-from voxport.backends.providers import torchscript_refusal
 from voxport.benchmark import clips
 from voxport.benchmark.process import Candidate, Process
 from voxport.benchmark.timing import Timing, take_turns
@@ -101,7 +99,7 @@ def benchmark(package: str, plan: BenchmarkPlan) -> BenchmarkReport:
     skipped: list[Failure] = []
     for item, provider, threads in product(fitting, plan.providers, plan.threads):
         variant = Variant(item.path, item.precision, provider, threads)
-        if not plan.kinds and (reason := _reason_to_skip(item, provider)):
+        if not plan.kinds and (reason := _reason_to_skip(item)):
             skipped.append(Failure(variant, reason))
         else:
             variants.append(variant)
@@ -140,11 +138,14 @@ def create_candidate(folder: Path, variant: Variant) -> Candidate:
     return Candidate(str(variant), f"{__name__}:{Opened.__name__}", arguments)
 
 
-def _reason_to_skip(artifact: Artifact, provider: str) -> str | None:
-    """Return why a TorchScript artifact is not even tried, unless its kind is named."""
+def _reason_to_skip(artifact: Artifact) -> str | None:
+    """Return the reason why an artifact is not measured unless its kind is named, or None."""
     if artifact.kind != TORCHSCRIPT:
         return None
-    return torchscript_refusal(provider) if find_spec("torch") else "torch is not installed"
+    return (
+        "a TorchScript file is a program that can read and write your files: to measure it, name "
+        "it (--artifact torchscript), if you trust its author"
+    )
 
 
 def _absent(

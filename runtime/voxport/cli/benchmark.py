@@ -101,8 +101,8 @@ def benchmark(
     --artifact, --precision, --provider, --threads) runs in a process of its own. They take turns
     over the same clips, after a warm-up: each clip alone, then in batches of like length. Each
     that cannot run is named on stderr, the rest is measured all the same, and the exit code is 1
-    (TorchScript is left out, unless --artifact names it, where torch is not installed or does not
-    run on the provider).
+    (TorchScript, a program that can read and write your files, is measured only where --artifact
+    names it).
 
     \b
     start     seconds from starting a process to its first transcript

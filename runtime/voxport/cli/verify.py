@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxport.cli.options import Package, Provider, recordings
+from voxport.cli.options import Package, Provider, each_of, recordings
 from voxport.cli.package_argument import choose_model
 from voxport.cli.terminal import Messages
+from voxport.package.manifest import KINDS, ONNX
 
 if TYPE_CHECKING:
     from voxport.verification.comparison import Check
@@ -34,6 +35,16 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    artifact: Annotated[
+        list[str],
+        typer.Option(
+            metavar=f"[{'|'.join(KINDS)}]",
+            callback=each_of(KINDS),
+            help="Kinds to run; repeat for both. A TorchScript file is a program that can read and "
+            "write your files: name it only if you trust its author.",
+            show_default="onnx",
+        ),
+    ] = [ONNX],  # noqa: B006
     provider: Provider = "cpu",
 ) -> None:
     """Check that a package is whole and answers as it should.
@@ -53,7 +64,9 @@ def verify(
         raise typer.BadParameter("--audio needs --against, which knows the right answer for it")
     from voxport.verification.verify import verify as run
 
-    report = run(choose_model(package).package, against, recordings(audio or []), provider)
+    report = run(
+        choose_model(package).package, against, recordings(audio or []), provider, artifact
+    )
     _print(report)
     if not report.ok:
         raise typer.Exit(1)

@@ -1,16 +1,26 @@
 """SHA-256 of files, and their comparison with the manifest.
 
-Every file of a package is checked here before an engine or a decoder opens it. Knows nothing of
-their contents.
+Every file of a package is checked here before an engine or a decoder opens it. The bytes that are
+hashed are the bytes that are used: a file is read once, into memory or into a private copy, so that
+another process cannot exchange it in between. Knows nothing of their contents.
 """
 
 import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from voxport.errors import IntegrityError, PackageError, PackageNotFoundError, accessing
 from voxport.package.manifest import FileEntry
 
 _BLOCK_BYTES = 1 << 20  # read at a time: packages hold files of several GB
+
+# Without it, opening a FIFO waits for a writer; a regular file does not care.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def sha256_file(path: Path) -> str:
@@ -29,21 +39,82 @@ def file_entry(path: Path) -> FileEntry:
 
 def check_file(folder: Path, entry: FileEntry) -> Path:
     """Return the path of ``entry`` in ``folder`` after comparing its size and hash."""
+    for _ in _verified_blocks(folder, entry):
+        pass
+    return folder / entry.path
+
+
+def read_file(folder: Path, entry: FileEntry) -> bytes:
+    """Return the content of ``entry`` in ``folder``, whose size and hash are the recorded ones."""
+    content = bytearray()
+    for block in _verified_blocks(folder, entry):
+        content += block
+    return bytes(content)
+
+
+@contextmanager
+def private_copies(folder: Path, entries: Sequence[FileEntry]) -> Generator[Path, None, None]:
+    """Copy files into a folder of this user alone while they are hashed; yield that folder.
+
+    For engines that read large files by their path: what they map or read is what was hashed, and
+    memory holds no file as a whole. The copies go at the end; a mapping outlives them.
+    """
+    size = sum(entry.bytes for entry in entries)
+    with tempfile.TemporaryDirectory(prefix="voxport-", ignore_cleanup_errors=True) as space:
+        for entry in entries:
+            with (Path(space) / entry.path).open("xb") as copy:
+                for block in _verified_blocks(folder, entry):
+                    with accessing(
+                        folder / entry.path,
+                        PackageError,
+                        f"cannot be copied to {space} ({size / 1e9:.1f} GB; TMPDIR names another "
+                        "folder)",
+                    ):
+                        copy.write(block)
+        yield Path(space)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file; a FIFO, a device or a folder is an error and never waits.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+        PackageError: it is no regular file.
+    """
+    file = os.fdopen(os.open(path, _OPEN_FLAGS), "rb")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise PackageError("is no regular file", path)
+
+
+def _verified_blocks(folder: Path, entry: FileEntry) -> Iterator[bytes]:
+    """Iterate over a file's content; the end comes only with the recorded size and hash."""
     path = folder / entry.path
-    with accessing(path, PackageError):
-        if not path.is_file():
-            raise PackageNotFoundError(
-                "the manifest lists this file and it is missing; "
-                "copy the package again or export it again",
-                path,
-            )
-        size = path.stat().st_size
+    digest, left = hashlib.sha256(), entry.bytes
+    with accessing(path, PackageError), _open_listed(path) as file:
+        size = os.fstat(file.fileno()).st_size
         if size != entry.bytes:
             raise _changed(path, f"{entry.bytes} bytes", f"{size} bytes")
-        found = sha256_file(path)
-    if found != entry.sha256:
-        raise _changed(path, f"sha256 {entry.sha256}", f"sha256 {found}")
-    return path
+        while left and (block := file.read(min(left, _BLOCK_BYTES))):
+            left -= len(block)
+            digest.update(block)
+            yield block
+    if left:
+        raise _changed(path, f"{entry.bytes} bytes", f"{entry.bytes - left} bytes")
+    if digest.hexdigest() != entry.sha256:
+        raise _changed(path, f"sha256 {entry.sha256}", f"sha256 {digest.hexdigest()}")
+
+
+def _open_listed(path: Path) -> BinaryIO:
+    try:
+        return open_regular(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise PackageNotFoundError(
+            "the manifest lists this file and it is missing; "
+            "copy the package again or export it again",
+            path,
+        ) from None
 
 
 def _changed(path: Path, expected: str, found: str) -> IntegrityError:

@@ -16,6 +16,9 @@ from voxport.errors import ManifestError
 T = TypeVar("T")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_NAME_CHARACTERS = 200  # file systems allow 255 bytes
+_MAX_NUMBER = 2**53  # beyond, other languages' JSON has no exact integers
 
 
 @dataclass(frozen=True)
@@ -65,15 +68,17 @@ class Fields:
             raise _type_error(self.name(key), "true or false", value)
         return value
 
-    def integer(self, key: str, least: int = 0) -> int:
-        """Return a whole number of at least ``least``."""
-        return _integer(self.value(key), self.name(key), least)
+    def integer(self, key: str, least: int = 0, most: int = _MAX_NUMBER) -> int:
+        """Return a whole number of ``least`` to ``most``."""
+        return _integer(self.value(key), self.name(key), least, most)
 
     def number(self, key: str) -> float:
         """Return a finite number of at least 0."""
         value = self.value(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
             raise _type_error(self.name(key), "a finite number of at least 0", value)
+        if value > _MAX_NUMBER:  # a whole number may be larger than any float
+            raise _type_error(self.name(key), f"a number of at most {_MAX_NUMBER}", value)
         return float(value)
 
     def sha256(self, key: str) -> str:
@@ -86,10 +91,15 @@ class Fields:
     def file_name(self, key: str) -> str:
         """Return a plain file name, so that no manifest can point outside its folder."""
         value = self.text(key)
-        if value in {"", ".", ".."} or set(value) & set("/\\:\0"):
-            raise ManifestError(
-                f"{self.name(key)} must be a plain file name inside the package, got {value!r}"
-            )
+        if not _is_plain_name(value) or set(value) & set("/\\:"):
+            raise _type_error(self.name(key), "a plain file name inside the package", value)
+        return value
+
+    def model_name(self, key: str) -> str:
+        """Return a name that can stand in a path and on a terminal; a slash may part its words."""
+        value = self.text(key)
+        if not all(map(_is_plain_name, value.split("/"))) or "\\" in value:
+            raise _type_error(self.name(key), "a name without control characters and ..", value)
         return value
 
     def child(self, key: str) -> "Fields":
@@ -106,7 +116,7 @@ class Fields:
 
     def integers(self, key: str) -> tuple[int, ...]:
         """Return a list of whole numbers of at least 0."""
-        return self._items(key, lambda value, name: _integer(value, name, 0))
+        return self._items(key, _integer)
 
     def dimensions(self, key: str) -> tuple[int | str, ...]:
         """Return a tensor's shape: each item a size, or the name of a size that varies."""
@@ -128,17 +138,26 @@ class Fields:
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise _type_error(name, "a string", value)
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise _type_error(name, "Unicode text", value)  # half of a pair cannot be printed
     return value
 
 
-def _integer(value: object, name: str, least: int) -> int:
+def _is_plain_name(value: str) -> bool:
+    is_short = 0 < len(value) <= _MAX_NAME_CHARACTERS
+    return is_short and value not in {".", ".."} and not _CONTROL.search(value)
+
+
+def _integer(value: object, name: str, least: int = 0, most: int = _MAX_NUMBER) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise _type_error(name, f"a whole number of at least {least}", value)
+    if value > most:
+        raise _type_error(name, f"a whole number of at most {most}", value)
     return value
 
 
 def _dimension(value: object, name: str) -> int | str:
-    return value if isinstance(value, str) else _integer(value, name, 0)
+    return _text(value, name) if isinstance(value, str) else _integer(value, name)
 
 
 def _type_error(name: str, expected: str, value: object) -> ManifestError:

@@ -14,6 +14,7 @@ from voxport.errors import (
     PackageNotFoundError,
     accessing,
 )
+from voxport.package.integrity import open_regular
 from voxport.package.json_fields import Fields
 from voxport.package.manifest import (
     EMISSIONS,
@@ -36,6 +37,15 @@ from voxport.package.manifest import (
     TensorSpec,
 )
 
+# Written ones have 5 to 40 kB, and 0.5 MB with 20 000 labels.
+_MAX_BYTES = 4_000_000
+
+# Figures that a model can have: a waveform is at 8 to 48 kHz, a frame sees 25 ms and starts every
+# 20 ms. What is far beyond would end as gigabytes of padding or of silence.
+_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000  # as of recordings
+_MAX_FRAME_SAMPLES = 1 << 20
+_MAX_LAYERS, _MAX_WIDTH = 1_000, 100_000  # published models have up to 48 of 1 920
+
 
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of the package in ``folder``.
@@ -47,7 +57,8 @@ def read_manifest(folder: Path) -> Manifest:
     path = Path(folder) / FILE_NAME
     with accessing(path, PackageError):
         try:
-            raw = path.read_bytes()
+            with open_regular(path) as file:
+                raw = file.read(_MAX_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             raise PackageNotFoundError(
                 f"not a voxport package: there is no {FILE_NAME} in it; "
@@ -62,6 +73,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 def parse_manifest(raw: bytes) -> Manifest:
     """Parse the bytes of a ``manifest.json``."""
+    if len(raw) > _MAX_BYTES:
+        raise ManifestError(f"is larger than {_MAX_BYTES / 1e6:g} MB, which no manifest is")
     try:
         document = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -155,15 +168,15 @@ def _manifest(fields: Fields) -> Manifest:
 
 def _model(fields: Fields) -> ModelInfo:
     return ModelInfo(
-        name=fields.text("name"),
+        name=fields.model_name("name"),
         source=fields.text("source"),
         licence=fields.text("licence"),
         labels=fields.texts("labels"),
         blank=fields.integer("blank"),
         word_delimiter=fields.optional_text("word_delimiter"),
-        sample_rate=fields.integer("sample_rate", least=1),
-        frame_stride=fields.integer("frame_stride", least=1),
-        receptive_field=fields.integer("receptive_field", least=1),
+        sample_rate=fields.integer("sample_rate", _MIN_RATE_HZ, _MAX_RATE_HZ),
+        frame_stride=fields.integer("frame_stride", 1, _MAX_FRAME_SAMPLES),
+        receptive_field=fields.integer("receptive_field", 1, _MAX_FRAME_SAMPLES),
         normalize_waveform=fields.boolean("normalize_waveform"),
         emission=fields.one_of("emission", EMISSIONS),
         parameters=fields.integer("parameters"),
@@ -206,8 +219,8 @@ def _golden_clip(fields: Fields) -> GoldenClip:
 
 def _features(fields: Fields) -> FeatureInfo:
     return FeatureInfo(
-        layers=fields.integer("layers", least=1),
-        width=fields.integer("width", least=1),
+        layers=fields.integer("layers", 1, _MAX_LAYERS),
+        width=fields.integer("width", 1, _MAX_WIDTH),
         golden=_golden_features(fields.child("golden")),
         parity=tuple(map(_feature_parity, fields.children("parity"))),
     )

@@ -11,22 +11,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from voxport.audio.files import read_audio
 from voxport.audio.recording import read_clip
 from voxport.backends.contract import Backend
 from voxport.backends.open import open_artifact
 from voxport.backends.providers import Provider, torchscript_refusal
-from voxport.errors import MissingDependencyError, PackageError, VerificationError, accessing
+from voxport.errors import (
+    InputError,
+    MissingDependencyError,
+    PackageError,
+    VerificationError,
+    accessing,
+)
 from voxport.package import integrity
 from voxport.package.find import find_package
 from voxport.package.manifest import (
     FILE_NAME,
+    KINDS,
+    ONNX,
     TORCHSCRIPT,
     Artifact,
+    ArtifactKind,
     GoldenClip,
     Manifest,
+    ModelInfo,
     QualityGate,
 )
 from voxport.package.read_manifest import read_manifest
@@ -39,6 +46,7 @@ from voxport.verification.comparison import (
     compare_features,
     compare_texts,
 )
+from voxport.verification.golden_files import read_array, read_waveform
 from voxport.verification.references import ReferenceClip, find_reference
 
 
@@ -71,6 +79,7 @@ def verify(
     against: str | None = None,
     audio: Sequence[Path] = (),
     provider: Provider | str = "cpu",
+    artifacts: Sequence[ArtifactKind | str] = (ONNX,),
 ) -> VerificationReport:
     """Check that a package is whole and answers as it should.
 
@@ -80,9 +89,12 @@ def verify(
             golden clips are compared with the answers that the package records.
         audio: recordings for the reference to answer, instead of the golden clips.
         provider: the execution provider, as in ``load``.
+        artifacts: the kinds to run, "onnx" and "torchscript". A TorchScript file is a program that
+            can read and write your files, so it is left out unless it is named.
 
     Returns:
-        The report. A difference found is a result, not an error: see ``VerificationReport.ok``.
+        The report; artifacts left out are in ``skipped``, with the reason. A difference found is a
+        result, not an error: see ``VerificationReport.ok``.
 
     Raises:
         PackageError: there is no package, or its manifest is broken.
@@ -95,6 +107,8 @@ def verify(
         >>> verify("commands").ok
         True
     """
+    if unknown := [kind for kind in artifacts if kind not in KINDS]:
+        raise InputError(f"unknown artifact {unknown[0]!r}: expected {' or '.join(KINDS)}")
     if audio and against is None:
         raise VerificationError("only a reference knows the right answer for other recordings")
     folder = find_package(package)
@@ -104,11 +118,15 @@ def verify(
     files = 1 + len(manifest.entries())
     if damaged:
         return VerificationReport(files, damaged, unlisted)
-    expected = _expected(folder, manifest, against, audio)
+    try:
+        golden = [] if audio else _golden(folder, manifest)
+    except PackageError as error:  # whole files that are not what the manifest describes
+        return VerificationReport(files, (str(error),), unlisted)
+    expected = _expected(folder, manifest, against, audio, golden)
     checks: list[Check] = []
     skipped: list[Skipped] = []
     for artifact in manifest.artifacts:
-        if artifact.kind == TORCHSCRIPT and (reason := torchscript_refusal(provider)):
+        if reason := _reason_to_skip(artifact, provider, artifacts):
             skipped.append(Skipped(artifact.path, reason))
             continue
         try:
@@ -118,6 +136,19 @@ def verify(
         except MissingDependencyError as error:
             skipped.append(Skipped(artifact.path, str(error)))
     return VerificationReport(files, (), unlisted, tuple(checks), tuple(skipped))
+
+
+def _reason_to_skip(artifact: Artifact, provider: str, kinds: Sequence[str]) -> str | None:
+    if artifact.kind == TORCHSCRIPT and (reason := torchscript_refusal(provider)):
+        return reason
+    if artifact.kind in kinds:
+        return None
+    if artifact.kind == TORCHSCRIPT:
+        return (
+            "a TorchScript file is a program that can read and write your files: to run it, name "
+            "it (--artifact torchscript, artifacts=('torchscript',)), if you trust its author"
+        )
+    return f"only {' and '.join(kinds)} was asked for"
 
 
 def _damaged(folder: Path, manifest: Manifest) -> list[str]:
@@ -164,9 +195,13 @@ def _run(
 
 
 def _expected(
-    folder: Path, manifest: Manifest, against: str | None, audio: Sequence[Path]
+    folder: Path,
+    manifest: Manifest,
+    against: str | None,
+    audio: Sequence[Path],
+    golden: list[Answer],
 ) -> list[Answer]:
-    golden = [] if audio else _golden(folder, manifest)
+    """Return the golden answers, or those of a reference on the recordings."""
     if not golden and not audio:
         raise VerificationError(
             "holds no golden clips: give recordings and a reference "
@@ -192,20 +227,20 @@ def _expected(
 
 def _golden(folder: Path, manifest: Manifest) -> list[Answer]:
     """Read the answers that the package records; of features, for one recording."""
-    answers: list[Answer] = [_golden_clip(folder, clip) for clip in manifest.golden]
+    answers: list[Answer] = [_golden_clip(folder, clip, manifest.model) for clip in manifest.golden]
     if manifest.features is not None:
-        clip = manifest.features.golden
-        waveform = read_audio(folder / clip.path).waveform
-        layers = np.load(folder / clip.values.path, allow_pickle=False)
+        features, clip = manifest.features, manifest.features.golden
+        waveform = read_waveform(folder, clip, manifest.model.sample_rate)
+        layers = read_array(folder, clip.values, (features.layers, clip.frames, features.width))
         answers.append(ExpectedFeatures(clip.path, waveform, layers))
     return answers
 
 
-def _golden_clip(folder: Path, clip: GoldenClip) -> Expected:
+def _golden_clip(folder: Path, clip: GoldenClip, model: ModelInfo) -> Expected:
     return Expected(
         name=clip.path,
-        waveform=read_audio(folder / clip.path).waveform,
-        emission=np.load(folder / clip.emission.path, allow_pickle=False),
+        waveform=read_waveform(folder, clip, model.sample_rate),
+        emission=read_array(folder, clip.emission, (clip.frames, len(model.labels))),
         transcript=clip.transcript,
         tokens=clip.tokens,
         starts=clip.token_starts,

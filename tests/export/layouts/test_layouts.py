@@ -94,7 +94,7 @@ def test_sherpa_onnx(folders, backend, samples):
     lines = (folder / "tokens.txt").read_text(encoding="utf-8").splitlines()
     assert lines[:3] == ["<blk> 0", "▁ 1", "E 2"]
     assert len(lines) == len(MODEL.labels)
-    session = create_session(str(folder / "model.onnx"), CPU)
+    session = create_session(folder / "model.onnx", CPU)
     assert ends(session) == (["x"], ["logits"])
     assert session.get_outputs()[0].shape[2] == len(MODEL.labels)
     for waveform in samples:  # as its C++ does it: sums of float32 in float64
@@ -116,7 +116,7 @@ def test_huggingface(folders, backend, samples):
         "vocab.json",
         "voxport.json",
     ]
-    session = create_session(str(folder / "onnx" / "model.onnx"), CPU)
+    session = create_session(folder / "onnx" / "model.onnx", CPU)
     assert ends(session) == (["input_values"], ["logits"])
     check_padded(session, backend, samples, blank=0)
 
@@ -164,7 +164,7 @@ def test_triton_configuration(folders, samples):
     assert (config.name, config.backend) == ("commands", "onnxruntime")
     assert config.max_batch_size >= len(samples)
     assert config.HasField("dynamic_batching")
-    session = create_session(str(folder / "1" / "model.onnx"), CPU)
+    session = create_session(folder / "1" / "model.onnx", CPU)
     types = {"tensor(float)": 11, "tensor(int64)": 9, "tensor(string)": 13}  # enum DataType
     for told, real in (
         (config.input, session.get_inputs()),
@@ -226,7 +226,7 @@ def test_large_weights_lie_beside_the_graph(with_data, tmp_path, name):
     beside = tmp_path / "out" / DATA[name]
     assert beside.read_bytes() == (with_data / "model.onnx.data").read_bytes()
     assert not beside.samefile(with_data / "model.onnx.data")
-    create_session(str(with_data / "model.onnx"), CPU)
+    create_session(with_data / "model.onnx", CPU)
     assert beside.with_name("model.onnx").stat().st_size < 1_000_000
     create_session(str(beside.with_name("model.onnx")), CPU)
     if name == "huggingface":
@@ -251,7 +251,7 @@ def test_an_input_with_a_default_becomes_a_constant(tmp_path):
     made.mkdir()
     (changed,) = sherpa.write_files(LayoutSource(tmp_path, manifest, manifest.artifacts), made)
     assert [value.name for value in ir.load(changed.path).graph.inputs] == ["x"]
-    create_session(str(changed.path), CPU)
+    create_session(changed.path, CPU)
 
 
 def test_what_cannot_be_linked_is_copied(with_data, tmp_path, monkeypatch):
@@ -279,7 +279,7 @@ def test_a_model_is_exported_first(narrow_model, samples, tmp_path):
     assert lines[5] == "<blk> 5"
     source, session = (
         resolve(str(folder)),
-        create_session(str(tmp_path / "out" / "model.onnx"), CPU),
+        create_session(tmp_path / "out" / "model.onnx", CPU),
     )
     for waveform in samples:
         x = (waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-5)
@@ -290,7 +290,7 @@ def test_a_model_is_exported_first(narrow_model, samples, tmp_path):
 def test_padding_is_blank_whatever_its_index(samples, backend, tmp_path):
     manifest = replace(shipped(), model=replace(MODEL, blank=5))
     (one,) = huggingface.write_files(LayoutSource(COMMANDS, manifest, manifest.artifacts), tmp_path)
-    check_padded(create_session(str(one.path), CPU), backend, samples, blank=5)
+    check_padded(create_session(one.path, CPU), backend, samples, blank=5)
 
 
 def test_a_graph_that_answers_otherwise_writes_nothing(tmp_path, monkeypatch):

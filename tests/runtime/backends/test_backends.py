@@ -127,7 +127,7 @@ def test_a_gpu_build_without_a_gpu_prints_nothing(exported, capfd, monkeypatch):
     """Its own messages about libraries would land between the transcripts."""
     monkeypatch.setattr(cuda, "unavailable_reason", lambda: None)
     with pytest.raises(ProviderUnavailableError, match="could not start it"):
-        onnx_backend.create_session(str(exported / "model.onnx"), providers.CUDA)
+        onnx_backend.create_session(exported / "model.onnx", providers.CUDA)
     assert capfd.readouterr() == ("", "")
     assert onnx_backend.library_problem(providers.CUDA)
 

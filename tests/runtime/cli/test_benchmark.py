@@ -93,9 +93,9 @@ def test_a_changed_artifact_stops_no_other(package):
     assert "model.ts: " in result.stderr
 
 
-def test_torchscript_without_torch_is_left_out_unless_it_is_named(exported, without):
-    without("torch")
+def test_torchscript_is_measured_only_where_it_is_named(exported):
     result = run(exported, "--runs", 1)
     assert result.exit_code == 0
-    assert result.stderr == "voxport: model.ts (provider auto): skipped: torch is not installed\n"
+    assert result.stderr.startswith("voxport: model.ts (provider auto): skipped: a TorchScript file is a ")
+    assert "--artifact torchscript" in result.stderr
     assert result.stdout.count("model.onnx") == 1
