@@ -19,6 +19,7 @@ from support import data
 from support.graphs import EDGES
 from voxport.backends.open import open_artifact
 from voxport.cli import app
+from voxport.package.manifest import KINDS
 from voxport.package.read_manifest import read_manifest
 from voxport.verification.verify import verify
 from voxport_export.errors import ExportError, ParityError
@@ -132,8 +133,8 @@ def test_the_manifest_states_what_was_measured(exported):
 
 def test_verify_against_eager(exported):
     recordings = [data.SAMPLES / "stop.flac", data.SAMPLES / "go-up.ogg"]
-    assert verify(exported, against="eager").ok
-    report = verify(exported, against="eager", audio=recordings)
+    assert verify(exported, against="eager", artifacts=KINDS).ok
+    report = verify(exported, against="eager", audio=recordings, artifacts=KINDS)
     assert report.ok
     assert len(report.checks) == 4
 

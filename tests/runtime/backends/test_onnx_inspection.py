@@ -48,7 +48,7 @@ INVERSE = helper.make_node("Inverse", ["x"], ["y"], domain="com.microsoft")
         (model(INVERSE), "uses operators of the domain 'com.microsoft'"),
         (model(helper.make_node("Det", ["x"], ["y"])), "the operator 'Det', which the exporter"),
         (model(nested(3)), None),
-        (model(nested(40)), "nests its graphs more than 16 deep"),
+        (model(nested(20)), "nests its graphs more than 16 deep"),
         (model(initializers=[external("/etc/passwd")]), "weights in '/etc/passwd', which the man"),
         (model(initializers=[external("../w")]), "has weights in '../w'"),
         (model(initializers=[external("_ORT_MEM_ADDR_")]), "has weights in '_ORT_MEM_ADDR_'"),

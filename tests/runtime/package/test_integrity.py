@@ -1,7 +1,15 @@
+import os
+
 import pytest
 
 from voxport.errors import IntegrityError, PackageError, PackageNotFoundError
-from voxport.package.integrity import check_file, file_entry, sha256_file
+from voxport.package.integrity import (
+    check_file,
+    file_entry,
+    private_copies,
+    read_file,
+    sha256_file,
+)
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
 
@@ -34,9 +42,31 @@ def test_a_file_without_permission_is_an_error_of_ours(tmp_path, entry, monkeypa
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.open", refuse)
+    monkeypatch.setattr("voxport.package.integrity.os.open", refuse)
     with pytest.raises(PackageError, match=r"a\.txt: cannot be read: Permission denied"):
         check_file(tmp_path, entry)
+
+
+def test_the_bytes_that_are_hashed_are_the_bytes_that_are_returned(tmp_path, entry):
+    assert read_file(tmp_path, entry) == b"abc"
+    with private_copies(tmp_path, [entry]) as space:
+        (tmp_path / "a.txt").write_bytes(b"abd")  # what comes after the copy does not matter
+        assert (space / "a.txt").read_bytes() == b"abc"
+        assert space.stat().st_mode & 0o077 == 0
+    assert not space.exists()
+    with pytest.raises(IntegrityError), private_copies(tmp_path, [entry]):
+        pass
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs here")
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_only_regular_files_are_read(tmp_path, entry, kind):
+    path = tmp_path / "a.txt"
+    path.unlink()
+    os.mkfifo(path) if kind == "fifo" else path.symlink_to("/dev/zero")
+    for read in (check_file, read_file):
+        with pytest.raises(PackageError, match=r"a\.txt: is no regular file"):
+            read(tmp_path, entry)
 
 
 def test_a_missing_file_is_named(tmp_path, entry):

@@ -2,11 +2,12 @@ import dataclasses
 import hashlib
 import importlib.resources
 import json
+import os
 
 import pytest
 
 from support import fakes
-from voxport.errors import LaterVersionError, ManifestError, PackageNotFoundError
+from voxport.errors import LaterVersionError, ManifestError, PackageError, PackageNotFoundError
 from voxport.package.manifest import (
     FeatureInfo,
     FeatureParity,
@@ -170,7 +171,7 @@ BROKEN = [
     ("model.blank", True, "model.blank must be a whole number"),
     ("model.blank", 3, "model.blank is 3 of 3 labels"),
     ("model.word_delimiter", "|", "word_delimiter '|' is not a label"),
-    ("model.sample_rate", 0, "model.sample_rate must be a whole number of at least 1"),
+    ("model.sample_rate", 0, "model.sample_rate must be a whole number of at least 1000"),
     ("model.normalize_waveform", 0, "model.normalize_waveform must be true or false"),
     ("model.emission", "probabilities", "model.emission must be 'logits' or 'log_probs' or"),
     ("artifacts.0.kind", "tflite", r"artifacts\[0\].kind must be 'onnx' or 'torchscript'"),
@@ -186,6 +187,20 @@ BROKEN = [
     ("artifacts.0.path", "", "must be a plain file name"),
     ("artifacts.0.path", "C:model.onnx", "must be a plain file name"),
     ("artifacts.0.path", "a\\b", "must be a plain file name"),
+    ("artifacts.0.path", "a\x1b[2Jb", "must be a plain file name"),
+    ("artifacts.0.path", "a" * 201, "must be a plain file name"),
+    ("artifacts.0.bytes", 2**60, "must be a whole number of at most 9007199254740992"),
+    ("model.name", "..", "model.name must be a name without"),
+    ("model.name", "a/../b", "model.name must be a name without"),
+    ("model.name", "", "model.name must be a name without"),
+    ("model.name", "a\x1b]0;x\x07", "model.name must be a name without"),
+    ("model.sample_rate", 1, "model.sample_rate must be a whole number of at least 1000"),
+    ("model.sample_rate", 2**31, "sample_rate must be a whole number of at most 1000000"),
+    ("model.receptive_field", 2**31, "receptive_field must be a whole number of at most 1048576"),
+    ("model.frame_stride", 0, "frame_stride must be a whole number of at least 1"),
+    ("model.frame_stride", 2**40, "frame_stride must be a whole number of at most 1048576"),
+    ("golden.0.seconds", 10**400, "seconds must be a number of at most 9007199254740992"),
+    ("golden.0.tokens", [2**60], r"tokens\[0\] must be a whole number of at most"),
     ("artifacts.0.external_data.0.path", "x/y", r"external_data\[0\].path must be a plain"),
     ("golden.0.emission.path", "x/y", r"golden\[0\].emission.path must be a plain"),
     ("files.0.path", "manifest.json", "'manifest.json' is listed twice"),
@@ -249,6 +264,30 @@ def test_a_later_version_says_how_to_upgrade():
     """Its other fields may mean anything by then: only the version is looked at."""
     with pytest.raises(LaterVersionError, match=r"pip install -U voxport"):
         parse_manifest(b'{"format": "voxport", "version": 3}')
+
+
+def test_half_a_surrogate_pair_is_no_text():
+    """JSON can spell it; printing it is a UnicodeEncodeError."""
+    with pytest.raises(ManifestError, match=r"model\.labels\[1\] must be Unicode text"):
+        parse_manifest(signed(change("model.labels.1", "\ud800")))
+
+
+def test_a_manifest_of_gigabytes_is_not_read(tmp_path):
+    with (tmp_path / "manifest.json").open("wb") as file:
+        file.truncate(10**9)
+    with pytest.raises(ManifestError, match="is larger than 4 MB"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs here")
+def test_a_manifest_that_is_no_regular_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "manifest.json")
+    with pytest.raises(PackageError, match="is no regular file"):
+        read_manifest(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    (tmp_path / "manifest.json").symlink_to("/dev/zero")
+    with pytest.raises(PackageError, match="is no regular file"):
+        read_manifest(tmp_path)
 
 
 def test_a_folder_without_manifest_is_refused(tmp_path):

@@ -114,8 +114,10 @@ def test_png(tmp_path):
 
 
 def test_layers_of_packages_with_and_without_a_head(with_features, headless, tmp_path):
-    for package in (with_features, headless):
-        result = run(package, WORDS, "--features", "-o", tmp_path / "x.png", "--end", "1")
+    for package, kind in ((with_features, "onnx"), (headless, "torchscript")):
+        result = run(
+            package, WORDS, "--features", "--artifact", kind, "-o", tmp_path / "x.png", "--end", "1"
+        )
         assert result.exit_code == 0, result.output
         assert size(tmp_path / "x.png")
 

@@ -9,11 +9,18 @@ from typer.testing import CliRunner
 
 from support import data
 from voxport.cli import app
-from voxport.errors import MissingDependencyError, VerificationError
+from voxport.errors import InputError, MissingDependencyError, VerificationError
+from voxport.package.manifest import KINDS
 from voxport.package.read_manifest import read_manifest
 from voxport.verification import references
 from voxport.verification.verify import verify
 
+ALL = ("--artifact", "onnx", "--artifact", "torchscript")
+# A header that promises an exabyte, in a file of a few bytes.
+HEADER = b"\x93NUMPY\x01\x00\x76\x00" + (
+    b"{'descr': '<f4', 'fortran_order': False, 'shape': (1152921504606846976,), }".ljust(117)
+    + b"\n"
+)
 FILES = ["model.onnx", "model.ts", "golden-0.wav", "golden-1.npy", "README.md"]
 
 
@@ -28,36 +35,48 @@ def rewrite(package, **changes):
 
 
 def test_a_whole_package_verifies(exported):
-    report = verify(exported)
+    report = verify(exported, artifacts=KINDS)
     assert report.ok
     assert [check.artifact for check in report.checks] == ["model.onnx"] * 2 + ["model.ts"] * 2
     assert report.skipped == report.damaged == report.unlisted == ()
-    result = run(exported)
+    result = run(exported, *ALL)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "model.onnx: 2 of 2 recordings equal" in result.stdout
     assert result.stdout.endswith("verified\n")
 
 
+def test_torchscript_is_left_out_unless_it_is_named(exported):
+    report = verify(exported)
+    assert report.ok
+    assert [check.artifact for check in report.checks] == ["model.onnx"] * 2
+    assert [item.artifact for item in report.skipped] == ["model.ts"]
+    assert "--artifact torchscript" in report.skipped[0].reason
+    assert "model.ts: skipped: a TorchScript file is a program" in run(exported).stdout
+    report = verify(exported, artifacts=["torchscript"])
+    assert [check.artifact for check in report.checks] == ["model.ts"] * 2
+    with pytest.raises(InputError, match="unknown artifact 'tflite'"):
+        verify(exported, artifacts=["tflite"])
+
+
 def test_without_torch_torchscript_is_skipped(exported, without):
     without("torch", "torchaudio", "voxport_export")
-    report = verify(exported)
+    report = verify(exported, artifacts=KINDS)
     assert report.ok
     assert [(item.artifact, "torch" in item.reason) for item in report.skipped] == [
         ("model.ts", True)
     ]
-    result = run(exported)
+    result = run(exported, *ALL)
     assert result.exit_code == 0
     assert "model.ts: skipped: the TorchScript artifact needs torch" in result.stdout
 
 
 def test_no_engine_at_all_is_an_error(exported, without):
     without("torch", "onnxruntime")
-    result = run(exported)
+    result = run(exported, *ALL)
     assert result.exit_code == 1
     assert result.stderr.startswith("voxport: error: no artifact can run here: running an ONNX")
     assert "voxport[cpu]" in result.stderr
     assert "pip install torch" in result.stderr
-    assert "--artifact" not in result.output  # verify has no such option
 
 
 def test_a_package_without_an_artifact_for_the_provider_is_an_error(headless):
@@ -75,7 +94,7 @@ def test_long_names_are_shortened_visibly(exported, tmp_path):
     assert f"  …{str(path)[-39:]}  equal" in result.stdout
 
 
-@pytest.mark.parametrize("what", ["pathlib.Path.iterdir", "pathlib.Path.stat", "pathlib.Path.open"])
+@pytest.mark.parametrize("what", ["pathlib.Path.iterdir", "voxport.package.integrity.open_regular"])
 def test_files_without_permission_are_errors_of_ours(exported, monkeypatch, what):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
@@ -139,8 +158,17 @@ def test_another_answer_is_reported(package, changes, problem):
     ("spoil", "problem"),
     [
         (lambda e: e + 0.01 * np.abs(e).max(), "emissions differ by"),
-        (lambda e: e * np.nan, "emissions differ by nan"),
-        (lambda e: e[:-1], "the emission's shape"),
+        (lambda e: e.astype(np.float64), "expected a numpy file of float32 in the shape ["),
+        (lambda e: e.astype(">f4"), "expected a numpy file of float32 in the shape ["),
+        (lambda e: e * np.nan, "golden-0.npy: holds values that are not numbers"),
+        (lambda e: e[:-1], "expected a numpy file of float32 in the shape ["),
+        (lambda e: e.ravel(), "expected a numpy file of float32 in the shape ["),
+        (lambda e: np.array([{}]), "expected a numpy file of float32 in the shape ["),
+        (lambda e: np.zeros((10**5, 10**3), np.float32), "got 400000128 bytes"),
+        (HEADER, "expected a numpy file of float32 in the shape ["),
+        (b"", "expected a numpy file of float32 in the shape ["),
+        (b"PK\x03\x04", "expected a numpy file of float32 in the shape ["),
+        (b"\x93NUMPY\x01\x00\xff\xff{" + b"(" * 9000, "expected a numpy file of float32"),
     ],
 )
 def test_other_emissions_are_reported(package, spoil, problem):
@@ -148,12 +176,35 @@ def test_other_emissions_are_reported(package, spoil, problem):
 
     golden = read_manifest(package).golden
     path = package / golden[0].emission.path
-    np.save(path, spoil(np.load(path)).astype(np.float32))
+    if isinstance(spoil, bytes):
+        path.write_bytes(spoil)
+    else:
+        np.save(path, spoil(np.load(path)))
     changed = dataclasses.replace(golden[0], emission=file_entry(path))
     rewrite(package, golden=(changed, *golden[1:]))
     report = verify(package)
     assert not report.ok
-    assert problem in report.checks[0].problem
+    found = [*report.damaged, *(str(check.problem) for check in report.checks)]
+    assert problem in found[0]
+
+
+def test_a_golden_recording_of_another_kind_is_reported(package):
+    from voxport.package.integrity import file_entry
+
+    golden = read_manifest(package).golden
+    path = package / golden[0].path
+    right = path.read_bytes()
+    for content, problem in (
+        (b"\x1f\x8b" + right, "must be a wav file"),
+        (right[:20] + b"\x11\x00" + right[22:], "golden recording"),
+        (right[:24] + (48_000).to_bytes(4, "little") + right[28:], "16000 Hz, got 48000"),
+    ):
+        path.write_bytes(content)
+        changed = dataclasses.replace(golden[0], **vars(file_entry(path)))
+        rewrite(package, golden=(changed, *golden[1:]))
+        report = verify(package)
+        assert not report.ok
+        assert problem in report.damaged[0]
 
 
 def test_a_package_without_golden_clips_needs_a_reference(package):
@@ -173,7 +224,7 @@ def offer(monkeypatch, value):
 
 def test_eager_agrees_on_golden_clips(exported):
     pytest.importorskip("torchaudio")
-    result = run(exported, "--against", "eager")
+    result = run(exported, "--against", "eager", *ALL)
     assert result.exit_code == 0, result.output
     assert "model.ts: 2 of 2 recordings equal" in result.stdout
 
