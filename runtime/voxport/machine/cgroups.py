@@ -53,7 +53,8 @@ def _groups(controller: str) -> Iterator[str]:
         controllers, _, path = rest.partition(":")
         if controller in controllers.split(",") and path.startswith("/"):
             inner = Path(root + path)
-            yield from (str(group) for group in (inner, *inner.parents) if str(group) != root)
+            groups = (inner, *inner.parents)  # the last parents are /sys/fs, /sys and /
+            yield from (str(one) for one in groups if one.is_relative_to(root) and str(one) != root)
             break
     yield root
 
