@@ -92,7 +92,7 @@ def to_srt(transcript: Transcript) -> str:
     """Return SubRip subtitles: numbered cues of at most two lines of 42 characters.
 
     Args:
-        transcript: of one recording; its words' times are those of the cues.
+        transcript: of one recording; cues take their times from its words.
 
     Returns:
         The document, "" where there are no words.

@@ -1,8 +1,8 @@
 """Split text in scripts without spaces between words: Chinese, Japanese, Thai and their like.
 
-A unit is a character with everything that must not be parted from it: marks, Thai and Lao vowels
+A unit is a character with its inseparable neighbours: marks, Thai and Lao vowels
 written before or after their consonant, small kana, and punctuation. A text in a script with spaces
-is one unit. Knows characters; no labels, no times. It finds no words: that needs a dictionary.
+is one unit. Knows characters; no labels, no times. Finds no words, for want of a dictionary.
 """
 
 import unicodedata

@@ -14,17 +14,17 @@ from itertools import pairwise
 from voxport.transcript.script_units import split_units
 from voxport.transcript.transcript import Token, Word
 
-LINE_COLUMNS = 42  # columns: a wide character (Chinese, Japanese) fills two
+LINE_COLUMNS = 42  # a wide character (Chinese, Japanese) fills two
 CUE_LINES = 2
-LONGEST_CUE_S = 7.0  # seconds that one cue may stand
-SHORTEST_CUE_S = 1.0  # seconds that it stands at least, if the next one leaves it the time
-READING_SPEED = 20.0  # columns that are read in a second
-PAUSE_S = 1.0  # seconds of silence that end a cue
+LONGEST_CUE_S = 7.0
+SHORTEST_CUE_S = 1.0  # if the next one leaves it the time
+READING_SPEED = 20.0  # columns a second
+PAUSE_S = 1.0  # of silence, which ends a cue
 
 
 @dataclass(frozen=True)
 class Cue:
-    """Some words and the time they are shown."""
+    """Lines of text with the time of their display."""
 
     start: float  # seconds
     end: float  # seconds
@@ -52,20 +52,21 @@ def group_into_cues(
 
     Args:
         words: of a transcript, in order.
-        text: of that transcript, to see which words no space parts; by default all are parted.
-        tokens: of that transcript, for the times within a word; without them a word's characters
-            share its time evenly.
+        text: of the same transcript, for words without a space between them; by default every two
+            have one.
+        tokens: of the same transcript, for the times within a word; without them a word's
+            characters share its time evenly.
     """
     groups: list[list[_Piece]] = []
-    for piece in _pieces(words, text, tokens):
+    for piece in _split_words(words, text, tokens):
         if not groups or not _fits(groups[-1], piece):
             groups.append([])
         groups[-1].append(piece)
     following = [*(group[0].start for group in groups[1:]), math.inf]
-    return [_cue(group, until) for group, until in zip(groups, following, strict=False)]
+    return [_build_cue(group, until) for group, until in zip(groups, following, strict=False)]
 
 
-def _pieces(words: Sequence[Word], text: str, tokens: Sequence[Token]) -> Iterator[_Piece]:
+def _split_words(words: Sequence[Word], text: str, tokens: Sequence[Token]) -> Iterator[_Piece]:
     starts = [token.start for token in tokens]
     for word, gap in zip(words, _gaps(words, text), strict=True):
         parts = split_units(word.text)
@@ -75,7 +76,7 @@ def _pieces(words: Sequence[Word], text: str, tokens: Sequence[Token]) -> Iterat
             yield _Piece(word.text, word.start, word.end, gap)
             continue
         own = tokens[bisect_left(starts, word.start) : bisect_left(starts, word.end)]
-        times = _times(word, [token for token in own if token.text.strip()])
+        times = _character_times(word, [token for token in own if token.text.strip()])
         place = 0
         for part in parts:
             first, last = times[place], times[place + len(part) - 1]
@@ -83,7 +84,7 @@ def _pieces(words: Sequence[Word], text: str, tokens: Sequence[Token]) -> Iterat
             place += len(part)
 
 
-def _times(word: Word, tokens: Sequence[Token]) -> list[tuple[float, float]]:
+def _character_times(word: Word, tokens: Sequence[Token]) -> list[tuple[float, float]]:
     """Return start and end of each character of a word, in seconds."""
     if "".join(token.text for token in tokens) == word.text:
         return [(token.start, token.end) for token in tokens for _ in token.text]
@@ -104,38 +105,38 @@ def _gaps(words: Sequence[Word], text: str) -> Iterator[str]:
             place = found + len(word.text)
 
 
-def _cue(group: list[_Piece], until: float) -> Cue:
-    start, lines = group[0].start, tuple(_lines(group))
-    to_read = max(SHORTEST_CUE_S, sum(map(_columns, lines)) / READING_SPEED)
+def _build_cue(group: list[_Piece], until: float) -> Cue:
+    start, lines = group[0].start, tuple(_fill_lines(group))
+    to_read = max(SHORTEST_CUE_S, sum(map(_count_columns, lines)) / READING_SPEED)
     end = max(group[-1].end, start + min(to_read, LONGEST_CUE_S))
-    return Cue(start, min(end, until), lines, _joined(group))
+    return Cue(start, min(end, until), lines, _join(group))
 
 
 def _fits(group: list[_Piece], piece: _Piece) -> bool:
     return (
         piece.start - group[-1].end < PAUSE_S
         and piece.end - group[0].start <= LONGEST_CUE_S
-        and len(_lines([*group, piece])) <= CUE_LINES
+        and len(_fill_lines([*group, piece])) <= CUE_LINES
     )
 
 
-def _lines(pieces: Sequence[_Piece]) -> list[str]:
+def _fill_lines(pieces: Sequence[_Piece]) -> list[str]:
     """Fill lines with words; a word longer than a line has its own."""
     lines: list[str] = []
     for piece in pieces:
         longer = f"{lines[-1]}{piece.gap}{piece.text}" if lines else ""
-        if lines and _columns(longer) <= LINE_COLUMNS:
+        if lines and _count_columns(longer) <= LINE_COLUMNS:
             lines[-1] = longer
         else:
             lines.append(piece.text)
     return lines
 
 
-def _joined(pieces: Sequence[_Piece]) -> str:
+def _join(pieces: Sequence[_Piece]) -> str:
     first = replace(pieces[0], gap="")
     return "".join(f"{piece.gap}{piece.text}" for piece in (first, *pieces[1:]))
 
 
-def _columns(text: str) -> int:
+def _count_columns(text: str) -> int:
     """Return the width of a text; wide characters count twice."""
     return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
