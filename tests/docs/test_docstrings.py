@@ -14,12 +14,13 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTI
 
 
 def find_front_doors():
-    """Public functions, and public methods of public classes, by name."""
+    """Public functions, public classes and their public methods, by name."""
     for name in voxport.__all__:
         found = getattr(voxport, name)
         if inspect.isfunction(found):
             yield name, found
         elif inspect.isclass(found) and found.__module__.startswith("voxport"):
+            yield name, found
             for method, function in inspect.getmembers(found, inspect.isfunction):
                 if not method.startswith("_") and method in vars(found):
                     yield f"{name}.{method}", function
