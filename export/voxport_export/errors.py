@@ -4,7 +4,7 @@ from voxport.errors import VoxportError
 
 
 class ExportError(VoxportError, RuntimeError):
-    """The export cannot be made, or failed; nothing was written."""
+    """The export cannot be made, or failed."""
 
 
 class SourceError(ExportError, ValueError):

@@ -21,6 +21,7 @@ from voxport_export.package.export import (
     Options,
     PackageWriter,
     ProgressStep,
+    WrittenPackage,
     prepare_package,
 )
 from voxport_export.package.layout_record import write_record
@@ -61,7 +62,7 @@ def export_layout(
     if not (source / FILE_NAME).is_file():
         source = prepare_package(model, options, step)
     with staged(output) as folder:
-        package = _make_package(source, folder / _SCRATCH, options)
+        package, written = _make_package(source, folder / _SCRATCH, options)
         with step(f"Writing the files of {layout}"):
             graphs = _LAYOUTS[layout].write_files(package, folder)
         agreements = []
@@ -77,25 +78,33 @@ def export_layout(
             asdict(package.manifest.model),
             [asdict(one) for one in agreements],
         )
+    written.raise_refusals(output)
     return agreements
 
 
-def _make_package(source: Path | PackageWriter, scratch: Path, options: Options) -> LayoutSource:
+def _make_package(
+    source: Path | PackageWriter, scratch: Path, options: Options
+) -> tuple[LayoutSource, WrittenPackage]:
     """Write a new package into ``scratch``, or check the files of an existing one."""
     if isinstance(source, PackageWriter):
         scratch.mkdir()
-        folder, manifest = scratch, source.write(scratch)
+        folder, written = scratch, source.write(scratch)
     else:
-        folder, manifest = source, _check_package(source, options)
-    artifacts = (choose_artifact(folder, manifest, ONNX, name) for name in options.precisions)
-    return LayoutSource(folder, manifest, tuple(artifacts))
+        folder, written = source, WrittenPackage(_check_package(source, options))
+    manifest, names = written.manifest, options.precisions
+    if written.refusals:
+        names = [one.precision for one in manifest.artifacts]
+    artifacts = (choose_artifact(folder, manifest, ONNX, name) for name in names)
+    return LayoutSource(folder, manifest, tuple(artifacts)), written
 
 
 def _check_package(folder: Path, options: Options) -> Manifest:
     """Read the manifest of an existing package and check its files against it."""
-    for name in ("features", "audio", "calibrate", "force"):
+    for name in ("features", "audio", "calibrate", "force", "allow_unused"):
         if getattr(options, name):
-            raise ExportError(f"{folder}: a package already: --{name} has no effect on it")
+            raise ExportError(
+                f"{folder}: a package already: --{name.replace('_', '-')} has no effect on it"
+            )
     manifest = read_manifest(folder)
     for entry in manifest.entries():
         integrity.check_file(folder, entry)

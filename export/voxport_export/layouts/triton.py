@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voxport.package.manifest import FP32, ModelInfo, TensorSpec
+from voxport_export.errors import ExportError
 from voxport_export.layouts.protocol import ClientGraph, LayoutSource
 from voxport_export.to_onnx.rewire import link_or_copy
 
 _TYPES = {"float32": "TYPE_FP32", "int64": "TYPE_INT64", "string": "TYPE_STRING"}
+_LONGEST_NAME = 100  # characters; a folder of the name is made
 _MOST_RECORDINGS = 16  # in a batch; memory grows with it
 
 
@@ -75,8 +77,17 @@ def card_paths(package: LayoutSource, folder: Path) -> list[Path]:
 
 
 def _model_name(model: ModelInfo, precision: str) -> str:
-    """Return the model's name for clients: letters, digits and -_. only, as in addresses."""
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", model.name)
+    """Return the name that clients ask for: letters, digits and -_. only, as in addresses.
+
+    Raises:
+        ExportError: the model's name makes no name of a folder.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", model.name).lstrip(".-")
+    if not 0 < len(name) <= _LONGEST_NAME:
+        raise ExportError(
+            f"the model's name {model.name[:_LONGEST_NAME]!r} cannot be the name of a Triton "
+            f"model: expected 1 to {_LONGEST_NAME} letters, digits and -_., not only dots"
+        )
     return name if precision == FP32 else f"{name}-{precision}"
 
 
@@ -91,13 +102,14 @@ max_batch_size: {_MOST_RECORDINGS}
 dynamic_batching {{ max_queue_delay_microseconds: 2000 }}
 # A plan of memory for every new length would be kept for ever.
 parameters {{ key: "enable_mem_pattern" value: {{ string_value: "0" }} }}
-# On a GPU: no search for every new length, no memory beyond need, float32 in full.
+# On a GPU: no search for every new length, pieces of memory that the next length fits, float32 in
+# full.
 optimization {{
   execution_accelerators {{
     gpu_execution_accelerator {{
       name: "cuda"
       parameters {{ key: "cudnn_conv_algo_search" value: "HEURISTIC" }}
-      parameters {{ key: "arena_extend_strategy" value: "kSameAsRequested" }}
+      parameters {{ key: "arena_extend_strategy" value: "kNextPowerOfTwo" }}
       parameters {{ key: "use_tf32" value: "0" }}
     }}
   }}

@@ -26,7 +26,7 @@ from voxport.package.manifest import (
 )
 from voxport.verification.comparison import Expected, ExpectedFeatures
 from voxport.verification.references import ReferenceClip
-from voxport_export.errors import ExportError
+from voxport_export.errors import ExportError, LowPrecisionError
 from voxport_export.graph.backbone import Backbone
 from voxport_export.graph.features import Graph
 from voxport_export.package.artifact import build_graph, file_name, write_artifact
@@ -90,13 +90,17 @@ def export_package(
         The manifest that was written.
 
     Raises:
+        LowPrecisionError: a low precision loses too much or is not faster. With fp32 among the
+            precisions the rest of the package is written.
         VoxportError: the source, the recordings or the destination are unfit, or an artifact
             differs from the eager model; nothing is written then.
     """
     check_destination(output)
     writer = prepare_package(model, options, step)
     with staged(output) as folder:
-        return writer.write(folder)
+        written = writer.write(folder)
+    written.raise_refusals(output)
+    return written.manifest
 
 
 def prepare_package(model: str, options: Options, step: ProgressStep) -> PackageWriter:
@@ -134,9 +138,25 @@ def _check_low_precisions(source: Source, options: Options) -> None:
             )
 
 
-def _discard(artifact: Artifact, folder: Path) -> None:
-    for entry in (artifact, *artifact.external_data):
-        (folder / entry.path).unlink()
+def _discard(path: str, folder: Path) -> None:
+    """Remove an artifact, with its weights if they lie beside it."""
+    for name in (path, f"{path}.data"):
+        (folder / name).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class WrittenPackage:
+    """A package as written, and the refusals of low precisions that it lacks."""
+
+    manifest: Manifest
+    refusals: tuple[ExportError, ...] = ()
+
+    def raise_refusals(self, output: Path) -> None:
+        """Raise the refusals as one error; by then the rest is in ``output``."""
+        if self.refusals:
+            reasons = "; ".join(map(str, self.refusals))
+            written = ", ".join(one.path for one in self.manifest.artifacts)
+            raise LowPrecisionError(f"{reasons}; {output} holds the rest: {written}")
 
 
 @dataclass(frozen=True)
@@ -151,13 +171,13 @@ class PackageWriter:
     options: Options
     step: ProgressStep
 
-    def write(self, folder: Path) -> Manifest:
+    def write(self, folder: Path) -> WrittenPackage:
         """Write the package into ``folder``, every artifact compared."""
         kinds = self.options.formats if FP32 in self.options.precisions else (ONNX,)
         exported = [self._export_artifact(kind, folder) for kind in kinds]
-        low = self._export_low_precisions(exported[0].artifact, folder)
+        low, refusals = self._export_low_precisions(exported[0].artifact, folder)
         if FP32 not in self.options.precisions:  # it was there to be compared with
-            _discard(exported.pop().artifact, folder)
+            _discard(exported.pop().artifact.path, folder)
         manifest = Manifest(
             created_by={name: _version(name) for name in _TOOLS},
             model=_describe_model(self.source, self.graph.backbone),
@@ -167,7 +187,7 @@ class PackageWriter:
             features=self._describe_features(exported, folder),
             gates=tuple(gate for _, gate in low),
         )
-        return _write_manifest(manifest, folder)
+        return WrittenPackage(_write_manifest(manifest, folder), refusals)
 
     def _export_artifact(self, kind: str, folder: Path) -> _Exported:
         """Write one artifact into ``folder``, open it again and compare it with the eager model."""
@@ -188,10 +208,10 @@ class PackageWriter:
 
     def _export_low_precisions(
         self, fp32: Artifact, folder: Path
-    ) -> list[tuple[Artifact, QualityGate]]:
+    ) -> tuple[list[tuple[Artifact, QualityGate]], tuple[ExportError, ...]]:
         """Write the low-precision artifacts and judge each on the calibration recordings."""
         if not self.options.low_precisions:
-            return []
+            return [], ()
         answers = self.expected
         if self.options.calibrate:
             name = self.source.reference_name
@@ -200,7 +220,17 @@ class PackageWriter:
                 answers = [expected_answer(self.source, one, field) for one in self.spoken]
         limits = LowPrecisionLimits(self.options.max_cer, self.options.force)
         writer = LowPrecisionWriter(self.source, answers, fp32, limits, self.step)
-        return [writer.write(name, folder) for name in self.options.low_precisions]
+        low: list[tuple[Artifact, QualityGate]] = []
+        refusals: list[ExportError] = []
+        for name in self.options.low_precisions:
+            try:
+                low.append(writer.write(name, folder))
+            except ExportError as error:
+                if FP32 not in self.options.precisions:
+                    raise
+                refusals.append(error)
+                _discard(file_name(ONNX, name), folder)
+        return low, tuple(refusals)
 
     def _describe_features(self, exported: Sequence[_Exported], folder: Path) -> FeatureInfo | None:
         """Write the golden features into ``folder`` and describe the measurements."""

@@ -25,7 +25,7 @@ from voxport.package.integrity import file_entry
 from voxport.package.manifest import FILE_NAME, FP32
 from voxport.package.read_manifest import read_manifest
 from voxport_export.errors import ExportError, ParityError
-from voxport_export.layouts import NAMES, huggingface, sherpa
+from voxport_export.layouts import NAMES, huggingface, sherpa, triton
 from voxport_export.layouts.export import export_layout
 from voxport_export.layouts.protocol import LayoutSource, client_tokens
 from voxport_export.package.export import Options
@@ -416,3 +416,35 @@ def test_client_transformers_js(folders, speech, tmp_path):
     folder = folders["huggingface"]
     package = "@huggingface/transformers"
     assert clients.node("run_transformers.mjs", package, folder, *clips) == speech[1]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "///", "...", "-", "x" * 300])
+def test_triton_refuses_a_name_that_is_none(tmp_path, name):
+    """The name becomes a folder: '..' would be the one above."""
+    manifest = replace(shipped(), model=replace(MODEL, name=name))
+    out = tmp_path / "a" / "out"
+    out.mkdir(parents=True)
+    with pytest.raises(ExportError, match="cannot be the name of a Triton model"):
+        triton.write_files(LayoutSource(COMMANDS, manifest, manifest.artifacts), out)
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "out"]
+
+
+@pytest.mark.parametrize(
+    ("name", "made"), [("../x", "x"), ("a b/c", "a-b-c"), (".hidden", "hidden")]
+)
+def test_triton_makes_its_folder_inside(tmp_path, name, made):
+    manifest = replace(shipped(), model=replace(MODEL, name=name))
+    triton.write_files(LayoutSource(COMMANDS, manifest, manifest.artifacts), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [made]
+
+
+def test_triton_grows_its_arena_as_the_runtime_does(folders):
+    """kSameAsRequested took 64 MB where doubling takes 18: docs/guides/gpu.md."""
+    config = (folders["triton"] / "commands" / "config.pbtxt").read_text(encoding="utf-8")
+    assert 'key: "arena_extend_strategy" value: "kNextPowerOfTwo"' in config
+
+
+def test_a_table_is_not_broken_by_a_bar(folders):
+    card = (folders["sherpa-onnx"] / "README.md").read_text(encoding="utf-8")
+    (row,) = (line for line in card.splitlines() if line.startswith("| Word delimiter"))
+    assert row == r"| Word delimiter | `\|` |"

@@ -295,6 +295,18 @@ def test_no_package_is_written_for_a_refused_artifact(narrow_model, tmp_path, mo
 
 
 @pytest.mark.usefixtures("written")
+def test_fp32_is_kept_when_int8_is_refused(narrow_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("voxport_export.parity.low_precision.measure_speedup", lambda *_: 0.5)
+    folder = tmp_path / "package"
+    options = Options(formats=("onnx",), precisions=("fp32", "int8"), audio=AUDIO, max_cer=1.0)
+    with pytest.raises(LowPrecisionError, match=r"not faster.* holds the rest: model\.onnx$"):
+        export_package(str(narrow_model), folder, options)
+    assert [one.path for one in read_manifest(folder).artifacts] == ["model.onnx"]
+    assert not (folder / "model.int8.onnx").exists()
+    assert verify(folder).ok
+
+
+@pytest.mark.usefixtures("written")
 def test_int8_alone_is_judged_on_the_calibration_recordings(narrow_model, tmp_path, monkeypatch):
     monkeypatch.setattr("voxport_export.parity.low_precision.measure_speedup", lambda *_: 2.0)
     folder = tmp_path / "package"
