@@ -65,27 +65,45 @@ def usage_section(package: LayoutSource) -> str:
     dtype = _FILES[package.artifacts[0].precision][1]
     rate = package.manifest.model.sample_rate
     return f"""
-With [optimum](https://github.com/huggingface/optimum-onnx)
-(`pip install "optimum-onnx[onnxruntime]"`):
+With a mono recording `speech.wav` of {rate} Hz in this folder, in Python with
+[optimum](https://github.com/huggingface/optimum-onnx):
+
+```
+pip install "optimum-onnx[onnxruntime]" soundfile
+```
 
 ```python
+import soundfile
 from optimum.onnxruntime import ORTModelForCTC
 from transformers import AutoProcessor
 
 processor = AutoProcessor.from_pretrained(".")
 model = ORTModelForCTC.from_pretrained(".")
-inputs = processor(waveforms, sampling_rate={rate}, padding=True, return_tensors="pt")
+waveform, rate = soundfile.read("speech.wav", dtype="float32")
+inputs = processor([waveform], sampling_rate=rate, padding=True, return_tensors="pt")
 print(processor.batch_decode(model(**inputs).logits.argmax(-1)))
 ```
 
-With [transformers.js](https://github.com/huggingface/transformers.js), in a browser or in Node:
+In Node with [transformers.js](https://github.com/huggingface/transformers.js), as a file `.mjs`
+here; in a browser the same, with the folder's address:
+
+```
+npm install @huggingface/transformers wavefile
+```
 
 ```js
+import {{ readFileSync }} from "node:fs";
+import {{ basename }} from "node:path";
 import {{ env, pipeline }} from "@huggingface/transformers";
+import wavefile from "wavefile";
 
 env.localModelPath = "..";  // the folder that holds this one
-const transcriber = await pipeline("automatic-speech-recognition", "NAME", {{ dtype: "{dtype}" }});
-console.log((await transcriber(waveform)).text);  // Float32Array, mono
+env.allowRemoteModels = false;
+const name = basename(process.cwd());
+const transcriber = await pipeline("automatic-speech-recognition", name, {{ dtype: "{dtype}" }});
+const recording = new wavefile.WaveFile(readFileSync("speech.wav"));
+recording.toBitDepth("32f");
+console.log((await transcriber(Float32Array.from(recording.getSamples()))).text);
 ```
 
 Pad batches with this folder's feature extractor only: its `padding_value` is how the graph knows

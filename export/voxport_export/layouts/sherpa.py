@@ -56,16 +56,23 @@ def write_files(package: LayoutSource, folder: Path) -> list[ClientGraph]:
 def usage_section(package: LayoutSource) -> str:
     """Write the instructions for the Python binding; the others have the same two names."""
     return f"""
-Everything that takes sherpa-onnx's Omnilingual CTC models opens this folder:
+Everything that takes sherpa-onnx's Omnilingual CTC models opens this folder. In Python, with a
+mono recording `speech.wav` in it:
+
+```
+pip install sherpa-onnx soundfile
+```
 
 ```python
 import sherpa_onnx
+import soundfile
 
+samples, sample_rate = soundfile.read("speech.wav", dtype="float32")
 recognizer = sherpa_onnx.OfflineRecognizer.from_omnilingual_asr_ctc(
     model="{package.artifacts[0].path}", tokens="{_TOKENS}"
 )
 stream = recognizer.create_stream()
-stream.accept_waveform(sample_rate, samples)  # float32, -1 to 1
+stream.accept_waveform(sample_rate, samples)
 recognizer.decode_stream(stream)
 print(stream.result.text)
 ```

@@ -44,13 +44,24 @@ def usage_section(package: LayoutSource) -> str:
     name = _model_name(model, package.artifacts[0].precision)
     wanted = "transcript" if model.transcribes else "features_1"
     return f"""
-Serve the folder above this one: `tritonserver --model-repository=..`
+Serve the folder above this one with NVIDIA's Triton, from its container or its own build:
+
+```
+tritonserver --model-repository=..
+```
+
+Ask it, with a mono recording `speech.wav` of {model.sample_rate} Hz:
+
+```
+pip install "tritonclient[grpc]" soundfile
+```
 
 ```python
 import numpy as np
+import soundfile
 import tritonclient.grpc as triton
 
-second = {model.sample_rate}  # samples
+samples, second = soundfile.read("speech.wav", dtype="float32")  # second: samples in one
 waveform = np.pad(samples, (0, -len(samples) % second))[None].astype(np.float32)
 lengths = np.array([[len(samples)]], np.int64)
 inputs = [
