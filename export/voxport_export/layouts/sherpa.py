@@ -32,6 +32,9 @@ _LOADER_EPS = 1e-5  # added to the variance
 _LEAST_REST = 1e-6
 _TOKENS = "tokens.txt"
 _BLANK, _SPACE = "<blk>", "▁"
+# Left out of its texts, whatever the model gives (tried with sherpa-onnx 2.0.1, which keeps <s>,
+# <unk> and <pad>). No other spelling is given back as this one, so that the card says it.
+_DROPPED = ("</s>",)
 _RESERVED = ("SIL", "<eps>", "<blank>")
 
 
@@ -78,7 +81,17 @@ print(stream.result.text)
 ```
 
 sherpa-onnx resamples recordings of other rates in its own way.
-"""
+{_dropped_note(package.manifest.model)}"""
+
+
+def _dropped_note(model: ModelInfo) -> str:
+    found = [f"`{label}`" for label in model.labels if label in _DROPPED]
+    if not found:
+        return ""
+    return (
+        f"\nIts texts leave out the label {', '.join(found)}, which the package's transcripts "
+        "show where the model gives it; `<s>` and `<unk>` are in both.\n"
+    )
 
 
 def card_paths(package: LayoutSource, folder: Path) -> list[Path]:  # noqa: ARG001

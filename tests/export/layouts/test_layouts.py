@@ -448,3 +448,11 @@ def test_a_table_is_not_broken_by_a_bar(folders):
     card = (folders["sherpa-onnx"] / "README.md").read_text(encoding="utf-8")
     (row,) = (line for line in card.splitlines() if line.startswith("| Word delimiter"))
     assert row == r"| Word delimiter | `\|` |"
+
+
+def test_the_card_says_that_sherpa_onnx_leaves_out_the_end_mark():
+    package = LayoutSource(COMMANDS, shipped(), shipped().artifacts)
+    assert "leave out" not in sherpa.usage_section(package)
+    model = replace(MODEL, labels=("-", "|", "<s>", "</s>", *MODEL.labels[4:]))
+    marked = replace(package, manifest=replace(package.manifest, model=model))
+    assert "leave out the label `</s>`, which the package's" in sherpa.usage_section(marked)
