@@ -5,7 +5,6 @@ stand-in calls the folder's own graph, so that what a block prints is what the g
 """
 
 import re
-import shutil
 import sys
 import types
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import soundfile
 
 import voxport
 from support import data
@@ -22,7 +22,7 @@ from voxport_export.layouts.export import export_layout
 from voxport_export.package.export import Options
 
 COMMANDS = find.SHIPPED / "commands"
-SPEECH = data.SAMPLES / "seven.wav"
+SPEECH = data.SAMPLES / "one-two-three.flac"  # 16 kHz, as the model
 INSTALLS = {
     "sherpa-onnx": "pip install sherpa-onnx soundfile",
     "huggingface": 'pip install "optimum-onnx[onnxruntime]" soundfile',
@@ -39,7 +39,7 @@ def make(tmp_path, name):
     """The folder of the README, with speech.wav in it."""
     export_layout(str(COMMANDS), tmp_path / "commands", name, Options())
     folder = next((tmp_path / "commands").rglob("README.md")).parent
-    shutil.copy(SPEECH, folder / "speech.wav")
+    soundfile.write(folder / "speech.wav", *soundfile.read(SPEECH), subtype="PCM_16")
     return folder
 
 
