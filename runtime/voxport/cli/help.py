@@ -51,7 +51,7 @@ def format_panels(parameters: list[Any], ctx: Any, formatter: Any) -> None:
         panel = "Arguments" if is_argument else getattr(parameter, "rich_help_panel", None)
         rows = others if panel is None else panels.setdefault(panel, [])
         name = _metavar(parameter).strip("[]") if is_argument else _TYPE.sub("", record[0])
-        rows.append((name, record[1]))
+        rows.append((name, record[1].replace("\\[", "[")))  # typer before 0.22 escapes for rich
     for name, rows in {**panels, _OTHER: others}.items():
         if rows:
             with formatter.section(name):

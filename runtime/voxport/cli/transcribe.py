@@ -26,6 +26,7 @@ from voxport.inference.batches import BATCH_SECONDS
 
 if TYPE_CHECKING:
     from voxport.recognizer import Recognizer
+    from voxport.transcript.transcript import Transcript
 
 _WHOLE_SECONDS = 120.0  # as in voxport.load, which is not imported for --help
 
@@ -123,18 +124,29 @@ def _one_by_one(load: Any, names: list[str], target: Target, messages: Messages)
         outcomes = recognizer.transcribe_each(map(_open, names), progress=progress.within)
         for name, outcome in zip(names, outcomes, strict=True):
             progress.clear()
-            try:
-                transcript = outcome.result()
-                output.write(name, transcript)
+            transcript = outcome.transcript
+            reason = _reason(outcome.error, name) if outcome.error else "no answer"
+            if transcript is not None:
+                reason = _write(output, name, transcript)
+            if transcript is None or reason is not None:
+                summary.add_failure()
+                output.fail(name, str(reason))
+            else:
                 summary.add(transcript.duration)
                 outside += is_probably_outside(recognizer.manifest.model, transcript)
-            except (OutputError, VoxportError) as error:
-                summary.add_failure()
-                output.fail(name, _reason(error, name))
             progress.step()
     if outside and sys.stderr.isatty():
         messages.warn(f"{_describe_outside(outside, len(names))}: it understands {NOTE}")
     return not summary.failed
+
+
+def _write(output: StandardOutput | FileOutput, name: str, transcript: "Transcript") -> str | None:
+    """Write a transcript; return the reason if that fails."""
+    try:
+        output.write(name, transcript)
+    except OutputError as error:
+        return str(error)
+    return None
 
 
 def _describe_outside(outside: int, total: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from voxport.errors import InputError, OutputError, VoxportError, accessing
+from voxport.errors import InferenceError, InputError, OutputError, VoxportError, accessing
 from voxport.results.folder_lock import FolderLock
 from voxport.results.journal import Journal, Task, create_task
 from voxport.results.names import unique_stems
@@ -26,6 +26,16 @@ _NO_WRITE = "cannot be written"
 Progress = Callable[[str, float, float | None], None]  # name, seconds done, seconds promised
 
 
+class TranscriberOutcome(Protocol):
+    """The part of an ``Outcome`` that is needed here: a transcript or an error."""
+
+    @property
+    def transcript(self) -> "Transcript | None": ...  # noqa: D102
+
+    @property
+    def error(self) -> VoxportError | None: ...  # noqa: D102
+
+
 class Transcriber(Protocol):
     """The part of a ``Recognizer`` that is needed here."""
 
@@ -38,7 +48,7 @@ class Transcriber(Protocol):
         /,
         sample_rate: int | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[Any]: ...
+    ) -> "Iterator[TranscriberOutcome]": ...
 
 
 @dataclass(frozen=True)
@@ -195,12 +205,14 @@ def transcribe_into(
             yield _write(output, name, next(outcomes))
 
 
-def _write(output: FolderOutput, name: str, outcome: Any) -> FileOutcome:
+def _write(output: FolderOutput, name: str, outcome: TranscriberOutcome) -> FileOutcome:
     """Write a transcript, if there is one."""
     path = output.path(name)
+    if outcome.transcript is None:
+        return FileOutcome(name, path, "failed", outcome.error or InferenceError("no answer", name))
     try:
-        output.write(name, outcome.result())
-    except VoxportError as error:
+        output.write(name, outcome.transcript)
+    except OutputError as error:
         return FileOutcome(name, path, "failed", error)
     return FileOutcome(name, path, "written", transcript=outcome.transcript)
 
