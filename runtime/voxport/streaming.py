@@ -34,6 +34,7 @@ CONTEXT_S = 4.0  # that the model hears before the first word that is not final
 WINDOW_S = 8.0  # that the model hears at once, as long as words end
 
 _NEAR_S = 0.3  # within which a late letter belongs to the word before it
+_SILENCE_S = 0.8  # that no word holds: a run that hears no delimiter there has missed it
 _COMPARED_S = 2.0  # before the boundary, in which letters are compared
 _HYPOTHESES = 5  # of which the readings of a word are counted
 _COMPARED_LETTERS = 8  # behind the boundary
@@ -318,12 +319,15 @@ class StreamingRecognizer:
         """Return the letters of a path of the window."""
         letters: list[_Letter] = []
         begins = True
+        has_delimiter = self._model.word_delimiter is not None
         for token, start, end, score in zip(
             path.tokens, path.starts, path.ends, path.scores, strict=True
         ):
             if self._model.labels[token] == self._model.word_delimiter:
                 begins = True
                 continue
+            silence = self._first + start - letters[-1].end if letters else 0
+            begins = begins or (has_delimiter and silence >= self._frames(_SILENCE_S))
             letters.append(_Letter(token, self._first + start, self._first + end, score, begins))
             begins = False
         return tuple(letters)
