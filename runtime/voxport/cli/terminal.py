@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import TextIO
@@ -58,8 +59,9 @@ class Messages:
 
 
 def _print(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # nobody listens; the answers still go out
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 class TerminalStream(TextIOWrapper):

@@ -125,7 +125,7 @@ def _one_by_one(load: Any, names: list[str], target: Target, messages: Messages)
         for name, outcome in zip(names, outcomes, strict=True):
             progress.clear()
             transcript = outcome.transcript
-            reason = _reason(outcome.error, name) if outcome.error else "no answer"
+            reason = outcome.error.reason if outcome.error else "no answer"
             if transcript is not None:
                 reason = _write(output, name, transcript)
             if transcript is None or reason is not None:

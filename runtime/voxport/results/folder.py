@@ -209,7 +209,8 @@ def _write(output: FolderOutput, name: str, outcome: TranscriberOutcome) -> File
     """Write a transcript, if there is one."""
     path = output.path(name)
     if outcome.transcript is None:
-        return FileOutcome(name, path, "failed", outcome.error or InferenceError("no answer", name))
+        error = outcome.error or InferenceError("no answer")
+        return FileOutcome(name, path, "failed", type(error)(error.reason, name))
     try:
         output.write(name, outcome.transcript)
     except OutputError as error:
