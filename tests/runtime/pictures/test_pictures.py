@@ -16,6 +16,7 @@ from voxport.transcript.transcript import build_transcript
 pytest.importorskip("matplotlib")
 
 from voxport.pictures import canvas, layers, recognition
+from voxport.pictures.excerpt import Excerpt
 
 WORDS = data.SAMPLES / "no-down-off-on.flac"
 
@@ -30,7 +31,7 @@ def picture(text, model=None, start=0.0):
     path = np.repeat([model.labels.index(label) for label in text], 3).astype(int)
     emission = np.eye(len(model.labels), dtype=np.float32)[path] * 20
     waveform = np.sin(np.arange(len(path) * fakes.STRIDE, dtype=np.float32))
-    excerpt = canvas.Excerpt("a.wav", waveform, fakes.RATE, start)
+    excerpt = Excerpt("a.wav", waveform, fakes.RATE, start)
     heard = build_transcript(decode(emission, model.blank), excerpt.seconds, model)
     return recognition.draw(excerpt, emission, heard, model)
 
@@ -68,16 +69,33 @@ def test_of_many_labels_the_likeliest_are_shown():
     labels = ("-", "|", *(chr(0x4E00 + i) for i in range(500)), "LONGPHONEMELABEL")
     made = picture(["-", chr(0x4E00 + 400), "LONGPHONEMELABEL"], fakes.model(labels=labels))
     shown = [tick.get_text() for tick in made.axes[1].get_yticklabels()]
-    assert len(shown) == 40
-    assert {"blank", chr(0x4E00 + 400), "LONGPHONE…"} <= set(shown)
+    assert shown == ["blank", chr(0x4E00 + 400), "LONGPHONE…"]
+    assert "500 more labels, under 5% throughout" in texts(made.axes[1])
+
+
+def test_at_most_forty_labels_have_a_row():
+    labels = ("-", "|", *(chr(0x4E00 + i) for i in range(500)))
+    made = picture(list(labels[2:102]), fakes.model(labels=labels))
+    assert len(made.axes[1].get_yticklabels()) == 40
+
+
+def test_the_page_sets_width_and_title():
+    excerpt = Excerpt("a.wav", np.zeros(3000, np.float32), fakes.RATE)
+    page = canvas.Page(dpi=50, width=6.0, has_title=False)
+    made, _ = canvas.new_figure(excerpt, [1.0], "a title", page)
+    assert (made.get_dpi(), made.get_size_inches()[0]) == (50, pytest.approx(6.0))
+    assert made.get_suptitle() == ""
 
 
 def test_texts_in_one_lane_do_not_touch():
     rng = np.random.default_rng(0)
     starts = np.sort(rng.uniform(0, 5, 60))
     marks = [canvas.Mark("X" * rng.integers(1, 12), start, start + 0.02) for start in starts]
-    lanes = canvas.lanes(marks, 5.0, 9.0)
-    half = {mark: 5 / canvas.axis_width(5) * canvas.text_width(mark.text, 9) / 2 for mark in marks}
+    lanes = canvas.assign_lanes(marks, 5.0, 9.0, canvas.Page())
+    half = {
+        mark: 5 / canvas.Page().axis_width(5) * canvas.text_width(mark.text, 9) / 2
+        for mark in marks
+    }
     for lane in set(lanes):
         own = [mark for mark, its in zip(marks, lanes, strict=True) if its == lane]
         for one, other in itertools.pairwise(own):
@@ -87,7 +105,7 @@ def test_texts_in_one_lane_do_not_touch():
 def test_layers():
     features = np.random.default_rng(0).normal(3, 100, (12, 40, 768)).astype(np.float32)
     features[3, :, 0] = 5.0  # a channel that never changes
-    excerpt = canvas.Excerpt("a.wav", np.zeros(420, np.float32), fakes.RATE)
+    excerpt = Excerpt("a.wav", np.zeros(420, np.float32), fakes.RATE)
     made = layers.draw(excerpt, features, fakes.model())
     strips = [axes for axes in made.axes if axes.images]
     assert [axes.get_ylabel() for axes in strips[:12]] == [f"layer {n}" for n in range(1, 13)]
@@ -135,12 +153,15 @@ def test_shorter_than_a_frame(tmp_path):
     assert result.exit_code == 0, result.output
 
 
-def test_a_long_recording_is_shown_in_parts(tmp_path):
+def test_a_long_recording_is_shown_in_part(tmp_path):
     soundfile.write(tmp_path / "x.wav", np.zeros(90 * 8000), 8000)
     result = run("commands", tmp_path / "x.wav", "-o", tmp_path / "x.png")
+    assert result.exit_code == 0
+    assert "x.wav: 0 to 20 s are shown; choose another part with --start" in result.stderr
+    result = run("commands", tmp_path / "x.wav", "-o", tmp_path / "x.png", "--end", "90")
     assert result.exit_code == 1
     assert "x.wav: 90 s are too long for one picture" in result.stderr
-    assert "at most 20 s of its 90 with --start and --end" in result.stderr
+    assert "at most 20 s of it with --start and --end" in result.stderr
     part = ("--start", "80.5", "--end", "82")
     assert run("commands", tmp_path / "x.wav", "-o", tmp_path / "x.png", *part).exit_code == 0
 
@@ -153,7 +174,7 @@ def test_a_long_recording_is_shown_in_parts(tmp_path):
         (["commands", WORDS, "-o", "x.gif"], 1, "x.gif: expected a name that ends in .png"),
         (["commands", WORDS, "-o", "x"], 1, "x: expected a name that ends in .png, .svg, .pdf"),
         (["commands", WORDS, "-o", "no/x.png"], 1, "no/x.png: cannot be written: No such file"),
-        (["commands", WORDS, "-o", "x.png", "--start", "9"], 1, "there is nothing from 9 s to"),
+        (["commands", WORDS, "-o", "x.png", "--start", "9"], 1, "there is nothing from 9 s on"),
         (["commands", WORDS, "-o", "x.png", "--start", "2", "--end", "1"], 1, "there is nothing"),
         (["commands", WORDS, "-o", "x.png", "--start", "-1"], 2, "--start"),
         (["commands", WORDS, "-o", "x.png", "--end", "nan"], 2, "--end"),
