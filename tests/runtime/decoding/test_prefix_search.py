@@ -284,7 +284,8 @@ def test_texts_that_are_all_impossible_are_chosen_by_the_acoustics(tmp_path):
 def test_kenlms_numbers_are_finite_too(tmp_path):
     pytest.importorskip("kenlm", reason="kenlm is compiled where it is installed")
     words = ["-inf <unk>" if "<unk>" in line else line for line in WORDS]
-    path = write_arpa(tmp_path, words, name="words.klm")
+    words = ["\t".join(line.split()) for line in words]
+    path = write_arpa(tmp_path, words, ["-0.3\t<s> the"], name="words.klm")
     model = read_language_model(path)
     assert model.score(model.start(), "dog")[0] == pytest.approx(-99 * math.log(10))
     assert decode(heard("THE|CAN|SAT"), language_model=path, alpha=0.0) == "THE|CAN|SAT"
@@ -314,7 +315,7 @@ def test_an_n_gram_that_makes_no_sense_is_refused_by_its_line(tmp_path, line, me
 
 def test_an_n_gram_of_an_unknown_word_is_refused(tmp_path):
     path = write_arpa(tmp_path, WORDS, ["-0.3 <s> the", "-0.3 the dog"])
-    with pytest.raises(InputError, match="line 15 has 'dog', which is no 1-gram"):
+    with pytest.raises(InputError, match="line 16 has 'dog', which is no 1-gram"):
         ArpaModel(path)
 
 
