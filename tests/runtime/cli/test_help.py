@@ -29,7 +29,7 @@ def test_the_command_fits_a_terminal():
     listed = [line.split()[0] for line in lines if re.match(r"  [a-z]+  +[A-Z]", line)]
     assert listed[0] == "export"
     assert set(listed) == set(NAMES)
-    assert not [line for line in lines if line.endswith("...")]
+    assert not [line for line in lines if line.endswith("...") and "ARGS" not in line]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,7 +53,7 @@ def test_options_stand_in_panels():
     assert heads[:2] == ["Arguments", "Recordings"]
     assert heads[-1] == "Options"
     assert {"Output", "Streams", "Model", "Beam search", "Speed and memory"} <= set(heads)
-    assert "TorchScript is a program" in text
+    assert "TorchScript is a program" in " ".join(text.split())
 
 
 def test_callbacks_are_annotated_with_plain_types():
