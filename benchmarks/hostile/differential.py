@@ -6,7 +6,9 @@ A recording may be refused where ffmpeg reports errors; none may be shorter with
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 
@@ -19,14 +21,18 @@ def run(count: int = 500, seed: int = 0, start: int = 0) -> int:
     """Print each difference, and one JSON line at the end; return the number of faults."""
     outcomes: Counter[str] = Counter()
     kinds: set[str] = set()
-    for whole in recordings(range(start, start + count), seed):
-        outcome, detail = _compare(whole)
-        outcomes[outcome] += 1
-        kinds.add(whole.name.split(",")[0])
-        if detail:
-            print(f"{outcome}: {whole.name}: {detail}", flush=True)
-    faults = outcomes["shorter"] + outcomes["refused"] + outcomes["longer"]
-    print(json.dumps({"recordings": count, "kinds": len(kinds), **outcomes, "faults": faults}))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        for whole in recordings(range(start, start + count), seed):
+            outcome, detail = _compare(whole)
+            outcomes[outcome] += 1
+            kinds.add(whole.name.split(",")[0])
+            if detail:
+                print(f"{outcome}: {whole.name}: {detail}", flush=True)
+    finally:  # stopped, too
+        done = outcomes.total()
+        faults = outcomes["shorter"] + outcomes["refused"] + outcomes["longer"]
+        print(json.dumps({"recordings": done, "kinds": len(kinds), **outcomes, "faults": faults}))
     return faults
 
 
