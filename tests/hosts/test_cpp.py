@@ -69,7 +69,7 @@ def test_json_equals_the_python_runtime(program, commands):
 
 def test_printed_numbers_have_the_digits_of_the_python_runtime(program, tmp_path):
     package = strange_packages.copy_package(tmp_path)
-    scores = np.array([[0.12345678, 0.99995]], np.float32)
+    scores = np.array([[0.12345678, 0.99996]], np.float32)
     outputs = {**strange_packages.valid_outputs(29), "token_scores": scores}
     graph = strange_packages.constant_graph(outputs)
     strange_packages.replace_graph(package, graph.SerializeToString())
@@ -78,7 +78,7 @@ def test_printed_numbers_have_the_digits_of_the_python_runtime(program, tmp_path
     assert printed["duration"] == 0.7717  # 0.7716875
     expected = [math.floor(float(score) * 1e4 + 0.5) / 1e4 for score in scores[0]]
     assert [token["score"] for token in printed["tokens"]] == expected == [0.1235, 1.0]
-    assert printed["words"][0]["score"] == 0.7078  # (0.12345678 + 2 * 0.99995) / 3
+    assert printed["words"][0]["score"] == 0.7078  # (0.12345678 + 2 * 0.99996) / 3
 
 
 def test_channels_are_mixed_to_their_mean(program, commands, tmp_path):

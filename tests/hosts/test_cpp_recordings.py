@@ -193,7 +193,7 @@ def test_ogg_without_an_end_flag_is_heard(program, commands, tmp_path, subtype):
     path.write_bytes(b"".join(seal(page) for page in pages))
     cut.write_bytes(b"".join(seal(page) for page in pages)[:-1])
     result = program.run(commands, path, cut)
-    assert result.stdout == "ONE TWO THREE ONE TWO THREE ONE TWO THREE\n"
+    assert result.stdout.split() == 3 * ["ONE", "TWO", "THREE"]
     assert "truncated or damaged: the file ends before its stream does" in result.stderr
 
 
