@@ -3,7 +3,7 @@
 Every writer returns a whole document with a line feed at its end. Knows nothing of its destination.
 
 Numbers. A score differs in its seventh digit by the batch of its recording: 8e-7 at the most in
-5 382 scores of 240 recordings in random batches; nine of them differed when rounded to five
+5 382 scores of 228 recordings in random batches; nine of them differed when rounded to five
 decimals, none to four. So every format writes the same rounded numbers: times and scores to
 ``DECIMALS`` places, half up, as ``floor(x * 10**4 + 0.5) / 10**4`` in float64. The C++ and
 JavaScript hosts compute the same sum and print the same digits. NaN and infinity are null in JSON.
