@@ -41,6 +41,7 @@ class _BackendKind:
     artifact_kind: str
     provider: str | None  # None: every other one
     open: Callable[[_Request], Backend]
+    reads_bytes: bool = True  # OpenVINO 2026.4 loses the inputs of a graph that is no file
 
 
 def open_artifact(
@@ -60,7 +61,7 @@ def open_artifact(
         for kind in _BACKENDS
         if kind.artifact_kind == artifact.kind and kind.provider in (None, wanted)
     )
-    with _verified(folder, artifact) as file:
+    with _verified(folder, artifact, kind.reads_bytes) as file:
         if artifact.kind == ONNX:
             _inspect(file, artifact)
         backend = kind.open(_Request(file, artifact, provider, threads, model))
@@ -68,10 +69,12 @@ def open_artifact(
 
 
 @contextmanager
-def _verified(folder: Path, artifact: Artifact) -> Generator[ModelFile, None, None]:
+def _verified(
+    folder: Path, artifact: Artifact, reads_bytes: bool
+) -> Generator[ModelFile, None, None]:
     """Yield the artifact's file as the bytes that were hashed, or a private copy of them."""
     path = folder / artifact.path
-    if artifact.bytes <= _IN_MEMORY_BYTES and not artifact.external_data:
+    if reads_bytes and artifact.bytes <= _IN_MEMORY_BYTES and not artifact.external_data:
         yield ModelFile(path, read_file(folder, artifact))
         return
     with private_copies(folder, artifact.files) as space:
@@ -123,6 +126,6 @@ def _open_onnxruntime(request: _Request) -> Backend:
 
 _BACKENDS = (  # the first that fits opens the artifact
     _BackendKind(TORCHSCRIPT, None, _open_torchscript),
-    _BackendKind(ONNX, providers.OPENVINO, _open_openvino),
+    _BackendKind(ONNX, providers.OPENVINO, _open_openvino, reads_bytes=False),
     _BackendKind(ONNX, None, _open_onnxruntime),
 )

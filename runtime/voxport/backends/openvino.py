@@ -7,7 +7,6 @@ so that the answer is the same as onnxruntime's. Knows nothing of packages or au
 
 import threading
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +119,7 @@ def _read_graph(file: ModelFile) -> Any:
         "openvino.frontend", "the provider openvino needs OpenVINO", "pip install openvino"
     )
     reader = frontend.FrontEndManager().load_by_framework("onnx")
-    graph = reader.load(str(file.source) if file.content is None else BytesIO(file.content))
+    graph = reader.load(str(file.source))
     kept = [place for place in graph.get_outputs() if TRANSCRIPT not in place.get_names()]
     graph.override_all_outputs(kept)
     model = reader.convert(graph)
