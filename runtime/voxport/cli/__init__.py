@@ -10,7 +10,7 @@ __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """The entry point of the ``voxport`` command, which may be interrupted from its first line."""
+    """The entry point of the ``voxport`` command, interruptible from its first line."""
     try:
         from voxport.cli import commands
 

@@ -97,9 +97,9 @@ def align(
       voxport align commands yes.wav "yes"
       voxport align build/base960h talk.flac -t talk.txt -o talk.srt
 
-    Case, accents and punctuation are made the model's own. Characters that its labels cannot
-    spell, such as digits, are held by a star, which fits any sound, and named on stderr; write
-    them out for exact times.
+    Case, accents and punctuation are made the model's own. Characters its labels cannot spell,
+    such as digits, are held by a star (any sound) and named on stderr; write them out for exact
+    times.
     """
     package, given = split_package([package, audio, text], "align")
     audio, text = (*given, None, None)[:2]
@@ -122,7 +122,7 @@ def align(
 
 
 def _choose_format(form: str | None, output: Path | None) -> str:
-    """Return the format that is asked for, or the one that the file's ending means."""
+    """Return the requested format, or the one of the file's ending."""
     ending = output.suffix[1:].lower() if output else ""
     if form is not None and ending in FORMATS and ending != form:
         raise typer.BadParameter(f"{output} ends in .{ending}, and --format says {form}")

@@ -1,4 +1,4 @@
-"""The AUDIO argument: files, folders, patterns that the shell left alone, and lists of names."""
+"""The AUDIO argument: files, folders, patterns left alone by the shell, and lists of names."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ STANDARD_INPUT = "-"
 
 
 def list_audio(given: Sequence[str], files_from: str | None, is_recursive: bool) -> list[str]:
-    """List the recordings that are meant, in the order given."""
+    """List the recordings of all arguments, in the order given."""
     if [*given, files_from].count(STANDARD_INPUT) > 1:
         raise typer.BadParameter("standard input (-) can be read once")
     names = [*given, *(read_names(files_from) if files_from is not None else [])]
@@ -34,7 +34,7 @@ def read_names(source: str) -> list[str]:
 
 
 def _expand(name: str, is_recursive: bool) -> list[str]:
-    """Return the recordings of one argument; one that means none stays, and fails by itself."""
+    """Return the recordings of one argument; one without any stays, and fails by itself."""
     if name == STANDARD_INPUT:
         return [name]
     try:

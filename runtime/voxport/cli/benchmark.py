@@ -97,12 +97,12 @@ def benchmark(
       voxport benchmark commands
       voxport benchmark build/base960h recordings/ --threads 1 --threads 2
 
-    Every artifact, on every provider, with every number of threads that is asked for (repeat
+    Every artifact, on every provider, with every requested number of threads (repeat
     --artifact, --precision, --provider, --threads) runs in a process of its own. They take turns
-    over the same clips, after a warm-up: each clip alone, then in batches of like length. Each
-    that cannot run is named on stderr, the rest is measured all the same, and the exit code is 1
-    (TorchScript, a program that can read and write your files, is measured only where --artifact
-    names it).
+    over the same clips, after a warm-up: each clip alone, then in batches of like length. A
+    combination unable to run is named on stderr, the rest is measured all the same, and the exit
+    code is 1 (TorchScript, a program that can read and write your files, is measured only where
+    --artifact names it).
 
     \b
     start     seconds from starting a process to its first transcript
@@ -156,7 +156,7 @@ def _print_failures(report: "BenchmarkReport", messages: Messages) -> None:
 
 
 def explain_batches(report: "BenchmarkReport") -> str | None:
-    """Explain batches that are slower than single clips, where they are: by their padding."""
+    """Explain, by their padding, batches slower than single clips."""
     ratios = [result.batched.rtf / result.alone.rtf for result in report.results]
     if not ratios or max(ratios) < _SLOWER:
         return None

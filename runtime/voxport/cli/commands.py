@@ -1,8 +1,8 @@
 """The command and its subcommands, and the messages of their errors.
 
-``--help`` must answer at once and where only the runtime is installed, so that no subcommand
-imports numpy, onnxruntime or torch before it runs, and those that other distributions add (export)
-are listed even where their needs are missing.
+``--help`` must answer at once, and with only the runtime installed. So no subcommand imports
+numpy, onnxruntime or torch before it runs, and subcommands of other distributions (export) are
+listed even without their dependencies.
 """
 
 import re
@@ -79,7 +79,7 @@ class Commands(PlainGroup):
     """The command as a whole: expected errors become one line on stderr and an exit code."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **options: Any) -> Any:
-        """Parse and run; help and the version are printed here, so that they may fail here."""
+        """Parse and run; help and the version are printed here, so they may fail here."""
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **options)
         try:
@@ -128,14 +128,14 @@ def _report_usage(error: Any) -> int:
 
 
 def _report_os_error(error: OSError) -> None:
-    """Print an error of the system for which no message was made: a full disk behind stdout."""
+    """Print an error of the system without a message of ours: a full disk behind stdout."""
     drop_output()
     subject = error.filename or "standard output cannot be written"
     Messages().error(f"{subject}: {error.strerror or error}")
 
 
 def build() -> typer.Typer:
-    """Build the command with all that is installed."""
+    """Build the command with all installed subcommands."""
     command = typer.Typer(
         name=_NAME,
         cls=Commands,
@@ -194,7 +194,7 @@ def _add(command: typer.Typer, name: str, function: Callable[..., Any], **settin
 
 
 def _add_point(command: typer.Typer, point: EntryPoint) -> None:
-    """Add another distribution's subcommand, or one in its place that says what is missing."""
+    """Add another distribution's subcommand, or one in its place to name the missing module."""
     needs = _NEEDS.get(point.name)
     try:
         function = cast("Callable[..., Any]", point.load())

@@ -24,8 +24,8 @@ def doctor(
       voxport doctor
       voxport doctor --json | jq .providers
 
-    Each execution provider runs a tiny model; one that cannot is listed with the reason and
-    the remedy. The exit code is 1 if none can.
+    Each execution provider runs a tiny model; a failing one is listed with the reason and
+    the remedy. The exit code is 1 if all fail.
     """
     from voxport.doctor import examine
 

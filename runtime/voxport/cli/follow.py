@@ -55,7 +55,7 @@ def _follow(recognizer: "Recognizer", stream: BinaryIO, form: str, raw: "PcmForm
 
 
 def _read_blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield bytes as they come; nothing (b"") where none has come for a while."""
+    """Yield bytes as they come; nothing (b"") after a while without any."""
     try:
         source = stream.fileno()
     except (OSError, io.UnsupportedOperation):  # no real file: a test's
@@ -84,7 +84,7 @@ def _show_json(events: "list[Event]") -> None:
 
 
 class _TextLines:
-    """Final words on a line each; on a terminal, those that may still change below them."""
+    """Final words on a line each; on a terminal, still changing ones below them."""
 
     def __init__(self) -> None:
         self._line = StatusLine(sys.stdout)

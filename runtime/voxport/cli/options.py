@@ -1,4 +1,4 @@
-"""Options that several subcommands share."""
+"""Options shared by several subcommands."""
 
 import math
 from collections.abc import Callable, Collection
@@ -16,7 +16,7 @@ from voxport.package.manifest import KINDS
 
 
 def one_of(names: Collection[str]) -> Callable[[Any], Any]:
-    """Return a callback that refuses every value but these; ``None`` and lists of them pass."""
+    """Return a callback to refuse every value but these; ``None`` and lists of them pass."""
 
     def check(value: Any) -> Any:
         items = cast("list[Any]", value) if isinstance(value, (list, tuple)) else [value]
@@ -41,21 +41,21 @@ def complete_from(names: Collection[str]) -> Callable[[str], list[str]]:
 
 
 def not_empty(value: Any) -> Any:
-    """Refuse the empty string, which pathlib takes for the current folder."""
+    """Refuse the empty string: pathlib takes it for the current folder."""
     if value == "":
         raise typer.BadParameter("the name is empty")
     return value
 
 
 def finite(value: Any) -> Any:
-    """Refuse inf and nan, which are floats too."""
+    """Refuse inf and nan, floats too."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value
 
 
 def recordings(audio: Collection[Path]) -> list[Path]:
-    """List the audio files that FILE_OR_DIR means; folders are searched."""
+    """List the audio files of FILE_OR_DIR; folders are searched."""
     from voxport.audio.files import audio_files
 
     found = [file for path in audio for file in audio_files(path)]

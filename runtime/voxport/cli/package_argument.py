@@ -12,7 +12,7 @@ ENVIRONMENT = "VOXPORT_PACKAGE"
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The model that is meant."""
+    """The chosen package and artifact."""
 
     package: str  # a folder or a shipped model's name
     artifact: str | None = None  # a kind; None: the default
@@ -22,8 +22,8 @@ class ModelChoice:
 def split_package(given: Sequence[str | None], command: str) -> tuple[str, list[str]]:
     """Split positional arguments into the package and the rest.
 
-    Where the first is no package, the one named by the environment is meant; without that, a
-    recording in its place is explained.
+    If the first is no package, the environment names it; without a name there, the error explains
+    a recording in its place.
     """
     first, *rest = [item for item in given if item is not None]
     if is_package(first):
@@ -61,7 +61,7 @@ _ARTIFACTS = (".onnx", ".ts", ".json")
 
 
 def looks_like_audio(name: str) -> bool:
-    """Tell whether a name is that of a recording rather than of a package."""
+    """Tell whether a name is a recording's rather than a package's."""
     from voxport.audio.files import EXTENSIONS
 
     return name == "-" or Path(name).suffix.lower() in EXTENSIONS
@@ -70,7 +70,7 @@ def looks_like_audio(name: str) -> bool:
 def choose_model(
     package: str, artifact: str | None = None, precision: str | None = None
 ) -> ModelChoice:
-    """Return the choice; a file of a package means that package and, if it runs, that artifact."""
+    """Return the choice; a file of a package means the package and, if it runs, the artifact."""
     path = Path(package)
     if path.suffix not in _ARTIFACTS or not path.is_file() or not is_package(package):
         return ModelChoice(package, artifact, precision)

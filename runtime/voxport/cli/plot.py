@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _PlotRequest:
-    """The picture that is asked for."""
+    """The requested picture."""
 
     model: ModelChoice
     provider: str
@@ -120,8 +120,7 @@ def plot(
       voxport plot commands yes.wav -o yes.png
       voxport plot build/base960h talk.mp3 --start 12.5 --end 20 -o talk.png
 
-    Only the part that is shown runs through the model. Labels that occur nowhere in it have no
-    row.
+    Only the part shown runs through the model. Labels absent from it have no row.
 
     \b
     More:

@@ -1,4 +1,4 @@
-"""Progress of a long run on stderr, where that is a terminal, and a summary at its end."""
+"""Progress of a long run, on a terminal's stderr, and a summary at its end."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ _ESTIMATE_AFTER_S = 3.0  # before that, loading and warming up weigh too much
 
 
 class Progress:
-    """A line that counts files and the seconds of a long recording, and estimates the rest."""
+    """A line with counted files, the seconds of a long recording, and an estimate of the rest."""
 
     def __init__(self, total: int, messages: Messages, done: int = 0) -> None:
         self._total = total
@@ -30,7 +30,7 @@ class Progress:
         self._show("", 0.0)
 
     def within(self, name: str, seconds: float, promised: float | None) -> None:
-        """Show how far a recording is, of which ``promised`` seconds are expected."""
+        """Show the ``seconds`` done of a recording, out of ``promised`` expected ones."""
         whole = "" if promised is None else f" of {_clock(promised)}"
         share = min(1.0, seconds / promised) if promised else 0.0
         self._show(f"{Path(name).name}: {_clock(seconds)}{whole}", share)
@@ -45,7 +45,7 @@ class Progress:
         self._line.show(", ".join(part for part in parts if part))
 
     def _time_left(self, share: float) -> str:
-        """Estimate from the files that were done, `share` of the next one included."""
+        """Estimate from the finished files, ``share`` of the next one included."""
         done = self._done - self._start + share
         left = self._total - self._done - share
         elapsed = time.monotonic() - self._started
@@ -57,7 +57,7 @@ class Progress:
 class Summary:
     """Counts of a run, printed at its end or when it is interrupted.
 
-    A run that goes well prints it on terminals only: scripts expect nothing on stderr.
+    A successful run prints it on terminals only: scripts expect nothing on stderr.
     """
 
     def __init__(self, total: int, messages: Messages, resumes: bool = False) -> None:
@@ -83,7 +83,7 @@ class Summary:
             self._messages.note(f"{self._done + self._kept} of {self._total} done{advice}")
 
     def add(self, audio_seconds: float) -> None:
-        """Count a recording that was transcribed."""
+        """Count a transcribed recording."""
         self._done += 1
         self._audio_seconds += audio_seconds
 
@@ -92,7 +92,7 @@ class Summary:
         self._kept += 1
 
     def add_failure(self) -> None:
-        """Count a recording that has no transcript."""
+        """Count a recording without a transcript."""
         self.failed += 1
 
     def _describe(self) -> str:

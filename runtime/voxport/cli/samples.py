@@ -10,15 +10,15 @@ _PLACES = ("models/commands/samples", "../../models/commands/samples")
 
 
 def samples() -> None:
-    """Print the paths of the recordings that come with voxport.
+    """Print the paths of the recordings shipped with voxport.
 
     \b
     Examples:
       voxport samples
       voxport transcribe commands $(voxport samples)
 
-    They are what the shipped model `commands` understands: single words and short strings of a
-    small English vocabulary, one of them noise without any word.
+    The shipped model `commands` understands them: single words and short strings of a small
+    English vocabulary, one of them noise without any word.
     """
     from voxport.errors import PackageNotFoundError
 
@@ -30,7 +30,7 @@ def samples() -> None:
 
 
 def sample_recordings() -> list[Path]:
-    """List the recordings, sorted; none where the exporter's files are not installed."""
+    """List the recordings, sorted; none without the exporter's files."""
     spec = find_spec("voxport_export")
     for root in (spec.submodule_search_locations or []) if spec else []:
         for place in _PLACES:

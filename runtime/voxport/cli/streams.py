@@ -29,13 +29,13 @@ def prepare_streams() -> None:
 
 
 def drop_output() -> None:
-    """Let what is still to be printed go nowhere, else Python complains of it at its end."""
+    """Discard the output still to be printed, else Python complains of it at its end."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def encode_unencodable(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Encode a name's bytes that are no text as they are, other characters as escapes."""
+    """Encode a name's undecodable bytes as they are, other characters as escapes."""
     try:
         return codecs.lookup_error("surrogateescape")(error)
     except UnicodeError:
@@ -43,7 +43,7 @@ def encode_unencodable(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def _open_closed_streams() -> None:
-    """Put streams that fail when they are used in the place of those that the caller closed."""
+    """Replace streams closed by the caller with streams failing on use."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             other_way = os.O_RDONLY if name == "stdout" else os.O_WRONLY

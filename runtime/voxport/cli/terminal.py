@@ -1,7 +1,7 @@
 """Text on its way to a terminal: messages in one voice, and no control character as it is.
 
 Names of files, labels, transcripts and error texts may be written by strangers. A terminal obeys
-the escape sequences in them, so that they are shown instead: ESC as ``\\x1b``.
+the escape sequences in them, so they are shown instead: ESC as ``\\x1b``.
 """
 
 import os
@@ -24,7 +24,7 @@ _LAYOUT = "\n\t"
 
 
 def printable(text: object, keep: str = "") -> str:
-    """Return a text with its control characters escaped, those in ``keep`` aside."""
+    """Return a text with its control characters escaped, except for ``keep``."""
 
     def escape(match: "re.Match[str]") -> str:
         character = match[0]
@@ -48,12 +48,12 @@ class Messages:
         _print(f"voxport: error: {printable(text)}")
 
     def warn(self, text: object) -> None:
-        """Say what may be wrong with an answer."""
+        """Print a warning about an answer, unless quiet."""
         if not self.is_quiet:
             _print(f"voxport: warning: {printable(text)}")
 
     def note(self, text: object) -> None:
-        """Say what is worth knowing."""
+        """Print a note, unless quiet."""
         if not self.is_quiet:
             _print(f"voxport: {printable(text)}")
 
@@ -65,7 +65,7 @@ def _print(line: str) -> None:
 
 
 class TerminalStream(TextIOWrapper):
-    """A standard stream that is a terminal; whatever library prints on it, controls are escaped."""
+    """A standard stream on a terminal; controls are escaped, even from libraries."""
 
     def write(self, text: str, /) -> int:
         """Write a text without its control characters."""
@@ -79,10 +79,10 @@ class TerminalStream(TextIOWrapper):
 
 
 class StatusLine:
-    """A line that is written over: how far a run is, or the words that may still change.
+    """A line to write over: the progress of a run, or the words still changing.
 
     It is cleared with spaces: escape sequences are not understood by every terminal. Nothing is
-    shown where the stream is no terminal, or one that cannot go back in its line.
+    shown if the stream is no terminal, or one unable to go back in its line.
     """
 
     def __init__(self, stream: TextIO, is_shown: bool = True) -> None:

@@ -62,9 +62,9 @@ def transcribe(
       voxport transcribe commands yes.wav no.flac
       voxport transcribe build/base960h talk.mp3 -o talk.srt
 
-    Files come in the order given; the text of one is printed alone, those of several behind their
-    names. One that cannot be transcribed is reported on stderr (with --format json in its line),
-    the others are still transcribed, and the exit code is 1.
+    Files come in the order given; the text of one is printed alone, texts of several behind their
+    names. A failing one is reported on stderr (with --format json in its line), the others are
+    still transcribed, and the exit code is 1.
 
     \b
     More:
@@ -141,7 +141,7 @@ def _one_by_one(load: Any, names: list[str], target: Target, messages: Messages)
 
 
 def _write(output: StandardOutput | FileOutput, name: str, transcript: "Transcript") -> str | None:
-    """Write a transcript; return the reason if that fails."""
+    """Write a transcript; return the reason of a failure."""
     try:
         output.write(name, transcript)
     except OutputError as error:

@@ -48,7 +48,7 @@ class SearchOptions:
     hot_words: Sequence[str] = field(default=())
 
     def decoder(self) -> "BeamSearch | None":
-        """Return the search that is asked for; ``None``: the graph's own greedy decoder."""
+        """Return the requested search; ``None``: the graph's own greedy decoder."""
         weights = {"alpha": self.alpha, "beta": self.beta}
         given = {name: value for name, value in weights.items() if value is not None}
         if given and self.language_model is None:
@@ -97,7 +97,7 @@ def choose_target(
 def parse_stream(
     is_followed: bool, raw: str | None, audio: Sequence[str], form: str, output: str | None
 ) -> StreamInput | None:
-    """Return the stream that is meant, if one is."""
+    """Return the requested stream, if any."""
     if not is_followed:
         if raw is not None:
             raise typer.BadParameter("--raw needs --follow")

@@ -42,7 +42,7 @@ class StandardOutput:
 
 
 class FileOutput:
-    """One recording's transcript in a file of its own; a file that is there is kept."""
+    """One recording's transcript in a file of its own; an existing file is kept."""
 
     def __init__(self, path: Path, form: str, is_overwriting: bool, messages: Messages) -> None:
         if path.exists() and not is_overwriting:

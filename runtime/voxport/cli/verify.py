@@ -54,11 +54,11 @@ def verify(
       voxport verify commands
       voxport verify build/base960h --against eager --audio recordings/
 
-    Every file is hashed again. Then the golden clips in the package go through each artifact that
-    can run here: transcripts, tokens and their frames must be the recorded ones, and emissions may
-    differ by rounding only; int8 and other low precisions must be as close as was measured when
-    they were exported, and their texts within the limit of that export and one edit (a few clips
-    have few characters). Any other difference ends in exit code 1.
+    Every file is hashed again. Then the golden clips in the package go through each artifact
+    runnable here: transcripts, tokens and their frames must be the recorded ones, and emissions
+    may differ by rounding only; int8 and other low precisions must be as close as was measured at
+    their export, and their texts within its limit and one edit (a few clips have few characters).
+    Any other difference ends in exit code 1.
     """
     if audio and against is None:
         raise typer.BadParameter("--audio needs --against, which knows the right answer for it")

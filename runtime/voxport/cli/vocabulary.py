@@ -1,4 +1,4 @@
-"""The vocabulary of the model that ships, and words that are probably outside of it.
+"""The vocabulary of the shipped model, and words probably outside of it.
 
 Scores rank words, they are not calibrated; the limit below was measured for this model alone.
 """
@@ -21,7 +21,7 @@ _LOW_SCORE = 0.75
 
 
 def vocabulary_note(model: "ModelInfo") -> str | None:
-    """Describe the words that a model understands, if it is the one that ships."""
+    """Describe the words of a model's vocabulary, if it is the shipped model."""
     return NOTE if model.source == _SHIPPED else None
 
 

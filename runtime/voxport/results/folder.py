@@ -1,4 +1,4 @@
-"""Transcripts in a folder, a file a recording; a run that was interrupted goes on where it was.
+"""Transcripts in a folder, a file a recording; an interrupted run is resumed.
 
 Knows how results are named, written and recorded; nothing of how they are shown.
 """
@@ -27,7 +27,7 @@ Progress = Callable[[str, float, float | None], None]  # name, seconds done, sec
 
 
 class TranscriberOutcome(Protocol):
-    """The part of an ``Outcome`` that is needed here: a transcript or an error."""
+    """The needed part of an ``Outcome``: a transcript or an error."""
 
     @property
     def transcript(self) -> "Transcript | None": ...  # noqa: D102
@@ -37,7 +37,7 @@ class TranscriberOutcome(Protocol):
 
 
 class Transcriber(Protocol):
-    """The part of a ``Recognizer`` that is needed here."""
+    """The needed part of a ``Recognizer``."""
 
     @property
     def result_settings(self) -> str: ...  # noqa: D102
@@ -64,7 +64,7 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class FolderPlan:
-    """The recordings of a batch by what is to be done with each."""
+    """The recordings of a batch: to do, done already, or refused."""
 
     todo: list[str]
     done: list[str]  # by earlier runs
@@ -74,8 +74,8 @@ class FolderPlan:
 class FolderOutput:
     """A folder of results, locked until its ``with`` block ends; it is made if need be.
 
-    Each result is written under another name and renamed, so that none is ever half-written, and
-    recorded in the folder's journal, so that none is made twice and no other file is replaced.
+    Each result is written under another name and renamed, so none is ever half-written, and
+    recorded in the folder's journal, so none is made twice and no other file is replaced.
     """
 
     def __init__(self, folder: Path, form: str, audio: Sequence[str]) -> None:
@@ -101,7 +101,7 @@ class FolderOutput:
         return self._paths[name]
 
     def plan(self, settings: str, overwrite: bool) -> FolderPlan:
-        """Sort the recordings; ``settings`` are all that results depend on beside them."""
+        """Sort the recordings; results depend on them and on ``settings`` alone."""
         journal = self._journal = Journal(self._folder)
         self._tasks = {name: create_task(name, settings) for name in self._paths}
         plan = FolderPlan([], [], {})
@@ -143,14 +143,14 @@ def transcribe_folder(
 
     Results have their recordings' names (``talk.flac`` becomes ``talk.txt``), with as many folders
     in front as tell equal names apart. Each is whole or absent. After an interruption, the same
-    call goes on. A file that voxport did not write, or that was changed since, is left as it is.
+    call goes on. A file not written by voxport, or changed since, is left as it is.
 
     Args:
         recognizer: From ``voxport.load``.
         audio: A recording, a folder (searched with its subfolders), or a sequence of them.
         output_folder: Folder of the results; it is made if need be.
         format: ``"txt"``, ``"json"``, ``"srt"``, ``"vtt"`` or ``"tsv"``.
-        overwrite: Do everything again, and replace files that are in the way.
+        overwrite: Do everything again, and replace files in the way.
         progress: Called with name, seconds done and seconds promised (``None``: unknown) while a
             long recording is under way.
 
@@ -189,7 +189,7 @@ def transcribe_into(
 ) -> Iterator[FileOutcome]:
     """Yield the outcome of each recording in the order given, as soon as it is known.
 
-    ``open_input`` turns a name into what the recognizer reads: standard input, for one.
+    ``open_input`` turns a name into the recognizer's input: standard input, for one.
     """
     names = list(dict.fromkeys(audio))
     done, todo = set(plan.done), set(plan.todo)
@@ -219,7 +219,7 @@ def _write(output: FolderOutput, name: str, outcome: TranscriberOutcome) -> File
 
 
 def _list_recordings(audio: "Sequence[str | os.PathLike[str]]") -> list[str]:
-    """List the recordings that are meant; folders are searched."""
+    """List the recordings of an argument; folders are searched."""
     from voxport.audio.files import audio_files
 
     found = [str(file) for item in audio for file in audio_files(Path(item))]

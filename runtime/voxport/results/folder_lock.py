@@ -1,7 +1,7 @@
-"""A lock on a folder of results, so that two runs never write into one at once.
+"""A lock on a folder of results, so two runs never write into one at once.
 
-The operating system frees it when its holder ends, however that ends. Where the file system knows
-no locks (some network shares), nothing is locked.
+The operating system frees it when its holder ends, in any way. If the file system knows no locks
+(some network shares), nothing is locked.
 """
 
 import json

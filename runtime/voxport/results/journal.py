@@ -1,13 +1,13 @@
-"""The record of finished results in a folder, by which an interrupted batch goes on.
+"""The record of finished results in a folder, to resume an interrupted batch.
 
 Beside the results lies a file with a line of JSON for each: its recording and the settings. A line
 is written before its result is renamed into place, with the result's time of modification. So a
-result that was last changed at the time of one of its lines is as it was made. One that somebody
-has corrected since then is newer than all of them, and one without a line is not ours: neither is
-replaced unasked.
+result last changed at the time of one of its lines is as it was made. One corrected by somebody
+since then is newer than all of them, and one without a line is not ours: neither is replaced
+unasked.
 
-Knows files, no formats and no models. A journal that somebody else wrote can say nothing worse
-than a wrong "done": lines that are no records are skipped.
+Knows files, no formats and no models. A journal written by somebody else can say nothing worse
+than a wrong "done": invalid lines are skipped.
 """
 
 import json
@@ -58,7 +58,7 @@ def create_task(name: str, settings: str) -> Task | None:
 
 @dataclass(frozen=True)
 class _Result:
-    """A result that is there."""
+    """An existing result."""
 
     task: Task
     is_changed: bool  # by somebody, since it was written
@@ -80,7 +80,7 @@ class Journal:
         return found is not None and found.task == task
 
     def reason_not_to_overwrite(self, result: Path, task: Task | None) -> str | None:
-        """Return why ``result``, which is not done, must stay; ``None`` if it may be replaced."""
+        """Return why ``result``, not done, must stay; ``None`` if it may be replaced."""
         if task is None or not os.path.isfile(result):  # noqa: PTH113 (it never raises)
             return None
         found = self._find(result)
@@ -91,7 +91,7 @@ class Journal:
         return "was changed after voxport wrote it" if found.is_changed else None
 
     def record(self, result: Path, task: Task, modified: int) -> None:
-        """Write down that ``result``, last changed at ``modified`` (ns), is about to be renamed."""
+        """Record the coming rename of ``result``, last changed at ``modified`` (ns)."""
         line = json.dumps({"result": self._key(result), "at": modified, **asdict(task)})
         with open_regular(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, "a+b") as file:
             end = file.seek(0, os.SEEK_END)

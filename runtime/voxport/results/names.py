@@ -1,4 +1,4 @@
-"""Names of result files, so that no two recordings of one run share one."""
+"""Names of result files, a different one for each recording of a run."""
 
 import os
 from collections import Counter
@@ -11,8 +11,8 @@ STANDARD_INPUT = "-"
 def unique_stems(audio: Sequence[str]) -> dict[str, Path]:
     """Map each recording to the name of its result, without the format's ending.
 
-    That is the recording's name without its ending. Where two would have one name, they keep their
-    endings if they lie in one folder, and as many of their folders as tell them apart if not.
+    It is the recording's name without its ending. Two of the same name keep their endings if they
+    lie in one folder, and as many of their folders as tell them apart if not.
     """
     files = {name: _absolute(name) for name in audio}
     owners = Counter(_stem(path) for path in set(files.values()))

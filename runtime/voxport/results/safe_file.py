@@ -1,7 +1,7 @@
-"""Files in folders that others may write to: whole or absent, and never through a planted link.
+"""Files in folders writable by others: whole or absent, and never through a planted link.
 
-A name that can be foretold may be taken beforehand by a symbolic link, a FIFO or a device. Files
-are therefore made with ``O_EXCL`` under a temporary name, and opened for reading without following
+A predictable name may be taken beforehand by a symbolic link, a FIFO or a device. Files are
+therefore made with ``O_EXCL`` under a temporary name, and opened for reading without following
 links and without waiting.
 """
 
@@ -21,7 +21,7 @@ _BINARY = getattr(os, "O_BINARY", 0)
 def replace_file(
     path: Path, content: bytes, before_rename: Callable[[os.stat_result], None] | None = None
 ) -> None:
-    """Write a file under a temporary name and rename it, so that it is whole or as it was.
+    """Write a file under a temporary name and rename it, so it is whole or as it was.
 
     ``before_rename`` is called with the status of the finished temporary file.
     """
@@ -42,7 +42,7 @@ def replace_file(
 
 
 def temporary_name(name: str) -> str:
-    """Name the temporary file of a result: the same each time, so that none is left for ever."""
+    """Name the temporary file of a result: the same each time, so none is left for ever."""
     return f".voxport-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}.tmp"
 
 
