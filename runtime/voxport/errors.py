@@ -1,4 +1,4 @@
-"""Errors that voxport raises on purpose.
+"""Errors raised by voxport on purpose.
 
 One base class: one ``except voxport.VoxportError`` is enough, and the command can tell an expected
 failure (a message) from a defect (a traceback). Each class also inherits a builtin, for callers
@@ -15,7 +15,7 @@ _E = TypeVar("_E", bound="VoxportError")
 
 
 class VoxportError(Exception):
-    """Base class of all errors that voxport raises on purpose.
+    """Base class of all errors raised by voxport on purpose.
 
     Attributes:
         reason: the message without its subject.
@@ -66,7 +66,7 @@ class ArtifactUnavailableError(PackageError):
 
 
 class MissingDependencyError(VoxportError, ImportError):
-    """Optional dependency that is not installed; the message holds the command to install it."""
+    """Missing optional dependency; the message holds the command to install it."""
 
 
 class ProviderUnavailableError(VoxportError, RuntimeError):
@@ -98,7 +98,7 @@ class AudioNotFoundError(AudioFileError, FileNotFoundError):
 
 
 class VerificationError(VoxportError, RuntimeError):
-    """Comparison that could not be made at all (a difference found is a result, not an error)."""
+    """Impossible comparison (a difference found is a result, not an error)."""
 
 
 class OutputError(VoxportError, OSError):

@@ -1,4 +1,4 @@
-"""``load`` and ``load_features``: from a package to an object that runs.
+"""``load`` and ``load_features``: from a package to a recognizer or a feature extractor.
 
 The package is found, one of its artifacts is chosen, its files are checked and an engine opens it.
 """
@@ -59,8 +59,8 @@ def load(
         batch_seconds: the limit of audio that runs together, in seconds with padding.
         whole_seconds: a recording of at most this many seconds runs at once. Time then grows with
             the square of its length, and so does memory in TorchScript, float16 and WavLM.
-            ``math.inf``: every recording. A longer one, or one for which there is too little
-            memory, runs in windows.
+            ``math.inf``: every recording. A longer one, or one too large for the memory, runs
+            in windows.
         window_seconds: the length of a window, at least 5 s, context on both sides included.
         decoder: a ``voxport.BeamSearch``; None: the graph's own greedy decoder.
 
@@ -70,7 +70,7 @@ def load(
     Raises:
         InputError: an argument makes no sense.
         UnknownModelError: a name that is neither a folder nor a shipped model.
-        PackageError: the package is broken, or a file is not the one that its manifest records.
+        PackageError: the package is broken, or a file is not the one its manifest records.
         ArtifactUnavailableError: there is no such artifact in it, or the model has no CTC head.
         ProviderUnavailableError: the provider cannot run here; never a quiet fall back to the CPU.
         MissingDependencyError: the engine is not installed; the message holds the command.
@@ -115,13 +115,13 @@ def load_features(
     *,
     batch_seconds: float = BATCH_SECONDS,
 ) -> FeatureExtractor:
-    """Load a feature extractor from a package that was exported with ``--features``.
+    """Load a feature extractor from a package exported with ``--features``.
 
     Args:
         package: as in ``load``, as are all others.
         provider: the execution provider.
         artifact: "onnx" or "torchscript"; None: ONNX. TorchScript runs only where it is named.
-        precision: "fp32", "int8" or "fp16"; None: fp32 if that gives features.
+        precision: "fp32", "int8" or "fp16"; None: fp32 if it gives features.
         threads: for one operator on the CPU, 1 to 256.
         batch_seconds: the limit of audio that runs together, in seconds with padding.
 
@@ -130,7 +130,7 @@ def load_features(
 
     Raises:
         ArtifactUnavailableError: the package gives no features.
-        VoxportError: all else that ``load`` raises.
+        VoxportError: all other errors of ``load``.
 
     Example:
         >>> import voxport
@@ -151,7 +151,7 @@ def load_features(
 
 
 def require_transcripts(folder: Path, manifest: Manifest) -> None:
-    """Refuse a package that has features only."""
+    """Refuse a package of features only."""
     if not manifest.model.transcribes:
         raise ArtifactUnavailableError(
             "the model has no CTC head: it gives features and no text "
@@ -185,7 +185,7 @@ def choose_artifact(
 def unavailable_error(
     folder: Path, manifest: Manifest, *wanted: str | None
 ) -> ArtifactUnavailableError:
-    """Describe a missing artifact by the precision or kind wanted, and list those there are."""
+    """Describe a missing artifact by the precision or kind wanted, and list the available ones."""
     missing = " ".join([*(str(part) for part in wanted if part), "artifact"])
     listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
     return ArtifactUnavailableError(
@@ -208,7 +208,7 @@ def _read(
 def _open(
     folder: Path, manifest: Manifest, chosen: Artifact, provider: str, threads: int | None
 ) -> Backend:
-    """Open an artifact; where its engine is missing, name another artifact that needs none."""
+    """Open an artifact; if its engine is missing, the error names ONNX as the alternative."""
     try:
         return open_artifact(folder, chosen, provider, threads, manifest.model)
     except MissingDependencyError as error:

@@ -1,8 +1,8 @@
 """Checks of a graph's outputs against the contract, before anybody believes them.
 
-A package is somebody's file: its graph may answer with an index past the labels, rows that are
-missing, or scores that are not numbers, which would end as a traceback or as JSON that is none. The
-checks read each output once. Knows the contract and the model's labels; no engine.
+A package is somebody's file: its graph may answer with an index past the labels, missing rows, or
+scores that are not numbers, and they would end as a traceback or as invalid JSON. The checks read
+each output once. Knows the contract and the model's labels; no engine.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _SCORE_SLACK = 1e-3  # a mean of posteriors is at most 1, within rounding
 
 
 class CheckedBackend:
-    """A backend whose outputs keep to the contract, or raise an error that says how they do not."""
+    """A backend with outputs checked against the contract; an error names the breach."""
 
     def __init__(self, backend: Backend, path: str, model: ModelInfo) -> None:
         self.provider = backend.provider

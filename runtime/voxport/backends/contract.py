@@ -1,7 +1,7 @@
 """The contract of the graph inside an artifact: its inputs, its outputs, and the result of a run.
 
 Every backend returns ``GraphOutput`` and the exporter names its tensors after ``INPUTS`` and
-``OUTPUTS``, so that the order is written down once. Knows shapes, no engine.
+``OUTPUTS``, so the order is written down once. Knows shapes, no engine.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class ModelFile:
 
     @property
     def source(self) -> Path:
-        """The path to read, where there is no content."""
+        """The path to read, if there is no content."""
         return self.copy or self.path
 
     def read(self) -> bytes:
@@ -104,7 +104,7 @@ class Backend(Protocol):
 def join_pieces(tokens: NDArray[np.int64] | None, pieces: Sequence[str]) -> list[str]:
     """Join the transcripts of tokens (B, N), for engines without text; -1 pads and adds nothing.
 
-    ``pieces``: the text that each label adds.
+    ``pieces``: each label's text.
     """
     if tokens is None:
         raise TypeError("a transcript is joined from tokens")

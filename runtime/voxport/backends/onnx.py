@@ -49,7 +49,7 @@ _SLOW_FUSIONS_ON_CPU = ["SkipLayerNormFusion", "BiasGeluFusion"]
 class OnnxBackend:
     """An artifact in an onnxruntime session. Several threads may call ``run`` at once.
 
-    ``pieces``: the text that each label adds to a transcript; without them a GPU runs the graph
+    ``pieces``: each label's text in a transcript; without them a GPU runs the graph
     with its own. ``half``: the weights are float16. ``engines``: cache folder for TensorRT.
     """
 
@@ -112,7 +112,7 @@ class OnnxBackend:
 
 
 def onnxruntime() -> Any:
-    """Import onnxruntime, or raise an error with the command that installs it.
+    """Import onnxruntime, or raise an error with the install command.
 
     The one place that imports it. From 1.29 on its Linux wheels keep a device id and a database of
     events in the user's cache folder and look up an address to send them to. The variable stops
@@ -129,7 +129,7 @@ def onnxruntime() -> Any:
 def create_session(
     model: Path | bytes, provider: str, settings: Settings = DEFAULT, shown: object = "the model"
 ) -> Any:
-    """Create a session on exactly that provider, for a file or the bytes of a model.
+    """Create a session on exactly this provider, for a file or the bytes of a model.
 
     ``shown``: the subject of an error message.
 

@@ -1,11 +1,10 @@
 """A look at an ONNX file before an engine opens it.
 
-A hash proves that a file is the one its manifest records, not that its author means well. Engines
-have died of operators that they rarely meet (``com.microsoft::Inverse`` of a matrix that is not
-square is a signal 11 in every onnxruntime up to 1.31), and before 1.24.4 onnxruntime read any file
-that external weights named. So a file may use only what the exporter writes: standard operators out
-of a list, and external weights out of the files that the manifest lists. Knows the wire format; no
-engine.
+A hash proves that a file is the one its manifest records, not its author's good intent. Engines
+have died of rare operators (``com.microsoft::Inverse`` of a non-square matrix is a signal 11 in
+every onnxruntime up to 1.31), and before 1.24.4 onnxruntime read any file named by external
+weights. So a file may use only the exporter's own parts: standard operators out of a list, and
+external weights out of the manifest's files. Knows the wire format; no engine.
 """
 
 from collections.abc import Collection, Iterator
@@ -49,7 +48,7 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 def refusal_reason(model: bytes | mmap, external: Collection[str] = ()) -> str | None:
     """Return the reason why a model must not be opened, or None.
 
-    ``external``: the names of the files that may hold weights beside it.
+    ``external``: the names of the files allowed to hold weights beside it.
     """
     try:
         return next(_problems(memoryview(model), external), None)
@@ -59,7 +58,7 @@ def refusal_reason(model: bytes | mmap, external: Collection[str] = ()) -> str |
 
 @dataclass
 class _Budget:
-    """Nodes that may still be visited."""
+    """The number of nodes left to visit."""
 
     nodes: int = _MAX_NODES
 

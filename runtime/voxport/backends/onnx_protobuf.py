@@ -1,8 +1,8 @@
 """Removal of an output from an ONNX file, with every operator of its own.
 
 onnxruntime computes all outputs of a graph, requested or not, so an output not meant for a device
-is removed before the file is opened. The runtime has no onnx: the few field numbers below are those
-of onnx.proto and never change.
+is removed before the file is opened. The runtime has no onnx: the few field numbers below are
+onnx.proto's and never change.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""onnxruntime provider options as plain values, so that they can be tested without a GPU.
+"""onnxruntime provider options as plain values, testable without a GPU.
 
 The reason for each stands beside it. No session of CUDA or TensorRT has run with them yet:
 docs/guides/gpu.md gives the source of each fact. Knows no session and no device.

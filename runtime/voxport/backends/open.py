@@ -1,4 +1,4 @@
-"""The registry of backends: from an artifact of a package to the engine that runs it.
+"""The registry of backends: from an artifact of a package to its engine.
 
 Each backend is imported when one of its artifacts is opened. No engine sees a file before its hash
 is compared with the manifest's and, of ONNX, its operators with the exporter's.
@@ -36,7 +36,7 @@ class _Request:
 
 @dataclass(frozen=True)
 class _BackendKind:
-    """An engine, and the artifacts and providers that it serves."""
+    """An engine, and the artifacts and providers it serves."""
 
     artifact_kind: str
     provider: str | None  # None: every other one
@@ -51,7 +51,7 @@ def open_artifact(
     threads: int | None = None,
     model: ModelInfo | None = None,
 ) -> Backend:
-    """Check an artifact's files and open it in the backend that serves it.
+    """Check an artifact's files and open it in its backend.
 
     ``model`` gives the labels to engines without text of their own: OpenVINO, and GPUs.
     """
@@ -72,7 +72,7 @@ def open_artifact(
 def _verified(
     folder: Path, artifact: Artifact, reads_bytes: bool
 ) -> Generator[ModelFile, None, None]:
-    """Yield the artifact's file as the bytes that were hashed, or a private copy of them."""
+    """Yield the artifact's file as the hashed bytes, or a private copy of them."""
     path = folder / artifact.path
     if reads_bytes and artifact.bytes <= _IN_MEMORY_BYTES and not artifact.external_data:
         yield ModelFile(path, read_file(folder, artifact))

@@ -1,8 +1,8 @@
 """The OpenVINO backend: ONNX artifacts; the only module that imports it, and only on request.
 
 OpenVINO has no string operators, so the graph is cut before its transcript, and the text is joined
-here from the tokens. It may keep float32 in bfloat16 where the processor has that; here it may not,
-so that the answer is the same as onnxruntime's. Knows nothing of packages or audio.
+here from the tokens. It may keep float32 in bfloat16 if the processor has it; here it may not, so
+the answer is the same as onnxruntime's. Knows nothing of packages or audio.
 """
 
 import threading
@@ -41,7 +41,7 @@ _CACHED_KERNELS = 256
 class OpenVinoBackend:
     """An artifact compiled for the CPU. Several threads may call ``run`` at once.
 
-    ``pieces``: the text that each label adds to a transcript.
+    ``pieces``: each label's text in a transcript.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class OpenVinoBackend:
 
 
 def check_openvino() -> None:
-    """Raise an error with a remedy where OpenVINO cannot run."""
+    """Raise an error with a remedy if OpenVINO cannot run."""
     if "CPU" not in _openvino().Core().available_devices:
         raise ProviderUnavailableError("openvino finds no CPU that it supports")
 
@@ -114,7 +114,7 @@ def _openvino() -> Any:
 
 
 def _read_graph(file: ModelFile) -> Any:
-    """Read the graph without its transcript and the operators of that alone."""
+    """Read the graph without its transcript and the transcript's own operators."""
     frontend: Any = import_optional(
         "openvino.frontend", "the provider openvino needs OpenVINO", "pip install openvino"
     )

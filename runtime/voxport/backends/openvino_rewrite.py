@@ -1,4 +1,4 @@
-"""Rewrites of a graph into forms that OpenVINO runs faster.
+"""Rewrites of a graph into faster forms for OpenVINO.
 
 Works on OpenVINO's own model, with the module as an argument. Knows the exporter's names of the
 changed places; a file without them stays as it is.

@@ -1,7 +1,7 @@
-"""The parts of OpenVINO's graph API that voxport uses, as types.
+"""The parts of OpenVINO's graph API used by voxport, as types.
 
 OpenVINO's own classes come from a compiled module without usable annotations. Imports nothing of
-it: the protocols only describe the objects that it hands out.
+it: the protocols only describe its objects.
 """
 
 from collections.abc import Sequence

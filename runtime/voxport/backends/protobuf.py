@@ -1,4 +1,4 @@
-"""Reading of protobuf's wire format, for files that are looked at without their own library."""
+"""Reading of protobuf's wire format, for files inspected without their own library."""
 
 from collections.abc import Iterator
 

@@ -17,7 +17,7 @@ INSTALL = 'pip install "tensorrt<11", with its folder tensorrt_libs in LD_LIBRAR
 def engine_folder(sha256: str) -> Path:
     """Return the cache folder for the engines of one artifact.
 
-    An engine's file name holds the graph and the versions but not the weights, so that each
+    An engine's file name holds the graph and the versions but not the weights, so each
     artifact must have a folder of its own.
     """
     return cache_folder("tensorrt", sha256)

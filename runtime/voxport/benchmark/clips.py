@@ -1,7 +1,7 @@
 """The clips of a benchmark: a user's recordings, or noise of given lengths.
 
-They are written as arrays into a folder, so that every candidate reads the same samples and none
-is charged for decoding or resampling. The time that a model takes does not depend on the words.
+They are written as arrays into a folder, so every candidate reads the same samples and none is
+charged for decoding or resampling. A model's time does not depend on the words.
 """
 
 from collections.abc import Sequence

@@ -67,7 +67,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Failure:
-    """A variant or artifact that could not be measured."""
+    """A variant or artifact without a measurement, and the reason."""
 
     variant: Variant | None  # None: the package has no such artifact
     reason: str
@@ -75,7 +75,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class BenchmarkReport:
-    """All that was measured."""
+    """Measurements, failures and skipped artifacts of a benchmark."""
 
     clips: int
     audio_seconds: float
@@ -151,7 +151,7 @@ def _reason_to_skip(artifact: Artifact) -> str | None:
 def _absent(
     folder: Path, manifest: Manifest, fitting: Sequence[Artifact], plan: BenchmarkPlan
 ) -> Iterator[Failure]:
-    """Yield each name that none of the artifacts that fit the rest of the plan has."""
+    """Yield each name missing from all artifacts that fit the rest of the plan."""
     held = {name for item in fitting for name in (item.kind, item.precision)}
     precisions, kinds = " or ".join(plan.precisions), " or ".join(plan.kinds)
     named = {one: (one, kinds) for one in plan.precisions}

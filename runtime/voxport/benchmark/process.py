@@ -1,6 +1,6 @@
-"""A candidate as the parent sees it: a process that is started, asked and ended.
+"""A candidate as the parent sees it: a process to start, ask and end.
 
-Knows the protocol of ``worker`` and nothing of the work that is done there.
+Knows the protocol of ``worker`` and nothing of the work done there.
 """
 
 import json
@@ -115,7 +115,7 @@ class Process:
         return answer
 
     def _reason_of_death(self) -> str:
-        """Return the exit code and the last line of stderr of a process that gave no answer."""
+        """Return the exit code and the last line of stderr of a process without an answer."""
         code = self._child.wait()
         self._errors.seek(0)
         said = self._errors.read().decode(errors="replace").strip().splitlines()

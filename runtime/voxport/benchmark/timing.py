@@ -1,7 +1,7 @@
 """Turns of several candidates over one workload, and the statistics of their times.
 
-Candidates take turns over one workload, so that a minute in which the machine was busy is shared
-by all of them; the order is turned around every time, so that none is always behind the same one.
+Candidates take turns over one workload, so a busy minute of the machine is shared by all of them;
+the order is turned around every time, so none is always behind the same one.
 The best time shows the machine's ability, the median its everyday.
 """
 
@@ -20,7 +20,7 @@ _SETTLE_S = 0.05
 
 @dataclass(frozen=True)
 class Workload:
-    """Clips, in the batches that they are given in."""
+    """Clips, and their batches."""
 
     name: str
     batches: tuple[tuple[Path, ...], ...]  # numpy files: float32 [samples]
@@ -60,7 +60,7 @@ Failed = Callable[[Process, VoxportError], None]
 def take_turns(
     processes: Sequence[Process], workload: Workload, runs: int, failed: Failed
 ) -> list[Timing]:
-    """Time all candidates; one that fails is passed to ``failed`` and left out."""
+    """Time all candidates; a failing one is passed to ``failed`` and left out."""
     done: dict[str, list[WorkloadRun]] = {process.candidate.name: [] for process in processes}
     going = list(processes)
     for turn in range(-1, runs):  # turn -1 is the warm-up, not counted

@@ -1,6 +1,6 @@
 """Memory use of this process.
 
-``getrusage`` will not do on Linux: its peak is that of the parent too, where the child was made by
+``getrusage`` will not do on Linux: its peak includes the parent's if the child was made by
 ``vfork``, and it cannot be reset.
 """
 
@@ -10,23 +10,23 @@ from pathlib import Path
 
 
 def reset_peak() -> None:
-    """Count the peak from now on, where the system can."""
+    """Count the peak from now on, if the system can."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak_memory() -> int:
-    """Return the most bytes that were resident at once."""
+    """Return the peak of resident bytes."""
     return _read_status("VmHWM") or _peak_of_rusage()
 
 
 def resident_memory() -> int:
-    """Return the bytes that are resident now; the peak where the system does not tell."""
+    """Return the bytes resident now; the peak if the system does not tell."""
     return _read_status("VmRSS") or _peak_of_rusage()
 
 
 def _read_status(field: str) -> int:
-    """Read a field of /proc/self/status in bytes, 0 where there is none."""
+    """Read a field of /proc/self/status in bytes, 0 if there is none."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith(f"{field}:"):

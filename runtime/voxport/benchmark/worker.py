@@ -2,7 +2,7 @@
 
 FUNCTION gets the JSON object as keyword arguments and returns a recognizer: waveforms of one batch
 in, their texts out; its attribute ``runs_on`` may say more than was asked for. Orders are lines of
-JSON on stdin, answers are lines of JSON on what was stdout; everything a library prints goes to
+JSON on stdin, answers are lines of JSON on the original stdout; everything a library prints goes to
 stderr. Clips are arrays in files, read before any clock runs. Nothing heavy is imported here: a
 candidate is charged for its own start alone.
 """

@@ -50,7 +50,7 @@ def is_sure_to_fit(samples: int, model: ModelInfo) -> bool:
 
 
 def _needed_bytes(rows: int, samples: int, model: ModelInfo) -> float:
-    """Return the bytes that attention over the rows needs at the least."""
+    """Return a lower bound of the bytes for attention over the rows."""
     return _bytes_per_frame_pair(model) * rows * (samples / model.frame_stride) ** 2
 
 

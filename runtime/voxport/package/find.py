@@ -1,4 +1,4 @@
-"""Lookup of packages: a folder, or the name of a model that ships inside voxport.
+"""Lookup of packages: a folder, or the name of a model shipped inside voxport.
 
 Knows folders and names; reads no manifest.
 """
@@ -21,14 +21,14 @@ SHIPPED = Path(__file__).parents[1] / "packages"
 
 
 def shipped_models() -> list[str]:
-    """List the names of the models that are installed with voxport."""
+    """List the names of the models installed with voxport."""
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{FILE_NAME}"))
 
 
 def find_package(package: str | os.PathLike[str]) -> Path:
     """Return the folder of a package.
 
-    A plain word that names a shipped model always means that model; write ``./commands`` for a
+    A shipped model's name as a plain word always means the model; write ``./commands`` for a
     folder of the same name.
     """
     given: Any = package

@@ -1,8 +1,8 @@
 """SHA-256 of files, and their comparison with the manifest.
 
-Every file of a package is checked here before an engine or a decoder opens it. The bytes that are
-hashed are the bytes that are used: a file is read once, into memory or into a private copy, so that
-another process cannot exchange it in between. Knows nothing of their contents.
+Every file of a package is checked here before an engine or a decoder opens it. The bytes hashed
+are the bytes used: a file is read once, into memory or into a private copy, so another process
+cannot exchange it in between. Knows nothing of their contents.
 """
 
 import hashlib
@@ -54,10 +54,10 @@ def read_file(folder: Path, entry: FileEntry) -> bytes:
 
 @contextmanager
 def private_copies(folder: Path, entries: Sequence[FileEntry]) -> Generator[Path, None, None]:
-    """Copy files into a folder of this user alone while they are hashed; yield that folder.
+    """Copy files into a folder of this user alone while they are hashed; yield the folder.
 
-    For engines that read large files by their path: what they map or read is what was hashed, and
-    memory holds no file as a whole. The copies go at the end; a mapping outlives them.
+    For engines reading large files by their path: they map or read the hashed bytes, and memory
+    holds no file as a whole. The copies go at the end; a mapping outlives them.
     """
     size = sum(entry.bytes for entry in entries)
     with tempfile.TemporaryDirectory(prefix="voxport-", ignore_cleanup_errors=True) as space:

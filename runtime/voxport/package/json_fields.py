@@ -1,8 +1,8 @@
 """Typed reading of JSON from outside.
 
 Every accessor checks the type of one field and names it (``artifacts[0].bytes``) when it is wrong,
-so that a broken manifest is reported by field. Knows nothing of what the fields mean. Unknown
-fields are ignored: a later voxport may add some without raising the format's version.
+so a broken manifest is reported by field. Knows nothing of the fields' meaning. Unknown fields are
+ignored: a later voxport may add some without raising the format's version.
 """
 
 import re
@@ -89,14 +89,14 @@ class Fields:
         return value
 
     def file_name(self, key: str) -> str:
-        """Return a plain file name, so that no manifest can point outside its folder."""
+        """Return a plain file name, so no manifest can point outside its folder."""
         value = self.text(key)
         if not _is_plain_name(value) or set(value) & set("/\\:"):
             raise _type_error(self.name(key), "a plain file name inside the package", value)
         return value
 
     def model_name(self, key: str) -> str:
-        """Return a name that can stand in a path and on a terminal; a slash may part its words."""
+        """Return a name fit for a path and a terminal; a slash may part its words."""
         value = self.text(key)
         if not all(map(_is_plain_name, value.split("/"))) or "\\" in value:
             raise _type_error(self.name(key), "a name without control characters and ..", value)
@@ -119,7 +119,7 @@ class Fields:
         return self._items(key, _integer)
 
     def dimensions(self, key: str) -> tuple[int | str, ...]:
-        """Return a tensor's shape: each item a size, or the name of a size that varies."""
+        """Return a tensor's shape: each item a size, or the name of a varying size."""
         return self._items(key, _dimension)
 
     def text_map(self, key: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The manifest of a package as dataclasses: model, artifacts, measurements, golden recordings.
 
-The exporter builds them and writes ``Manifest.to_json()``; ``read_manifest`` parses that text.
+The exporter builds them and writes ``Manifest.to_json()``; ``read_manifest`` parses the text.
 ``manifest.schema.json`` in ``voxport`` publishes the same format for other languages. Knows the
 format and its own hash; opens no file.
 """
@@ -106,8 +106,8 @@ class QualityGate(Measurement):
     """Loss and gain of a low-precision artifact against fp32, and the limits of its export.
 
     Such an artifact does not answer as the model does, within rounding, so there is no parity to
-    record. Export measures its loss on real speech and its speed, and refuses to write one that is
-    not worth it.
+    record. Export measures its loss on real speech and its speed, and refuses to write one not
+    worth it.
     """
 
     max_emission_difference: float
@@ -170,7 +170,7 @@ class FeatureInfo:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """The model that every artifact of the package computes.
+    """The model computed by every artifact of the package.
 
     Without a CTC head it has no labels, its blank is 0 and its emission "none".
     """
@@ -191,7 +191,7 @@ class ModelInfo:
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """Text that each label adds to a transcript: itself, or a space for the word delimiter."""
+        """Each label's text in a transcript: itself, or a space for the word delimiter."""
         return tuple(" " if label == self.word_delimiter else label for label in self.labels)
 
     @property

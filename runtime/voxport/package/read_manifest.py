@@ -1,4 +1,4 @@
-"""Parsing of ``manifest.json`` and the checks that hold across its fields.
+"""Parsing of ``manifest.json`` and the checks across its fields.
 
 Every wrong field is reported by name. Opens no other file of the package.
 """
@@ -144,7 +144,7 @@ def _check_outputs(manifest: Manifest) -> None:
 
 
 def _check_features(artifact: Artifact, features: FeatureInfo | None) -> None:
-    """Refuse layers that the graph does not have: a run would end in the middle."""
+    """Refuse layers missing from the graph: a run would end in the middle."""
     widths = [output.shape[-1:] for output in artifact.features]
     if widths and (features is None or widths != [(features.width,)] * features.layers):
         listed = "none" if features is None else f"{features.layers} of width {features.width}"

@@ -1,6 +1,6 @@
 """Common parts of every picture: rows over one time axis, a waveform, words in lanes, its file.
 
-The only module that imports matplotlib, and only on request; it uses no ``pyplot``, so it leaves
+The only module to import matplotlib, and only on request; it uses no ``pyplot``, so it leaves
 the plots of a caller's notebook alone. Knows no model.
 """
 
@@ -76,18 +76,18 @@ def new_figure(
 
 
 def matplotlib_figure() -> Any:
-    """Import ``matplotlib.figure``; without it, an error says what to install."""
+    """Import ``matplotlib.figure``; without it, raise an error with the install command."""
     return import_optional("matplotlib.figure", "drawing needs matplotlib", _INSTALL)
 
 
 def halo() -> list[Any]:
-    """Return a white edge for text that lies on an image."""
+    """Return a white edge for text on an image."""
     effects = import_optional("matplotlib.patheffects", "drawing needs matplotlib", _INSTALL)
     return [effects.withStroke(linewidth=2, foreground="white")]
 
 
 def name_row(axes: Any, name: str) -> None:
-    """Name a row at its left, where its values are of no interest."""
+    """Name a row at its left, instead of its values."""
     axes.set_yticks([])
     axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, color=INK)
 
@@ -113,7 +113,7 @@ def shade(rows: Sequence[Any], words: Sequence[Word], start: float) -> None:
 
 
 def assign_lanes(marks: Sequence[Mark], seconds: float, size: float, page: Page) -> list[int]:
-    """Return the lane of each mark, so that no two texts of ``size`` points in one lane touch."""
+    """Return the lane of each mark, so no two texts of ``size`` points in one lane touch."""
     scale = seconds / page.axis_width(seconds)  # seconds an inch
     ends: list[float] = []
     chosen: list[int] = []
@@ -152,7 +152,7 @@ def draw_marks(axes: Any, marks: Sequence[Mark], chosen: Sequence[int], size: fl
 
 
 def save(made: Any, path: Path) -> None:
-    """Write a figure into a file, which is never half-written."""
+    """Write a figure into a file, never half-written."""
     check_format(path)
     content = io.BytesIO()
     with warnings.catch_warnings():  # a letter that no font here has is drawn as a box

@@ -1,6 +1,6 @@
-"""The part of a recording that a picture shows.
+"""The part of a recording shown in a picture.
 
-Only that part is resampled and kept, so that a long recording costs no memory.
+Only this part is resampled and kept, so a long recording costs no memory.
 """
 
 from dataclasses import dataclass

@@ -67,7 +67,7 @@ def draw(
 
 
 def _standardize(layer: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale each column of (frames, channels) to mean 0 and deviation 1; 0 where it is constant."""
+    """Scale each column of (frames, channels) to mean 0 and deviation 1; a constant one to 0."""
     centred = layer - layer.mean(axis=0)
     return centred / np.maximum(layer.std(axis=0), 1e-6)
 

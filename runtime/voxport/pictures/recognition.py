@@ -110,13 +110,13 @@ def _tell_hidden(axes: Any, count: int) -> None:
 
 
 def _posteriors(emission: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the softmax over the labels; of log-probabilities, those probabilities."""
+    """Return the softmax over the labels; of log-probabilities, the probabilities."""
     scores = np.exp(emission - emission.max(axis=1, keepdims=True, initial=-np.inf), dtype=float)
     return scores / scores.sum(axis=1, keepdims=True)
 
 
 def _shown_labels(posteriors: NDArray[np.float64], model: ModelInfo) -> list[int]:
-    """List the labels that get a row: the blank, and the likeliest that occur."""
+    """List the labels with a row: the blank, and the likeliest occurring ones."""
     peaks = posteriors.max(axis=0, initial=0.0)
     peaks[model.blank] = 2.0
     likeliest = np.argsort(-peaks, kind="stable")[:_MAX_LABELS]

@@ -77,7 +77,7 @@ def to_json_error(file: str, reason: str) -> str:
 def json_line(content: Mapping[str, Any]) -> str:
     """Return one line of JSON, floats rounded to ``DECIMALS``, NaN and infinities as null.
 
-    Bytes of a file name that are no text become \\udc80 to \\udcff.
+    Undecodable bytes of a file name become \\udc80 to \\udcff.
     """
     plain = _plain(content)
     line = json.dumps(plain, ensure_ascii=False, allow_nan=False)
@@ -95,7 +95,7 @@ def to_srt(transcript: Transcript) -> str:
         transcript: of one recording; cues take their times from its words.
 
     Returns:
-        The document, "" where there are no words.
+        The document, "" without words.
 
     Example:
         >>> import voxport

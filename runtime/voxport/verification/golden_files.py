@@ -1,8 +1,7 @@
-"""Reading of golden recordings and arrays out of a package that may be hostile.
+"""Reading of golden recordings and arrays out of a possibly hostile package.
 
-A file is read once, as the bytes that were hashed, and is refused unless it is what the exporter
-writes: a 16-bit mono wav at the model's rate, a float32 array of the recorded shape. Runs no
-pickle.
+A file is read once, as the hashed bytes, and is refused unless it has the exporter's format: a
+16-bit mono wav at the model's rate, a float32 array of the recorded shape. Runs no pickle.
 """
 
 import math
@@ -27,7 +26,7 @@ def read_waveform(
     """Read a golden recording, float32 (S,), at the model's rate.
 
     Raises:
-        PackageError: it is no wav of 16 bits, one channel and that rate.
+        PackageError: it is no wav of 16 bits, one channel and ``sample_rate``.
     """
     path = folder / clip.path
     content = read_file(folder, clip)
@@ -49,10 +48,10 @@ def read_waveform(
 
 
 def read_array(folder: Path, entry: FileEntry, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Read an array of exactly that shape.
+    """Read an array of exactly this shape.
 
     Raises:
-        PackageError: it is no numpy file of finite float32 values in that shape.
+        PackageError: it is no numpy file of finite float32 values in this shape.
     """
     path = folder / entry.path
     expected = f"a numpy file of float32 in the shape {list(shape)}"

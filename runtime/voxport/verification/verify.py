@@ -52,7 +52,7 @@ from voxport.verification.references import ReferenceClip, find_reference
 
 @dataclass(frozen=True)
 class Skipped:
-    """An artifact that was not run."""
+    """An artifact left out, and the reason."""
 
     artifact: str
     reason: str
@@ -86,7 +86,7 @@ def verify(
     Args:
         package: a folder, or the name of a shipped model.
         against: the name of an installed reference ("eager" with ``voxport[export]``); None: the
-            golden clips are compared with the answers that the package records.
+            golden clips are compared with the answers recorded in the package.
         audio: recordings for the reference to answer, instead of the golden clips.
         provider: the execution provider, as in ``load``.
         artifacts: the kinds to run, "onnx" and "torchscript". A TorchScript file is a program that
@@ -176,7 +176,7 @@ def _run(
 ) -> list[Check]:
     """Check an artifact; a low-precision one by its quality gate, other recordings by their text.
 
-    ``is_golden``: the recordings are those of the package, whose emissions have a limit.
+    ``is_golden``: the recordings are the package's own, whose emissions have a limit.
     """
     limit = None
     if gate is not None:
@@ -201,7 +201,7 @@ def _expected(
     audio: Sequence[Path],
     golden: list[Answer],
 ) -> list[Answer]:
-    """Return the golden answers, or those of a reference on the recordings."""
+    """Return the golden answers, or a reference's on the recordings."""
     if not golden and not audio:
         raise VerificationError(
             "holds no golden clips: give recordings and a reference "
@@ -226,7 +226,7 @@ def _expected(
 
 
 def _golden(folder: Path, manifest: Manifest) -> list[Answer]:
-    """Read the answers that the package records; of features, for one recording."""
+    """Read the package's recorded answers; of features, for one recording."""
     answers: list[Answer] = [_golden_clip(folder, clip, manifest.model) for clip in manifest.golden]
     if manifest.features is not None:
         features, clip = manifest.features, manifest.features.golden
