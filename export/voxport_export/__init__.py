@@ -31,7 +31,7 @@ def export_package(
     force: bool = False,
     allow_unused: bool = False,
 ) -> Manifest:
-    """Export a model to a package: a folder that ``voxport.load`` and other hosts run.
+    """Export a model to a package: a folder for ``voxport.load`` and other hosts.
 
     Every file is loaded again and compared with the eager model before the folder is put in place.
 
@@ -45,17 +45,17 @@ def export_package(
         precisions: ``"fp32"``, and for ONNX ``"int8"`` (CPUs) and ``"fp16"`` (CUDA).
         features: give the output of every transformer layer too; without a CTC head it is all there
             is.
-        audio: recordings to compare on, kept in the package as golden clips; by default the short
-            ones that voxport ships.
+        audio: recordings to compare on, kept in the package as golden clips; by default voxport's
+            own short ones.
         calibrate: speech to calibrate int8 on, and to compare int8 and fp16 with fp32 on; by
             default the recordings of ``audio``.
         max_cer: the largest character error rate of int8 or fp16 against fp32, 0 to 1.
         force: write int8 or fp16 although it loses more, or is not faster; the manifest says so.
-        allow_unused: leave out weights of a checkpoint that its model does not use, in place of a
-            SourceError; the manifest lists them.
+        allow_unused: leave out a checkpoint's unused weights, in place of a SourceError; the
+            manifest lists them.
 
     Returns:
-        The manifest that was written: the model's facts, the artifacts, the measured parity.
+        The manifest as written: the model's facts, the artifacts, the measured parity.
 
     Raises:
         UnknownModelError: there is no such model.

@@ -1,4 +1,4 @@
-"""Context managers that hold back warnings nobody can act on; everything else is shown."""
+"""Context managers against warnings nobody can act on; everything else is shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def quiet_torchscript() -> Iterator[None]:
 
 @contextmanager
 def quiet_onnx_exporter() -> Iterator[None]:
-    """Hide what ``torch.onnx.export`` says of its own insides: torchvision, pytrees, axis names."""
+    """Hide ``torch.onnx.export``'s warnings of its insides: torchvision, pytrees, axis names."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

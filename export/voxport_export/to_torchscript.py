@@ -137,7 +137,7 @@ def _check_device(graph: str) -> None:
 
 
 def _copy_without_source_paths(archive: Path, target: Path) -> None:
-    """Copy an archive without its debugging records, which hold paths of source files."""
+    """Copy an archive without its debugging records: they hold paths of source files."""
     reader = torch._C.PyTorchFileReader(str(archive))
     writer = torch._C.PyTorchFileWriter(str(target))
     for name in reader.get_all_records():

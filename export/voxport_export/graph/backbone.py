@@ -1,4 +1,4 @@
-"""Waveform to hidden states: the part that a recognizer and a feature extractor share."""
+"""Waveform to hidden states: the common part of recognizer and feature extractor."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Backbone(nn.Module):
         Samples at or past a row's length are ignored, whatever their value. A batch shorter than
         two frames is padded to two: no layer takes less than one, and OpenVINO 2026.4, once it has
         seen one alone, is wrong about longer ones. No valid frame reaches into the appended zeros,
-        and ``frames`` leaves out the frames that they add.
+        and ``frames`` leaves out the added frames.
 
         Args:
             waveform: float32 (B, S).

@@ -1,6 +1,6 @@
 """Torch operators for cutting a waveform into equal blocks and joining them, and their ONNX form.
 
-The length of a block follows from the waveform's: torch's exporter cannot express that for the
+The length of a block follows from the waveform's: torch's exporter cannot express this for the
 steps of a loop. To torch every block therefore has ``MAX_BLOCK_FRAMES`` frames; in the file blocks
 are as short as their number allows. ``TRANSLATION`` is for
 ``torch.onnx.export(custom_translation_table=…)``.

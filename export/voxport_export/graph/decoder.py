@@ -17,7 +17,7 @@ PAD = -1  # fills tokens, starts and ends past a row's tokens
 
 
 class TokenPath(NamedTuple):
-    """The greedy path of each row, N tokens at the most; frames are those of the emission."""
+    """The greedy path of each row, N tokens at the most; frames are the emission's."""
 
     tokens: Tensor  # int64 (B, N), padded with -1
     token_lengths: Tensor  # int64 (B,)
@@ -30,7 +30,7 @@ class GreedyDecoder(nn.Module):
     """Collapse an emission to tokens.
 
     A scatter sends every frame to the slot of its token; frames of no token go to a spare slot
-    behind the last, which is cut off.
+    behind the last, cut off afterwards.
 
     Args:
         blank: index of the blank label.

@@ -1,7 +1,7 @@
 """Features to hidden states: projection, positional convolution and transformer layers.
 
-The arithmetic of torchaudio's encoder, except that padding is masked by a finite bias (an infinite
-one makes the softmax over a row without valid keys NaN), and that weight norm, the scale of
+The arithmetic of torchaudio's encoder with two exceptions: padding is masked by a finite bias (an
+infinite one makes the softmax over a row without valid keys NaN), and weight norm, the scale of
 attention and two of its biases are folded into other weights.
 """
 
@@ -56,7 +56,7 @@ class SelfAttention(nn.Module):
     """Multi-head self-attention; WavLM's adds its gated positions.
 
     The scale is folded into the queries. A bias of the keys would add the same to every score of a
-    query, which the softmax ignores: it is dropped. The bias of the values passes through the
+    query, without effect on the softmax: it is dropped. The bias of the values passes through the
     weights of attention, whose sum is 1, unchanged: it is folded into the output's.
     """
 

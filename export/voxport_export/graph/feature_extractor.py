@@ -32,7 +32,7 @@ class StridedConv(nn.Module):
         self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach())
 
     def required_frames(self, frames: int) -> int:
-        """Return the number of input frames that make ``frames`` output frames."""
+        """Return the number of input frames for ``frames`` output frames."""
         return self.kernel + self.stride * (frames - 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class ConvExtractor(nn.Module):
 
         Args:
             waveform: (n, required_samples(T)).
-            rows: int64 (n,), the row of the batch that each block belongs to.
+            rows: int64 (n,), each block's row of the batch.
             folded: weights of the first layer for each row of the batch.
 
         Returns:

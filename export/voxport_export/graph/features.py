@@ -34,7 +34,7 @@ class FeatureGraph(nn.Module):
 
 
 class FeatureRecognizerGraph(nn.Module):
-    """A recognizer that returns its backbone's layers too, over the same weights."""
+    """A recognizer with its backbone's layers as outputs too, over the same weights."""
 
     def __init__(self, recognizer: RecognizerGraph):
         super().__init__()

@@ -1,7 +1,7 @@
 """The first convolution of base models, with its GroupNorm folded into its weights.
 
 Statistics are taken over a row's valid frames only. Slices have constant bounds:
-``torch.onnx.export`` cannot keep bounds that are computed from a shape.
+``torch.onnx.export`` cannot keep bounds computed from a shape.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class GroupNormConvBlock(nn.Module):
         return FoldedWeights(mean, torch.cat([weight, bias], dim=1))
 
     def required_samples(self, frames: int) -> int:
-        """Return the number of samples that make ``frames`` frames."""
+        """Return the number of samples for ``frames`` frames."""
         return self.kernel + self.stride * (frames - 1)
 
     def centred_frames(self, x: Tensor, folded: FoldedWeights) -> Tensor:

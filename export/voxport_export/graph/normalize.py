@@ -22,8 +22,8 @@ def subtract_mean(waveform: Tensor, valid: Tensor) -> Tensor:
 
     The sum is float64: over a minute of audio with an offset, a plain float32 sum is off by more
     than the quiet parts are loud. OpenVINO has no float64 and takes float32 instead, so the caller
-    does this once before all else: the rest of the offset is then small, and so is the error of
-    the sums that follow.
+    does this once before all else: the rest of the offset is then small, and so is the error of the
+    later sums.
 
     Args:
         waveform: float32 (B, S), zero where it is not valid.

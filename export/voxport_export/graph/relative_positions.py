@@ -1,8 +1,8 @@
 """WavLM's gated relative positions: a score for each distance to a key, weighed by each query.
 
-torchaudio computes the bucket of every pair of frames with a logarithm, which two runtimes may
-round to two buckets. Beyond ``max_distance`` there is a single bucket, so torchaudio itself looks
-up the buckets of all distances up to it, once, here; the graph only counts.
+torchaudio computes the bucket of every pair of frames with a logarithm, and two runtimes may round
+it to two buckets. Beyond ``max_distance`` there is a single bucket, so torchaudio itself looks up
+the buckets of all distances up to it, once, here; the graph only counts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RelativePositions(nn.Module):
 
     @classmethod
     def from_layers(cls, layers: Iterable[nn.Module]) -> RelativePositions | None:
-        """Take the embedding of the one layer that has it; None for models other than WavLM."""
+        """Take the embedding from its one layer; None for models other than WavLM."""
         attentions = (getattr(layer, "attention", None) for layer in layers)
         for attention in attentions:
             if isinstance(attention, WavLMSelfAttention) and attention.rel_attn_embed is not None:
@@ -39,7 +39,7 @@ class RelativePositions(nn.Module):
         return None
 
     def forward(self, valid: Tensor) -> Tensor:
-        """Return the scores (H, T, T) for a mask (B, T), of which only T matters."""
+        """Return the scores (H, T, T) for a mask (B, T), read for its T alone."""
         frame = arange_like(valid)
         distance = frame.unsqueeze(0) - frame.unsqueeze(1)
         index = distance.clamp(-self.reach, self.reach) + self.reach
@@ -47,7 +47,7 @@ class RelativePositions(nn.Module):
 
 
 class PositionGate(nn.Module):
-    """The weight that each query gives to the positions.
+    """Each query's weight of the positions.
 
     torchaudio adds up 4 outputs of a linear layer for each of two gates; their weights are added
     up beforehand.

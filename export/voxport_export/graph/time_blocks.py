@@ -1,4 +1,4 @@
-"""Blocks of time that fit a CPU's cache, for functions local in time.
+"""Blocks of time sized for a CPU's cache, for functions local in time.
 
 A product of bytes with 8 000 rows, which streams its input and its output through memory, runs at
 two thirds of the speed of one with 1 000. Convolutions of floats are as fast either way, but need
@@ -39,8 +39,8 @@ class TimeBlocks:
         """Map waveform (B, S) to frames (B, T, C), block by block.
 
         Args:
-            function: maps blocks (n, samples) and int64 (n,), the row of the batch that each
-                belongs to, to frames (n, frames, C).
+            function: maps blocks (n, samples) and int64 (n,), each block's row of the batch, to
+                frames (n, frames, C).
             waveform: float32 (B, S).
         """
         frames = (waveform.shape[1] - self.receptive_field) // self.stride + 1
@@ -71,7 +71,7 @@ class TimeBlocks:
 
 
 def _take_samples(waveform: Tensor, count: int) -> Tensor:
-    """Take the first ``count`` samples, repeating the last one where there are no more.
+    """Take the first ``count`` samples, repeating the last one past the end.
 
     torch's ONNX exporter cannot slice to a length computed from a shape.
     """

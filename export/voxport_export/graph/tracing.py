@@ -1,8 +1,8 @@
-"""Shape-dependent operations that stay dynamic in both tracers and free of a device.
+"""Shape-dependent operations, dynamic in both tracers and free of a device.
 
-``torch.jit.trace`` records the sizes it sees, and the device of every tensor that a graph creates,
-as constants: a TorchScript file traced on the CPU would fail on CUDA. A scripted function is kept
-as it is written, device lookup included. ``torch.export`` has neither problem, and cannot see into
+``torch.jit.trace`` records the sizes it sees, and the device of every tensor created in a graph, as
+constants: a TorchScript file traced on the CPU would fail on CUDA. A scripted function is kept as
+it is written, device lookup included. ``torch.export`` has neither problem, and cannot see into
 scripted functions.
 """
 

@@ -2,9 +2,9 @@
 
 Both give the graph ``input_values`` and nothing else, and read ``logits``. The folder's feature
 extractor does not normalise: the graph does, for models that need it. It pads a batch with a number
-outside of any sample's range, by which the graph finds the end of each recording: optimum passes no
-mask on.
-Decoding is the client's: its greedy path over ``logits``, with blanks past a recording's end.
+outside of any sample's range, and the graph finds the end of each recording by it: optimum passes
+no mask on. Decoding is the client's: its greedy path over ``logits``, with blanks past a
+recording's end.
 """
 
 from __future__ import annotations

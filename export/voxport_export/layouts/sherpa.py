@@ -2,11 +2,11 @@
 
 The loader (``OfflineRecognizer.from_omnilingual_asr_ctc`` in Python, and the same in C, C++, Java,
 Kotlin, Swift, Go, C#, Dart and Rust) gives one recording at a time, at 16 kHz, to the input ``x``
-and decodes the first output greedily. Before that it normalises each recording: x = (w - mean) / s,
-s² = variance + 1e-5. Some models want none of that, others normalise in the graph; both answer
+and decodes the first output greedily. Beforehand it normalises each recording: x = (w - mean) / s,
+s² = variance + 1e-5. Some models want no normalisation, others normalise in the graph; both answer
 differently for quiet recordings normalised in this way. So the graph undoes it. The 1e-5 makes this
-possible: the variance of x is 1 - 1e-5 / s², from which the loudness of the recording follows. The
-mean is lost; the comparison with the package's graph refuses a model that depends on it.
+possible: the variance of x is 1 - 1e-5 / s², and gives the loudness of the recording. The mean is
+lost; the comparison with the package's graph refuses a model dependent on it.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def card_paths(package: LayoutSource, folder: Path) -> list[Path]:
 
 
 def _model_name(model: ModelInfo, precision: str) -> str:
-    """Return the name that clients ask for: letters, digits and -_. only, as in addresses.
+    """Return the name for clients' requests: letters, digits and -_. only, as in addresses.
 
     Raises:
         ExportError: the model's name makes no name of a folder.

@@ -13,7 +13,7 @@ def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -
     Args:
         manifest: the package's.
         layout: measurements of the layout's files.
-        usage: instructions for the layout; None: those for the package.
+        usage: instructions for the layout; None: the package's.
     """
     model = manifest.model
     field_ms = 1000 * model.receptive_field / model.sample_rate

@@ -68,7 +68,7 @@ class Options:
 
     @property
     def low_precisions(self) -> tuple[str, ...]:
-        """The precisions that are measured against float32."""
+        """The precisions measured against float32."""
         return tuple(name for name in self.precisions if name != FP32)
 
 
@@ -87,7 +87,7 @@ def export_package(
         step: called with a line of text at each long step; returns the context it runs in.
 
     Returns:
-        The manifest that was written.
+        The manifest as written.
 
     Raises:
         LowPrecisionError: a low precision loses too much or is not faster. With fp32 among the
@@ -146,7 +146,7 @@ def _discard(path: str, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class WrittenPackage:
-    """A package as written, and the refusals of low precisions that it lacks."""
+    """A package as written, and the refusals of its missing low precisions."""
 
     manifest: Manifest
     refusals: tuple[ExportError, ...] = ()
@@ -278,7 +278,7 @@ def _emission_kind(source: Source) -> str:
 
 
 def _write_manifest(manifest: Manifest, folder: Path) -> Manifest:
-    """Write the card and then the manifest, which lists it."""
+    """Write the card, then the manifest with the card listed."""
     card = folder / _CARD
     card.write_text(write_card(manifest), encoding="utf-8")
     finished = replace(manifest, files=(file_entry(card),))

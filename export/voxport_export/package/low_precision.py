@@ -32,8 +32,8 @@ class LowPrecisionWriter:
     def write(self, precision: str, folder: Path) -> tuple[Artifact, QualityGate]:
         """Write an artifact into ``folder``, load it again and compare it with float32.
 
-        Speed is measured on the provider that the precision is meant for. Without that provider
-        here, only the loss is measured, on the CPU.
+        Speed is measured on the precision's own provider. Without this provider here, only the loss
+        is measured, on the CPU.
 
         Raises:
             LowPrecisionError: it loses more than the limit, or is not faster.

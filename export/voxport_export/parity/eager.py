@@ -1,7 +1,7 @@
 """Reference answers: the source's eager model with the decoder of torchaudio's tutorial.
 
 Every artifact is compared with them. Also the reference ``eager`` of ``voxport verify --against
-eager``, which builds the model again from the source that a manifest names.
+eager``, which builds the model again from a manifest's source.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def decode_emission(emission: Tensor, blank: int) -> list[TokenRun]:
     """Decode an emission [frames, labels] as the ``GreedyCTCDecoder`` of torchaudio's tutorial.
 
     Argmax, collapse repeats, drop blanks; written frame by frame and apart from the graph's
-    decoder, which is compared with it.
+    decoder, to be compared with it.
     """
     path = enumerate(emission.argmax(dim=-1).tolist())
     runs = []
@@ -94,7 +94,7 @@ def expected_features(
 
 
 def answer(manifest: Manifest, recordings: Sequence[ReferenceClip]) -> Iterator[Answer]:
-    """Answer recordings with the eager model that a package was made from.
+    """Answer recordings with the eager model behind a package.
 
     Raises:
         SourceError: the source is missing, or its labels changed.

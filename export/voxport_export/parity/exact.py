@@ -39,7 +39,7 @@ def compare_artifact(
         backend: runs it.
         expected: the reference's answers.
         sample_rate: of the recordings, Hz.
-        reference: name and version of the model that gave them: "eager torchaudio 2.11.0".
+        reference: name and version of their model: "eager torchaudio 2.11.0".
 
     Raises:
         ParityError: an emission, a token or a transcript differs; the message says where.
@@ -69,7 +69,7 @@ def compare_artifact_features(
 ) -> FeatureParity:
     """Compare the output of every transformer layer, alone and in one batch.
 
-    The arguments are those of ``compare_artifact``.
+    The arguments are ``compare_artifact``'s.
 
     Raises:
         ParityError: a layer differs; the message says where.
@@ -105,7 +105,7 @@ def new_measurement(
     sample_rate: int,
     reference: str,
 ) -> Measurement:
-    """Build the fields that every comparison in a manifest begins with."""
+    """Build the first fields of every comparison in a manifest."""
     return Measurement(
         artifact=artifact,
         reference=reference,

@@ -1,8 +1,8 @@
 """Judgement of a low-precision artifact: its loss on speech and its gain in speed.
 
-The loss is against float32, not against what was said: the share of the transcript's characters
-that differ. The gain is the time of one recording against that of the float32 artifact, both in
-turns, so that other work on the machine slows both. Knows nothing of how bits are saved.
+The loss is against float32, not against the spoken words: the share of differing characters in the
+transcript. The gain is the time of one recording against the float32 artifact's, both in turns, so
+that other work on the machine slows both. Knows nothing of how bits are saved.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LEAST_TIMING_S = 2.0  # a small model needs more rounds for a steady median
 
 @dataclass(frozen=True)
 class LowPrecisionLimits:
-    """Limits that a low-precision artifact has to keep."""
+    """Limits for a low-precision artifact."""
 
     cer: float = 0.01  # the most, against float32's transcripts
     force: bool = False  # write it even so
@@ -52,7 +52,7 @@ def measure_loss(
         expected: the answers of float32.
         sample_rate: of the recordings, Hz.
         limits: the largest loss, and whether to accept it anyway.
-        reference: name and version of the eager model that float32 equals.
+        reference: name and version of float32's eager model.
 
     Raises:
         LowPrecisionError: it loses more, or is not faster.

@@ -1,4 +1,4 @@
-"""Precisions below float32, one module each: which parts of the graph are quantized, and how."""
+"""Precisions below float32, one module each: the quantized parts of the graph, and the method."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GraphInputs = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Precision:
-    """A conversion of the float32 graph, and the hardware that it is meant for."""
+    """A conversion of the float32 graph, and its intended hardware."""
 
     provider: str  # execution provider on which it should be faster than float32
     convert: Callable[[RecognizerGraph, Sequence[GraphInputs]], RecognizerGraph]  # in place

@@ -93,8 +93,8 @@ def _error(values: Tensor, one: Range) -> float:
 def _sample_values(values: Tensor, seed: int) -> Tensor:
     """Sample values at random, always with the least and the greatest.
 
-    Equal tensors give equal samples: modules that share an input share its range, and it is
-    quantized once for all of them.
+    Equal tensors give equal samples: modules with one input share its range, and it is quantized
+    once for all of them.
     """
     flat = values.flatten()
     generator = torch.Generator().manual_seed(seed)

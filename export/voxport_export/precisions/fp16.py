@@ -2,9 +2,9 @@
 
 Float32 remain the inputs and outputs, the statistics of the front end, its first layer, the inside
 of every normalisation, the softmax with its mask, and the head: float16 ends at 65504, which
-squares of activations exceed and a masked score has to. The convolutions run as products, which
-need no search for an algorithm at a new length, and over all frames at once: blocks of time are for
-the caches of a CPU.
+squares of activations exceed and a masked score has to. The convolutions run as products, without a
+search for an algorithm at a new length, and over all frames at once: blocks of time are for the
+caches of a CPU.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _G = TypeVar("_G", bound=Graph)
 
 
 def to_fp32(graph: _G) -> _G:
-    """Return a graph for a CPU over the weights of ``graph``, which is not changed."""
+    """Return a graph for a CPU over the weights of ``graph``, left unchanged."""
     graph = _copy_modules(graph)
     backbone = graph.backbone
     if PairedExtractor.supports(backbone.extractor):

@@ -1,11 +1,11 @@
 """The feed-forward part of a transformer layer, divided into parts for a CPU's cache.
 
-A cache keeps a line in one of a few places chosen by its address. Rows of a product's input that
-begin a multiple of 4096 bytes apart all compete for the same places: with 3072 or 4096 inner
-channels of float32 a product runs at three quarters of its speed. In parts of at most 832 channels
-it does not, each part enters its second product while the cache still has it, and the sums cost
-less than that saves: for 10 s of audio, the feed-forward layers of a base model took 156 ms instead
-of 179 in onnxruntime, and 151 instead of 169 in OpenVINO.
+A cache keeps a line in one of a few places chosen by its address. Rows of a product's input a
+multiple of 4096 bytes apart all compete for the same places: with 3072 or 4096 inner channels of
+float32 a product runs at three quarters of its speed. In parts of at most 832 channels it does not,
+each part enters its second product while the cache still has it, and the sums cost less than is
+saved: for 10 s of audio, the feed-forward layers of a base model took 156 ms instead of 179 in
+onnxruntime, and 151 instead of 169 in OpenVINO.
 """
 
 from __future__ import annotations

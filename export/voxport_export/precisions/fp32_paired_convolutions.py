@@ -13,9 +13,9 @@ neighbours take the place of the outer two (a fast FIR filter, Winograd's F(2, 2
     y1 = m + b·o1 + c·(e2 - e1)
 
 Five products instead of six, and y0 and y1 are the even and the odd frames of the next layer.
-Selecting and subtracting are depthwise convolutions with constant weights: onnxruntime runs those
-on its blocks of channels as they are, so no data is reordered between the layers, and it adds up
-the products in place. Ten seconds through a base model took 1 % less time in onnxruntime, whose
+Selecting and subtracting are depthwise convolutions with constant weights: onnxruntime runs them on
+its blocks of channels as they are, so no data is reordered between the layers, and it adds up the
+products in place. Ten seconds through a base model took 1 % less time in onnxruntime, whose
 products of single frames are slower than its convolutions, and 3 % less in OpenVINO.
 """
 
@@ -91,7 +91,7 @@ class PairedConv(nn.Module):
 
 
 class MergingConv(nn.Module):
-    """A ``StridedConv`` of kernel 2 and stride 2 that merges even and odd frames."""
+    """A ``StridedConv`` of kernel 2 and stride 2, merging even and odd frames."""
 
     def __init__(self, conv: StridedConv):
         super().__init__()

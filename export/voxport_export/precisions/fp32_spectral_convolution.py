@@ -1,11 +1,11 @@
 """A long grouped convolution over time as products of spectra.
 
 128 taps of 48 channels are 4.7 GFLOP for ten seconds of a base model, and its input laid out for a
-matrix product is 200 MB. By the convolution theorem it is a seventh of that: overlapping segments
-of the input go through a Fourier transform (a product with a small matrix), each frequency through
-a product of its own over the channels of a group, and back. For 499 frames: 23 → 9 ms in
-onnxruntime, 16 → 8 in OpenVINO. The weights take twice as much room, or more if the number of taps
-is not a multiple of 64.
+matrix product is 200 MB. By the convolution theorem a seventh is enough: overlapping segments of
+the input go through a Fourier transform (a product with a small matrix), each frequency through a
+product of its own over the channels of a group, and back. For 499 frames: 23 → 9 ms in onnxruntime,
+16 → 8 in OpenVINO. The weights take twice as much room, or more if the number of taps is not a
+multiple of 64.
 
 The transform is the odd one, at the frequencies (k + 1/2) / N: for real input it has N / 2 complex
 values and no purely real one. Wrapped samples come back with the opposite sign, outside of the kept
@@ -63,8 +63,8 @@ class SpectralConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map x (B, T, D) to the same shape.
 
-        In comments n is the number of segments that are kept, N the length of one, F its
-        frequencies and K = parts * in.
+        In comments n is the number of kept segments, N the length of one, F its frequencies and K =
+        parts * in.
         """
         batch, frames, _ = x.shape
         segments = F.pad(x, self.padding).unfold(1, 2 * _HOP, _HOP)  # (B, n + parts - 1, D, N)

@@ -14,8 +14,8 @@ from voxport_export.graph.feature_extractor import StridedConv
 class SpaceToDepthConv(nn.Module):
     """Base of strided convolutions on rows of ``stride`` neighbouring frames.
 
-    With stride s, s neighbouring frames are one row of a view that costs nothing. A kernel of k
-    covers ceil(k / s) of these rows, the last perhaps in part, and each needs one product.
+    With stride s, s neighbouring frames are one row of a view, at no cost. A kernel of k covers
+    ceil(k / s) of these rows, the last perhaps in part, and each needs one product.
     """
 
     def __init__(self, conv: StridedConv):
@@ -38,7 +38,7 @@ class SpaceToDepthConv(nn.Module):
         return x.reshape(x.shape[0], -1, self.stride * x.shape[3])
 
     def row_slice(self, i: int) -> slice:
-        """Return the slice of the rows that are a frame's ``i``-th, in the order of the frames."""
+        """Return the slice of every frame's ``i``-th row, in the order of the frames."""
         return slice(i, i + 1 - self.rows or None)
 
     def add_bias(self, y: Tensor) -> Tensor:

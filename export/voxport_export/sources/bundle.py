@@ -50,8 +50,8 @@ def load_bundle(name: str, allow_unused: bool = False) -> Source:  # noqa: ARG00
 
     Args:
         name: of the bundle in ``torchaudio.pipelines``.
-        allow_unused: has no effect: torchaudio's own files hold no such weights, and a file that
-            does is not the bundle's.
+        allow_unused: has no effect: torchaudio's own files hold no such weights, and a file with
+            some is not the bundle's.
 
     Raises:
         SourceError: the weights can be neither found nor downloaded, or do not fit.

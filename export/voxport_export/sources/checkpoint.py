@@ -1,7 +1,7 @@
 """Files of a Hugging Face checkpoint, in a folder or on the hub, read without transformers.
 
-Only JSON and text are read here, and nothing of a checkpoint is ever run. Knows nothing of what
-the files mean.
+Only JSON and text are read here, and nothing of a checkpoint is ever run. Knows nothing of the
+files' meaning.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Checkpoint:
         return Path(self.model_id).is_dir()
 
     def find(self, name: str) -> Path | None:
-        """Return the path of a file, downloaded if need be; None where the checkpoint has none."""
+        """Return the path of a file, downloaded if need be; None if the checkpoint has none."""
         if not self.is_folder:
             return _download(self.model_id, name)
         path = Path(self.model_id) / name
         return path if path.exists() else None
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """Read a JSON object; None where the checkpoint has no such file.
+        """Read a JSON object; None if the checkpoint has no such file.
 
         Raises:
             SourceError: the file cannot be read, or is no JSON object.
@@ -71,14 +71,14 @@ class Checkpoint:
         return cast("dict[str, Any]", content)
 
     def require_json(self, name: str, purpose: str) -> dict[str, Any]:
-        """Read a JSON object that has to be there; ``purpose`` says in a message what for."""
+        """Read a required JSON object; ``purpose`` completes the message of its absence."""
         content = self.read_json(name)
         if content is None:
             raise SourceError(f"{self.model_id}: there is no {name} in it, {purpose}")
         return content
 
     def refuse_code(self) -> None:
-        """Refuse a checkpoint that brings Python of its own; nothing of it has run by then."""
+        """Refuse a checkpoint with Python of its own; nothing of it has run by then."""
         for name in _MAY_NAME_CODE:
             if (self.read_json(name) or {}).get("auto_map"):
                 raise SourceError(

@@ -11,7 +11,7 @@
       "model": { the keyword arguments of torchaudio.models.wav2vec2_model }
     }
 
-``weights.safetensors`` holds that model's state dict, float32, under torchaudio's names.
+``weights.safetensors`` holds this model's state dict, float32, under torchaudio's names.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PREFIX = "folder:"
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read ``config.json``; {} where there is none.
+    """Read ``config.json``; {} if there is none.
 
     Raises:
         SourceError: the file is not a JSON object.
@@ -77,7 +77,7 @@ def load_folder(folder: Path, origin: str | None = None, allow_unused: bool = Fa
     Args:
         folder: holds ``config.json`` and ``weights.safetensors``.
         origin: the source in the manifest; by default the folder as given.
-        allow_unused: leave out weights that the model does not use.
+        allow_unused: leave out unused weights.
 
     Raises:
         SourceError: a file is missing or does not fit; the message names it.
@@ -132,7 +132,7 @@ def _build(path: Path, arguments: dict[str, Any]) -> Wav2Vec2Model:
 
 
 def _load_weights(model: Wav2Vec2Model, path: Path, allow_unused: bool) -> tuple[str, ...]:
-    """Load the weights; return those that were left out."""
+    """Load the weights; return the names of the unused ones, left out."""
     try:
         weights = load_file(path)
     except FileNotFoundError:

@@ -1,10 +1,10 @@
 """Hugging Face models, by id or folder: Wav2Vec2, HuBERT, WavLM and UniSpeech.
 
 The reference is transformers' own eager model. For export, its weights go into torchaudio's model,
-which has the same arithmetic. Labels, blank and delimiter come from the tokenizer's files. MMS
-models hold an adapter and a vocabulary for each of many languages: ``facebook/mms-1b-all:fra``
-means French. A model whose class is not one for CTC, as it was pre-trained, is read without a head.
-Code that a checkpoint brings is never run. Needs the extra ``huggingface``.
+of the same arithmetic. Labels, blank and delimiter come from the tokenizer's files. MMS models hold
+an adapter and a vocabulary for each of many languages: ``facebook/mms-1b-all:fra`` means French. A
+model whose class is not one for CTC, as it was pre-trained, is read without a head. A checkpoint's
+own code is never run. Needs the extra ``huggingface``.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ def load_huggingface(
     Args:
         model_id: ``owner/name`` or a folder.
         language: of a model with several, as its own files call it ("fra"); None: its default.
-        allow_unused: leave out weights of the checkpoint that the model does not use.
+        allow_unused: leave out the checkpoint's unused weights.
 
     Raises:
-        SourceError: it cannot be loaded, or has parts that voxport's graph does not.
+        SourceError: it cannot be loaded, or has parts beyond voxport's graph.
         MissingDependencyError: transformers is not installed.
     """
     checkpoint = Checkpoint(model_id)
@@ -197,7 +197,7 @@ def _load_model(
 
 
 def _lora_files(checkpoint: Checkpoint) -> list[str]:
-    """List the file of LoRA matrices beside the weights, which transformers leaves alone."""
+    """List the file of LoRA matrices beside the weights, ignored by transformers."""
     name = "adapter_config.json"
     return [f"{name} (LoRA)"] if checkpoint.find(name) is not None else []
 
@@ -238,7 +238,7 @@ def _transformers() -> ModuleType:
 
 
 def _check(model_id: str, settings: dict[str, Any], language: str | None) -> str:
-    """Return the name of the model's class; refuse models that voxport's graph cannot compute."""
+    """Return the name of the model's class; refuse models beyond voxport's graph."""
     kind = settings.get("model_type")
     if not isinstance(kind, str) or kind not in MODEL_TYPES:
         raise SourceError(f"{model_id}: model type {kind!r} is not one of {list(MODEL_TYPES)}")
@@ -257,5 +257,5 @@ def _check(model_id: str, settings: dict[str, Any], language: str | None) -> str
 
 
 def is_huggingface_folder(config: dict[str, object]) -> bool:
-    """Return True if a folder's ``config.json`` is that of a transformers model."""
+    """Return True if a folder's ``config.json`` is a transformers model's."""
     return "model_type" in config

@@ -13,15 +13,14 @@ from voxport_export.sources.source import Source
 
 
 def resolve(model: str, allow_unused: bool = False) -> Source:
-    """Load the model of that name.
+    """Load a model by its name.
 
     Args:
         model: a bundle of ``torchaudio.pipelines``, a shipped model, a folder (voxport's own
             format or Hugging Face's), or a Hugging Face id, in this order; or any of these as
             a manifest writes it, with its kind before a colon. A Hugging Face id or folder may
             end in a colon and a language.
-        allow_unused: leave out weights of a checkpoint that the model does not use; otherwise
-            they are an error.
+        allow_unused: leave out a checkpoint's unused weights; otherwise they are an error.
 
     Raises:
         SourceError: the model is known, but cannot be loaded.

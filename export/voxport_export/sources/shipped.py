@@ -34,7 +34,7 @@ def load_shipped(name: str, allow_unused: bool = False) -> Source:  # noqa: ARG0
 
 
 def sample_recordings() -> list[Path]:
-    """List the recordings that an export is compared on by default."""
+    """List the default recordings for an export's comparison."""
     for place in _PLACES:
         samples = place / _SAMPLES / "samples"
         if samples.is_dir():

@@ -68,7 +68,7 @@ class Source:
 
 
 class EagerReference(nn.Module):
-    """Eager torchaudio with the waveform normalisation that it leaves to its caller."""
+    """Eager torchaudio with the waveform normalisation left to its caller."""
 
     def __init__(self, model: Wav2Vec2Model, normalize_eps: float | None):
         super().__init__()

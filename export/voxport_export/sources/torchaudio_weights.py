@@ -1,4 +1,4 @@
-"""Conversion of transformers' eager models to torchaudio's, which has the same arithmetic.
+"""Conversion of transformers' eager models to torchaudio's, of the same arithmetic.
 
 The weights are shared, not copied. torchaudio has no attention adapters: they come from
 ``graph.mms_adapter``.

@@ -1,7 +1,7 @@
-"""Weights of a checkpoint that its model leaves unused, and weights that it lacks.
+"""Unused and missing weights of a checkpoint.
 
-Either means that what is exported is not what was trained: LoRA matrices that were never merged, a
-layer more than the configuration says, a head that is missing and would be random.
+Either means another model than the trained one: LoRA matrices never merged, a layer more than the
+configuration says, a missing head (it would be random).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def check_weights(
 
     Args:
         source: names the checkpoint in messages.
-        missing: weights of the model that the checkpoint lacks.
-        unused: weights of the checkpoint that the model has no place for.
+        missing: weights of the model, absent from the checkpoint.
+        unused: weights of the checkpoint, absent from the model.
         allow_unused: leave them out instead.
 
     Returns:
-        The unused weights that were left out.
+        The unused weights left out.
 
     Raises:
         SourceError: the message names the weights.

@@ -1,9 +1,9 @@
 """Labels, blank and word delimiter of a Hugging Face checkpoint, from its tokenizer's files.
 
-The files are read, not the tokenizer's class: transformers 5 ignores the word delimiter that a
-checkpoint names (4 did not), and its classes fail on a nested vocabulary without a language.
-Phoneme tokenizers put a space behind each phoneme and leave out the word delimiter, as the
-``decode`` of ``Wav2Vec2PhonemeCTCTokenizer`` does.
+The files are read, not the tokenizer's class: transformers 5 ignores a checkpoint's own word
+delimiter (4 did not), and its classes fail on a nested vocabulary without a language. Phoneme
+tokenizers put a space behind each phoneme and leave out the word delimiter, as the ``decode`` of
+``Wav2Vec2PhonemeCTCTokenizer`` does.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read_vocabulary(checkpoint: Checkpoint, outputs: int, language: str | None) 
     Args:
         checkpoint: gives ``vocab.json`` and the tokenizer's other files.
         outputs: of the head.
-        language: of a nested vocabulary; None: the one that ``tokenizer_config.json`` names.
+        language: of a nested vocabulary; None: the one in ``tokenizer_config.json``.
 
     Raises:
         SourceError: a file is missing or does not fit; the message names it.
@@ -77,13 +77,13 @@ def read_vocabulary(checkpoint: Checkpoint, outputs: int, language: str | None) 
 
 
 def languages(checkpoint: Checkpoint) -> list[str]:
-    """List the languages of a nested ``vocab.json``; none where there is one vocabulary only."""
+    """List the languages of a nested ``vocab.json``; none if there is one vocabulary only."""
     content = checkpoint.read_json(_FILE) or {}
     return [name for name, value in content.items() if isinstance(value, dict)]
 
 
 def check_language(checkpoint: Checkpoint, language: str | None) -> None:
-    """Refuse a language that a nested vocabulary lacks, and the lack of one.
+    """Refuse a language missing from a nested vocabulary, and the lack of one.
 
     Raises:
         SourceError: it is not among the languages; the message lists them.

@@ -1,9 +1,9 @@
 """Compute attention over long recordings in blocks of queries, inside of an ``If``.
 
-The scores of all queries at once are H * T**2 numbers: 430 MB for a minute of a base model, which
-pass through memory three times in every layer. In blocks of one head and some hundred queries they
-stay in the cache, and memory no longer grows with the square of a recording's length. Short
-recordings, whose scores fit as they are, keep the three operators they had.
+The scores of all queries at once are H * T**2 numbers: 430 MB for a minute of a base model, through
+memory three times in every layer. In blocks of one head and some hundred queries they stay in the
+cache, and memory no longer grows with the square of a recording's length. Short recordings, whose
+scores fit as they are, keep the three operators they had.
 
 Matches the pattern MatMul, Softmax, MatMul. Attention with a bias added to its scores (WavLM's
 positions, float16's mask) stays as it is.
@@ -48,7 +48,7 @@ class _Attention:
 
     @classmethod
     def match(cls, softmax: ir.Node) -> _Attention | None:
-        """Match the two products around a softmax; None where anything else is between them."""
+        """Match the two products around a softmax; None if anything else is between them."""
         (scores,) = softmax.inputs
         uses = list(softmax.outputs[0].uses())
         if scores is None or len(scores.uses()) != 1 or len(uses) != 1:
@@ -82,7 +82,7 @@ class _Attention:
         graph.remove([after, softmax, before], safe=True)
 
     def _at_once(self, name: str) -> ir.Graph:
-        """Build the branch of short recordings: the three operators that there were."""
+        """Build the branch of short recordings: the three original operators."""
         queries, keys, values = self.inputs
         tape = Tape()
         weights = tape.op("Softmax", [tape.op("MatMul", [queries, keys])], {"axis": -1})

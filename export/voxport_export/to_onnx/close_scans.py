@@ -63,7 +63,7 @@ def _drop_lengths(body: ir.Graph, scan: ir.Node) -> None:
     """Leave the length of a block open in every shape.
 
     Images one pixel high keep their channels, and equal lengths keep one name: onnxruntime adds a
-    tensor inside of a convolution only if it can tell that their shapes are the same.
+    tensor inside of a convolution only if it knows their shapes to be the same.
     """
     for node in body:
         for value in node.outputs:

@@ -86,7 +86,7 @@ def export_onnx(
 
 
 def _weight_bytes(model: ir.Model) -> int:
-    """Return the bytes of all initializers, those in the bodies of loops included."""
+    """Return the bytes of all initializers, also in the bodies of loops."""
     graphs = (model.graph, *model.graph.subgraphs())
     values = (value.const_value for graph in graphs for value in graph.initializers.values())
     return sum(value.nbytes for value in values if value is not None)

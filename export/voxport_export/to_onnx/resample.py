@@ -36,7 +36,7 @@ _INLINED = values.Opset("voxport", 1)  # no operator of this domain is left in t
 
 @script(_INLINED, default_opset=op)
 def _largest(number, divisors):
-    """Return the largest of ``divisors`` that divides ``number``."""
+    """Return the largest divisor of ``number`` among ``divisors``."""
     return op.ReduceMax(op.Where(number % divisors == 0, divisors, 1), keepdims=0)
 
 
@@ -159,7 +159,7 @@ def _add_optional_input(graph: ir.Graph, rate: int) -> ir.Value:
 
 
 def _drop_casts(graph: ir.Graph) -> None:
-    """Drop the casts that onnxscript adds to literals; all have the right type already."""
+    """Drop onnxscript's casts of literals; all have the right type already."""
     for node in list(graph.all_nodes()):
         if node.op_type == "CastLike" and node.graph is not None:
             for use in tuple(node.outputs[0].uses()):

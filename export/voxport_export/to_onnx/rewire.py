@@ -73,7 +73,7 @@ class Rewiring:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Hard-link a file; copy it if that fails, as across disks."""
+    """Hard-link a file; copy it if linking fails, as across disks."""
     try:
         os.link(source, target)
     except OSError:

@@ -20,7 +20,7 @@ def split_concats(model: ir.Model) -> None:
 
 
 def _split_first_inputs(concat: ir.Node) -> ir.Node:
-    """Move the first inputs of ``concat`` to a node of their own; return what replaces it."""
+    """Move the first inputs of ``concat`` to a node of their own; return its replacement."""
     graph, result = concat.graph, concat.outputs[0]
     if graph is None:
         raise ValueError(f"the node {concat.name} belongs to no graph")

@@ -1,4 +1,4 @@
-"""Small ONNX operators that several writers put on a tape of ``onnx_ir``."""
+"""Small ONNX operators, shared by the writers of ``onnx_ir`` tapes."""
 
 from __future__ import annotations
 
