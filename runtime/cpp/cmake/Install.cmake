@@ -18,6 +18,9 @@ install(
     cmake/Dependencies.cmake
   DESTINATION ${package_folder})
 if(VOXPORT_PROGRAM)
+  # The installed program finds a shared library beside it.
+  file(RELATIVE_PATH libraries ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+  set_property(TARGET voxport_transcribe APPEND PROPERTY INSTALL_RPATH "$ORIGIN/${libraries}")
   install(TARGETS voxport_transcribe)
 endif()
 
@@ -29,5 +32,15 @@ foreach(library voxport_onnxruntime_onnxruntime voxport_libtorch_torch_cpu voxpo
     string(APPEND private_libraries " -L${folder} -Wl,-rpath,${folder} ${${library}}")
   endif()
 endforeach()
+# A program that links the static library needs its libraries too, without pkg-config's --static,
+# which would ask for every codec behind libsndfile.
+set(requires Requires.private)
+set(public_libraries "")
+get_target_property(library_type voxport TYPE)
+if(library_type STREQUAL STATIC_LIBRARY)
+  set(requires Requires)
+  set(public_libraries "${private_libraries}")
+  set(private_libraries "")
+endif()
 configure_file(cmake/voxport.pc.in ${CMAKE_CURRENT_BINARY_DIR}/voxport.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/voxport.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -76,7 +76,7 @@ class Summary:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._total < 2:
             return
-        if kind is None and (self.failed or sys.stderr.isatty()):
+        if kind is None and (sys.stderr.isatty() or (self.failed and self._resumes)):
             self._messages.note(self._describe())
         elif kind is not None and issubclass(kind, KeyboardInterrupt):
             advice = "; the same command goes on" if self._resumes else ""

@@ -10,7 +10,7 @@ from voxport.alignment.spelling import Unspelled
 from voxport.audio import files
 from voxport.errors import AlignmentError, InputError
 from voxport.recognizer import Recognizer
-from voxport.transcript.formats import FORMATS
+from voxport.transcript.formats import to_srt
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_script_without_spaces_is_aligned_by_characters():
         ("天", 0.18, 0.21),
         ("好。", 0.21, 0.24),
     ]
-    assert FORMATS["srt"]("a.wav", found).splitlines()[2] == "今天\uff0c天好。"
+    assert to_srt(found).splitlines()[2] == "今天\uff0c天好。"
 
 
 def test_a_text_in_another_normal_form_is_aligned_whole():

@@ -10,6 +10,8 @@ from voxport.benchmark import clips
 from voxport.cli import app
 from voxport.machine import cuda
 
+BOTH_KINDS = ("--artifact", "onnx", "--artifact", "torchscript")
+
 
 @pytest.fixture(autouse=True)
 def short_noise(monkeypatch):
@@ -21,7 +23,7 @@ def run(*args):
 
 
 def test_every_artifact_side_by_side(exported):
-    result = run(exported, "--runs", 2, "--json")
+    result = run(exported, *BOTH_KINDS, "--runs", 2, "--json")
     assert result.exit_code == 0, result.output
     assert result.stdout.count("\n") == 1
     report = json.loads(result.stdout)
@@ -86,7 +88,7 @@ def test_what_is_named_and_not_there_stops_no_other(exported):
 def test_a_changed_artifact_stops_no_other(package):
     with (package / "model.ts").open("ab") as file:
         file.write(b"x")
-    result = run(package, "--runs", 1, "-p", "cpu")
+    result = run(package, *BOTH_KINDS, "--runs", 1, "-p", "cpu")
     assert result.exit_code == 1
     assert result.stdout.count("model.onnx") == 1
     assert "voxport: error: model.ts (provider cpu) cannot be measured: " in result.stderr

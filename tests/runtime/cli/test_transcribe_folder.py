@@ -161,10 +161,10 @@ def test_a_file_that_was_never_written_here_is_kept(exported, spoken, tmp_path):
     for _ in range(2):
         result = run(exported, YES, SEVEN, "-o", tmp_path)
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.endswith(
+        assert (
             f"{YES}: {tmp_path}/yes.txt: is there already, and voxport has no record of writing "
             "it: give another folder, or --overwrite (overwrite=True)\n"
-        )
+        ) in result.stderr
         assert (tmp_path / "yes.txt").read_text() == "my notes\n"
         assert (tmp_path / "seven.txt").read_text() == f"{spoken[1]}\n"
     assert run(exported, YES, "-o", tmp_path, "--overwrite").exit_code == 0

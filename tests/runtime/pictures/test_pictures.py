@@ -127,7 +127,7 @@ def test_png(tmp_path):
     assert (result.exit_code, result.stdout) == (0, f"{path}\n"), result.output
     width, height = size(path)
     assert width > 1000
-    assert height > 500
+    assert height > 400  # labels that do not occur have no row
     assert list(tmp_path.iterdir()) == [path]
 
 
