@@ -228,9 +228,10 @@ class StreamingRecognizer:
             if at_end:
                 return Finality.ENDED, newest, _word_length(newest.pending)
             return self._decide_endless(newest)
-        best = max(readings[::-1], key=votes.__getitem__)  # of equal ones the newest
+        voted = [reading for reading in reversed(readings) if reading is not None]
+        best = max(voted, key=lambda reading: votes[reading])  # of equal ones the newest
         source = self._hypotheses[max(i for i, found in enumerate(readings) if found == best)]
-        count = len(best or ())
+        count = len(best)
         age = newest.now - source.pending[count - 1].end
         if at_end and age < self._frames(GROUPED_AFTER_S):
             return Finality.ENDED, newest, _word_length(newest.pending)

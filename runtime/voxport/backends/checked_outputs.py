@@ -172,7 +172,7 @@ def _array_problem(
 ) -> str | None:
     """Compare an array's type and shape with the expected ones; None in a shape is any size."""
     found = str(getattr(values, "dtype", type(values).__name__))
-    if found != np.dtype(dtype).name:
+    if found != str(np.dtype(dtype)):
         return f"{name} is {found}, not {np.dtype(dtype)}"
     sizes: tuple[int, ...] = values.shape
     fits = len(sizes) == len(shape) and all(

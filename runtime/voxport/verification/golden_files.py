@@ -70,7 +70,8 @@ def read_array(folder: Path, entry: FileEntry, shape: tuple[int, ...]) -> NDArra
     data = content[file.tell() :]
     if len(data) != 4 * math.prod(shape):
         raise PackageError(f"expected {expected}, got {len(data)} bytes of it", path)
-    values = np.frombuffer(data, np.float32).reshape(shape, order="F" if is_fortran else "C")
+    flat = np.frombuffer(data, np.float32)
+    values = np.reshape(flat, shape, order="F" if is_fortran else "C")
     if not np.isfinite(values).all():
         raise PackageError("holds values that are not numbers", path)
     return values
