@@ -2,9 +2,9 @@
 
 The model runs again and again on the last seconds, each time with a little more. Every run is a
 hypothesis; the frames and labels of a word differ a little from one to the next, and a label or a
-delimiter may be missing from some. So letters that are final are found in a new hypothesis by label
-and time (`_boundary`): no word comes twice, none loses a letter to its neighbour. A word is final
-once hypotheses agree on it, or when it would be late otherwise (`Finality`).
+delimiter may be missing from some. So final letters are found in a new hypothesis by label and time
+(`_boundary`): no word comes twice, none loses a letter to its neighbour. A word is final once
+hypotheses agree on it, or when it would be late otherwise (`Finality`).
 
 Knows samples and a recognizer; neither the source of samples, nor the display of events.
 """
@@ -99,7 +99,7 @@ _Letters = tuple[_Letter, ...]
 
 @dataclass
 class _Hypothesis:
-    """The letters of one run that are not final."""
+    """The letters of one run, and the first not yet final."""
 
     letters: _Letters  # all
     now: int  # the stream's frames that had been heard
@@ -107,7 +107,7 @@ class _Hypothesis:
 
     @property
     def pending(self) -> _Letters:
-        """The letters that are not final."""
+        """The letters not yet final."""
         return self.letters[self.first :]
 
 
@@ -150,13 +150,13 @@ class StreamingRecognizer:
         self._preview: list[str] = []  # the words that were not final in the last run
 
     def push(self, block: NDArray[np.float32]) -> list[Event]:
-        """Hear one more block of mono samples (S,), and return what is new.
+        """Hear one more block of mono samples (S,), and return new words and previews.
 
         Args:
             block: float samples at the stream's rate, full scale 1; any number of them.
 
         Returns:
-            Final words and previews, in order; none where nothing has changed.
+            Final words and previews, in order; none if nothing has changed.
 
         Raises:
             InputError: the block is not an array of one dimension.
@@ -173,7 +173,7 @@ class StreamingRecognizer:
         return events
 
     def pause(self) -> list[Event]:
-        """Make all words final that were heard: call it where no block comes for a while."""
+        """Make all heard words final: call it if no block comes for a while."""
         return self._run(at_end=True) if self._new or self._preview else []
 
     def finish(self) -> list[Event]:
@@ -186,7 +186,7 @@ class StreamingRecognizer:
         self._new += len(samples)
 
     def _run(self, at_end: bool) -> list[Event]:
-        """Hear the window once more; return the words that are final now, and a new preview."""
+        """Hear the window once more; return the newly final words, and a new preview."""
         self._steps = [*self._steps[1 - _STEPS :], self._new // self._model.frame_stride]
         self._new = 0
         emission = self._recognizer.emission(self._waveform)
@@ -205,7 +205,7 @@ class StreamingRecognizer:
         return events
 
     def _final_words(self, at_end: bool) -> Iterator[Word]:
-        """Yield the words that are final, and move all hypotheses behind each."""
+        """Yield the final words, and move all hypotheses behind each."""
         reason = Finality.PENDING
         while True:
             reason, hypothesis, count = self._decide(reason, at_end)
@@ -260,7 +260,7 @@ class StreamingRecognizer:
         return (Finality.ENDLESS if count else Finality.PENDING), newest, count
 
     def _reading(self, hypothesis: _Hypothesis) -> tuple[int, ...] | None:
-        """Return the labels of the first pending word; None where it may still go on."""
+        """Return the labels of the first pending word; None if it may still go on."""
         count = _word_length(hypothesis.pending)
         word = hypothesis.pending[:count]
         if not word or hypothesis.now - word[-1].end < self._frames(_NEAR_S):
@@ -268,7 +268,7 @@ class StreamingRecognizer:
         return tuple(letter.token for letter in word)
 
     def _finalize(self, source: _Hypothesis, count: int) -> None:
-        """Make the first letters of a hypothesis final, and find what follows them in all."""
+        """Make the first letters of a hypothesis final, and find the letters after them in all."""
         rest = source.pending[count:]
         self._final += source.pending[:count]
         self._place_boundary(rest[0].start if rest else source.now)
@@ -282,7 +282,7 @@ class StreamingRecognizer:
         self._boundary = max(self._boundary, (last + following) // 2, earliest)
 
     def _find_first(self, hypothesis: _Hypothesis, known: _Letters) -> int:
-        """Find the first letter of a hypothesis that is not final.
+        """Find the first letter of a hypothesis not yet final.
 
         ``known`` are the letters that another hypothesis has there.
         """
@@ -300,7 +300,7 @@ class StreamingRecognizer:
         return first
 
     def _forget(self, newest: _Hypothesis) -> None:
-        """Drop audio that nobody will need again; the window starts in a pause if there is one."""
+        """Drop audio no longer needed; the window starts in a pause if there is one."""
         quiet = newest.now - self._frames(GROUPED_AFTER_S)
         following = newest.pending[0].start if newest.pending else quiet
         self._place_boundary(following)
@@ -334,7 +334,7 @@ class StreamingRecognizer:
         return tuple(letters)
 
     def _words(self, letters: Sequence[_Letter]) -> list[Word]:
-        """Return the words of some letters, the first of which begins one."""
+        """Return the words of some letters, from the start of a word on."""
         heard = self._first * self._model.frame_stride + len(self._waveform)
         words: list[Word] = []
         while letters:

@@ -1,10 +1,10 @@
 """Forced alignment in numpy: the most likely CTC path of a known sequence of labels.
 
-Path and scores equal those of ``torchaudio.functional.forced_align``: the same sums in the same
-order and in the emission's own precision, and the same choice among equal paths. (Except that of
-two equally good ways to enter a label torchaudio 2.11 takes neither, and can end on a worse path.)
-Unlike it, this takes many recordings at once, and its memory stays bounded for hours of audio.
-Knows log-probabilities and label indices; neither audio, nor text, nor seconds. The recursion is in
+Path and scores equal ``torchaudio.functional.forced_align``'s: the same sums in the same order and
+in the emission's own precision, and the same choice among equal paths. (Except that of two equally
+good ways to enter a label torchaudio 2.11 takes neither, and can end on a worse path.) Unlike it,
+this takes many recordings at once, and its memory stays bounded for hours of audio. Knows
+log-probabilities and label indices; neither audio, nor text, nor seconds. The recursion is in
 `trellis`, and in `trellis_numba` if numba is installed.
 """
 
@@ -76,14 +76,13 @@ def forced_align(
 ) -> list[Alignment]:
     """Align emissions with known labels: the most likely CTC path of each.
 
-    The path equals that of ``torchaudio.functional.forced_align``; many recordings are aligned at
-    once.
+    The path equals ``torchaudio.functional.forced_align``'s; many recordings are aligned at once.
 
     Args:
         log_probs: an array (T, C) for each recording: log-probabilities of T frames and C labels,
             of float16, float32 or float64. T may differ, C may not.
         targets: the labels of each recording (L,), without blanks; at most as many as it has
-            frames, with one frame more between two that are alike.
+            frames, with one frame more between two equal ones.
         blank: the index of CTC's blank.
         engine: "numba" compiles the recursion, for recordings that come one by one; the answer is
             the same. It needs ``voxport[align]``.

@@ -56,7 +56,7 @@ def align(
         texts: of each recording.
         seconds: of each recording, to which times are clipped.
         model: the labels, and the seconds of a frame.
-        names: of the recordings, for messages; None where there is but one.
+        names: of the recordings, for messages; None if there is but one.
     """
     speller = Speller(model)
     if names is None:

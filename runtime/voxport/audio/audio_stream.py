@@ -1,6 +1,6 @@
-"""Decoding of the parts of one file, block by block, with the checks that a decode allows.
+"""Decoding of the parts of one file, block by block, with the checks after a decode.
 
-Knows soundfile's classes through the callers that open them, no containers.
+Knows soundfile's classes through its callers, no containers.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _BLOCK_FRAMES = 1 << 16  # read at a time: channels are mixed before the next bl
 
 
 class AudioStream:
-    """Recording that is decoded once, from its start to its end."""
+    """Recording decoded once, from its start to its end."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class _Digest:
         self._md5.update(np.reshape(content, (-1, 4))[:, :width].tobytes())
 
     def problem(self, count: int) -> str | None:
-        """Return the reason why `count` samples are not those that were written, or None."""
+        """Return the reason why `count` samples differ from the written ones, or None."""
         part = self._part
         missing = part.claimed - count
         if part.md5 is not None:
@@ -171,7 +171,7 @@ def reason_of(error: Any) -> str:
 
 
 def _first_problem(block: NDArray[np.float32]) -> int:
-    """Return the first frame of `block` that is refused."""
+    """Return the first refused frame of `block`."""
     with np.errstate(invalid="ignore"):
         is_sound = np.abs(block) <= limits.MAX_AMPLITUDE
     return int(is_sound.all(axis=1).argmin())

@@ -18,7 +18,7 @@ _VOC_HEAD_BYTES = 26
 
 @dataclass(frozen=True)
 class Part:
-    """A stream for one decoder, and what is known of its content."""
+    """A stream for one decoder, and the known facts of its content."""
 
     stream: BinaryIO
     seconds: float | None = None  # None: as libsndfile says
@@ -29,7 +29,7 @@ class Part:
 
 
 def split(file: BinaryIO) -> list[Part]:
-    """Split a file into its parts; raises AudioFileError where audio is missing."""
+    """Split a file into its parts; raises AudioFileError if audio is missing."""
     file.seek(0)
     head = file.read(_HEAD_BYTES)
     parts = _split(file, head, tags.id3_size(head))

@@ -57,7 +57,7 @@ class Audio:
 def open_audio(source: Source) -> Generator[AudioStream, None, None]:
     """Open the audio in ``source``, to be decoded within the block; its errors name no file.
 
-    Raises AudioFileError for no audio, damage and truncation that show before decoding;
+    Raises AudioFileError for no audio, damage and truncation visible before decoding;
     ``AudioStream.blocks`` raises it for the rest.
     """
     failure = _soundfile().LibsndfileError
@@ -108,7 +108,7 @@ def audio_files(path: Path) -> list[Path]:
 
 @contextmanager
 def _open(source: Source) -> Generator[BinaryIO, None, None]:
-    """Open a stream to seek in that holds something; soundfile never sees a name."""
+    """Open a seekable stream, refused if empty; soundfile never sees a name."""
     with _stream(source) as stream:
         with accessing(None, AudioFileError):
             size = stream.seek(0, io.SEEK_END)
@@ -139,7 +139,7 @@ def _stream(source: Source) -> BinaryIO:
 
 
 def _reader(read: Callable[[int], object]) -> Callable[[int], object]:
-    """Return `read` of a caller's stream, with whatever it raises as an error about the stream.
+    """Return `read` of a caller's stream, with any exception of it as an error about the stream.
 
     A truncated gzip raises EOFError or zlib.error, a network's stream what its library has: none of
     them an OSError, and each of them about this one recording.
@@ -158,7 +158,7 @@ def _reader(read: Callable[[int], object]) -> Callable[[int], object]:
 
 
 def _keep(read: Callable[[int], object]) -> BinaryIO:
-    """Keep all that `read` gives, to seek in."""
+    """Keep all bytes of `read`, to seek in."""
     with ExitStack() as opened, accessing(None, AudioFileError):
         kept = opened.enter_context(tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY_BYTES))
         while block := read(_PIPE_BLOCK_BYTES):
@@ -170,7 +170,7 @@ def _keep(read: Callable[[int], object]) -> BinaryIO:
 
 
 def _open_part(part: Part) -> Any:
-    """Open a part with soundfile; raises AudioFileError where its headers tell that it is cut."""
+    """Open a part with soundfile; raises AudioFileError if its headers show it to be cut."""
     from voxport.audio.soundfile_stream import SoundFile
 
     part.stream.seek(0)

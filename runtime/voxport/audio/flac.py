@@ -31,7 +31,7 @@ _BLOCK_SIZES = {1: 192, **{code: 576 << code - 2 for code in range(2, 6)}} | {
 
 @dataclass(frozen=True)
 class Part:
-    """One FLAC stream: what a decoder is given, and what a decode must give."""
+    """One FLAC stream: a decoder's input, and the expected result of the decode."""
 
     stream: Spliced
     rate: int  # Hz
@@ -55,7 +55,7 @@ class _Frame:
 
 
 def split(file: BinaryIO) -> list[Part]:
-    """Split a file into its FLAC streams; raises AudioFileError where frames are missing."""
+    """Split a file into its FLAC streams; raises AudioFileError if frames are missing."""
     start = tags.id3_size(_read(file, 0, tags.HEAD_BYTES))
     size = file.seek(0, 2)
     starts = [start, *_find_all(file, start + 4, size, _NEXT)]
@@ -88,7 +88,7 @@ def _part(file: BinaryIO, start: int, end: int) -> Part:
 
 
 def _metadata(file: BinaryIO, start: int) -> tuple[int, bytes]:
-    """Return where the frames start, and the content of STREAMINFO."""
+    """Return the start of the frames, and the content of STREAMINFO."""
     place, info = start + len(_MARK), b""
     while True:
         head = _read(file, place, 4)
@@ -106,7 +106,7 @@ def _metadata(file: BinaryIO, start: int) -> tuple[int, bytes]:
 
 
 def _chain(file: BinaryIO, start: int, end: int) -> Iterator[_Frame]:
-    """Yield the frames that follow one another; raise AudioFileError where some are missing."""
+    """Yield successive frames; raise AudioFileError if some are missing."""
     last: _Frame | None = None
     failures, most = 0, _MAX_FAILURES + (end - start) // _MAX_FAILURES
     stray: _Frame | None = None  # intact, and not the next: by chance, unless others follow it
@@ -130,7 +130,7 @@ def _chain(file: BinaryIO, start: int, end: int) -> Iterator[_Frame]:
 
 
 def _parse(place: int, head: bytes) -> _Frame | None:
-    """Parse a frame's header; None where it is none, or its checksum differs."""
+    """Parse a frame's header; None if it is none, or its checksum differs."""
     if len(head) < 6 or head[3] & 1 or head[3] >> 1 & 7 == 3 or head[3] >> 4 > 10:
         return None
     size_code, rate_code = head[2] >> 4, head[2] & 15
@@ -148,7 +148,7 @@ def _parse(place: int, head: bytes) -> _Frame | None:
 
 
 def _coded_number(head: bytes) -> tuple[int, int]:
-    """Return a number of 1 to 7 bytes, coded as UTF-8 extended, and where it ends; 0 if none."""
+    """Return a number of 1 to 7 bytes, coded as UTF-8 extended, and its end; 0 if none."""
     first = head[4]
     if first < 0x80:
         return first, 5

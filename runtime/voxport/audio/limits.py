@@ -1,4 +1,4 @@
-"""Bounds of what counts as audio: rates, channels, sizes, amplitudes, and silences.
+"""Bounds of valid audio: rates, channels, sizes, amplitudes, and silences.
 
 The one place of these figures. Knows no formats.
 """

@@ -1,10 +1,10 @@
 """MPEG audio (MP3, MP2, MP1) frame by frame: its true length, damage, and joined files.
 
-libsndfile guesses the length of an MP3 without a Xing header from its first frames, believes one
-that is wrong, and stops there without a word: of 55 valid files with a variable rate 41 lost 5 to
-72 % of their speech. So the frames are counted here, by their headers, and libsndfile is given a
-stream of nothing but frames, behind a header with their true count. Knows ISO 11172-3 and 13818-3
-up to a frame's header; decodes nothing.
+libsndfile guesses the length of an MP3 without a Xing header from its first frames, believes a
+wrong one, and stops there without a word: of 55 valid files with a variable rate 41 lost 5 to 72 %
+of their speech. So the frames are counted here, by their headers, and libsndfile is given a stream
+of nothing but frames, behind a header with their true count. Knows ISO 11172-3 and 13818-3 up to a
+frame's header; decodes nothing.
 """
 
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Info:
-    """Xing, Info or VBRI header: counts that an encoder left in the first frame."""
+    """Xing, Info or VBRI header: an encoder's counts in the first frame."""
 
     frames: int | None
     size: int | None  # bytes
@@ -85,7 +85,7 @@ class Info:
 
 @dataclass
 class Run:
-    """Frames of one format, one behind another: all that one decoder is given."""
+    """Frames of one format, one behind another: the whole input of one decoder."""
 
     header: Header  # of the first frame
     head: bytes  # the same, as it was written
@@ -211,7 +211,7 @@ class _Scanner:
         return min(place, self.end)
 
     def find_frame(self, place: int) -> int:
-        """Return the place of the next frame within what may be junk; `end` if there is none."""
+        """Return the place of the next frame within possible junk; `end` if there is none."""
         block = self.peek(place, _MAX_JUNK_BYTES)
         at = block.find(b"\xff")
         while at >= 0:
@@ -236,9 +236,9 @@ def starts_near(file: BinaryIO) -> bool:
 
 
 def split(file: BinaryIO, start: int, end: int) -> list[Part]:
-    """Split a range of a file into runs of frames that one decoder can take.
+    """Split a range of a file into runs of frames for one decoder each.
 
-    Raises AudioFileError where frames are missing or damaged.
+    Raises AudioFileError if frames are missing or damaged.
     """
     runs = _runs(_Scanner(file, start, end))
     if not runs:
@@ -273,7 +273,7 @@ def _runs(scanner: _Scanner) -> list[Run]:
 
 
 def _is_counted(runs: list[Run]) -> bool:
-    """Return whether the last run has all the frames that its last header counts."""
+    """Return whether the last run has all the frames counted by its last header."""
     if not runs or not runs[-1].infos:
         return False
     number, _, info = runs[-1].infos[-1]
@@ -357,7 +357,7 @@ def _crc16(content: bytes) -> int:
 
 
 def _check_counts(run: Run, end: int) -> None:
-    """Refuse a run that lacks frames of those counted in it; a wrong count alone is no fault."""
+    """Refuse a run with fewer frames than counted in it; a wrong count alone is no fault."""
     bounds = [number for number, _, _ in run.infos] + [run.frames]
     for index, (number, place, info) in enumerate(run.infos):
         found = bounds[index + 1] - number - (1 if number else 0)

@@ -1,4 +1,4 @@
-"""Lines that native code writes to standard error, collected. Knows no library."""
+"""Collection of native code's lines on standard error. Knows no library."""
 
 import os
 import tempfile
@@ -13,7 +13,7 @@ _lock = threading.Lock()  # the descriptor is the whole process's
 
 @contextmanager
 def captured_lines(mark: str) -> Generator[list[str], None, None]:
-    """Collect the lines with `mark` in them that are written to standard error within the block.
+    """Collect the block's lines on standard error with `mark` in them.
 
     The list is filled when the block ends; other lines, as of other threads, are written then.
     """

@@ -50,8 +50,8 @@ def split(file: BinaryIO) -> list[list[Piece]]:
 
     Raises AudioFileError for damaged and missing pages. A stream without the flag of its end is
     whole if the file ends with a page and a packet: recorders on phones never set it. The pieces
-    have it set, as libsndfile fails without it on a last page that is not full. One page is in
-    memory at a time.
+    have it set, as libsndfile fails without it on a partly filled last page. One page is in memory at a
+    time.
     """
     flagged: dict[int, bytes] = {}  # by place: pages with the flag of the end
     open_streams: dict[int, _Stream] = {}
@@ -94,7 +94,7 @@ def split(file: BinaryIO) -> list[list[Piece]]:
 
 
 def native_flac(file: BinaryIO) -> Spliced | None:
-    """Return the FLAC stream within one link, None where it holds another codec.
+    """Return the FLAC stream within one link, None if it holds another codec.
 
     The bodies of its pages are a native stream behind 9 bytes of Ogg's own.
     """
@@ -116,7 +116,7 @@ def native_flac(file: BinaryIO) -> Spliced | None:
 
 
 def _close(file: BinaryIO, streams: dict[int, _Stream]) -> dict[int, bytes]:
-    """Check that streams without a flagged end are whole, and forget them.
+    """Check streams without a flagged end to be whole, and forget them.
 
     Returns their last pages, by place, with the flag set.
     """
@@ -150,7 +150,7 @@ def checksum(page: bytes) -> int:
 
 
 def _find(file: BinaryIO, place: int) -> int:
-    """Return where the next page starts, at `place` or behind it; -1 if none does."""
+    """Return the start of the next page, at `place` or behind it; -1 if there is none."""
     size = len(_CAPTURE)  # it is nearly always at `place`
     while True:
         file.seek(place)

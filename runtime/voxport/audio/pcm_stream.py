@@ -51,7 +51,7 @@ class PcmFormat:
 
 
 def parse_format(text: str) -> PcmFormat:
-    """Parse RATE:KIND:CHANNELS; omitted fields are those of "16000:s16le:1"."""
+    """Parse RATE:KIND:CHANNELS; omitted fields are as in "16000:s16le:1"."""
     fields = text.split(":")
     rate, kind, channels = (
         given or default
@@ -81,7 +81,7 @@ def _parse_number(value: str, least: int, most: int, field: str, text: str) -> i
 class PcmStream:
     """Decoder of a stream: bytes in as they arrive, the mean of the channels out.
 
-    Without `form` a wav header gives the format. Errors name no stream: that is the caller's part.
+    Without `form` a wav header gives the format. Errors name no stream: the caller does.
     """
 
     def __init__(self, form: PcmFormat | None = None) -> None:

@@ -59,7 +59,7 @@ class Recording:
         self._resources = resources
 
     def read(self, samples: int) -> NDArray[np.float32]:
-        """Return the next `samples`; fewer only where the recording ends."""
+        """Return the next `samples`; fewer only at the recording's end."""
         self._prepare(samples)
         given, self._ready = self._ready[:samples], self._ready[samples:]
         return given
@@ -76,12 +76,12 @@ class Recording:
 
     @property
     def ready(self) -> int:
-        """Samples that the next ``read`` has at hand."""
+        """Samples at hand for the next ``read``."""
         return len(self._ready)
 
     @property
     def seconds(self) -> float:
-        """Length of what was decoded so far: its own samples by its own rate."""
+        """Length of the audio decoded so far: its own samples by its own rate."""
         return self._taken / self._rate
 
     def close(self) -> None:

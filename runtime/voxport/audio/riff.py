@@ -92,7 +92,7 @@ def _parse(file: BinaryIO, start: int, size: int) -> Wave | None:
 
 
 def _end_of_samples(place: int, claimed: int, size: int, start: int, per_second: int) -> int:
-    """Return the end of the samples that start at `place`."""
+    """Return the end of the samples from `place` on."""
     missing = place + claimed - size
     if is_unknown_length(claimed) or missing <= 0:
         return size if is_unknown_length(claimed) else place + claimed

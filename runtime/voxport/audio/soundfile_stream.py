@@ -4,7 +4,7 @@ libsndfile reads a stream through callbacks. An exception in one of soundfile's 
 answered with 0, for libsndfile the end of the file: a failing drive, or Ctrl-C, would
 make a shorter recording. A stream that keeps its errors would not be enough, as Python raises a
 signal's exception in any line, the callbacks' own included. So the callbacks are made here, and
-keep what they raise until libsndfile has returned.
+keep their exceptions until libsndfile has returned.
 
 Imports soundfile, and is imported on request. Knows no formats and no errors of ours.
 """

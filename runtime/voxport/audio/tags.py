@@ -9,7 +9,7 @@ HEAD_BYTES = 32  # enough for `tag_size`, but for Lyrics3
 
 
 def id3_size(head: bytes) -> int:
-    """Return the bytes of the ID3v2 tag that `head` starts with, 0 if there is none."""
+    """Return the bytes of the ID3v2 tag at the start of `head`, 0 if there is none."""
     if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 0x7F:
         return 0
     size = 0
@@ -20,7 +20,7 @@ def id3_size(head: bytes) -> int:
 
 
 def tag_size(head: bytes) -> int:
-    """Return the bytes of the tag that `head` starts with, 0 if there is none."""
+    """Return the bytes of the tag at the start of `head`, 0 if there is none."""
     if head.startswith(b"TAG+"):
         return _ID3V1_EXTENDED_BYTES
     if head.startswith(b"TAG"):

@@ -34,7 +34,7 @@ _NIST_COUNT = re.compile(rb"^sample_count -i (\d+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Opened:
-    """A file that libsndfile has opened and not decoded."""
+    """A file opened by libsndfile, not yet decoded."""
 
     container: str  # "WAV", "AIFF", ...
     frames: int
@@ -55,7 +55,7 @@ def problem_at_first(file: BinaryIO, opened: Opened) -> str | None:
 
 
 def is_chunk_cut(opened: Opened) -> bool:
-    """Return whether the log tells of a chunk that lacks more than a few samples."""
+    """Return whether the log tells of a chunk with more than a few samples missing."""
     for claimed, found in _CHUNK.findall(opened.log):
         missing = int(claimed) - int(found)
         if missing <= limits.MAX_MISSING_BYTES or is_unknown_length(int(claimed)):
@@ -69,7 +69,7 @@ def is_chunk_cut(opened: Opened) -> bool:
 def problem_of_nothing(file: BinaryIO) -> str:
     """Return the reason why a file gave no sample at all.
 
-    A recorder that is killed leaves 0 as the length in the header, and libsndfile believes it.
+    A killed recorder leaves 0 as the length in the header, and libsndfile believes it.
     """
     size = file.seek(0, 2)
     if size <= _HEAD_BYTES:
@@ -81,7 +81,7 @@ def problem_of_nothing(file: BinaryIO) -> str:
 
 
 def _declared_frames(file: BinaryIO, opened: Opened) -> int | None:
-    """Return the samples of a channel by the header, None where it does not tell."""
+    """Return the samples of a channel by the header, None if it does not tell."""
     if opened.container == "NIST":
         place = file.tell()
         try:

@@ -46,7 +46,7 @@ def format_name(head: bytes, suffix: str) -> str | None:
 
 
 def conversion(path: Path | None) -> str:
-    """Return the command that converts a file to wav."""
+    """Return the command to convert a file to wav."""
     if path is None:
         return "ffmpeg -i INPUT -vn -ac 1 -ar 16000 output.wav"
     source, target = str(path), str(path.with_suffix(".wav"))
