@@ -1,4 +1,4 @@
-"""Decoding of the parts of one file, block by block, with the checks after a decode.
+"""Decoding of the parts of one file, block by block, with checks of the samples.
 
 Knows soundfile's classes through its callers, no containers.
 """

@@ -50,8 +50,8 @@ def split(file: BinaryIO) -> list[list[Piece]]:
 
     Raises AudioFileError for damaged and missing pages. A stream without the flag of its end is
     whole if the file ends with a page and a packet: recorders on phones never set it. The pieces
-    have it set, as libsndfile fails without it on a partly filled last page. One page is in memory at a
-    time.
+    have it set, as libsndfile fails without it on a partly filled last page. One page is in
+    memory at a time.
     """
     flagged: dict[int, bytes] = {}  # by place: pages with the flag of the end
     open_streams: dict[int, _Stream] = {}

@@ -47,7 +47,7 @@ class Resampler:
         self._taken = self._given = 0  # samples, in and out
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the complete samples after one block more."""
+        """Return the samples complete after one block more."""
         if self._orig == self._new:
             return block
         self._taken += len(block)
