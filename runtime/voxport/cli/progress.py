@@ -57,14 +57,23 @@ class Progress:
 class Summary:
     """Counts of a run, printed at its end or when it is interrupted.
 
-    A successful run prints it on terminals only: scripts expect nothing on stderr.
+    A successful run prints it on terminals only: scripts expect nothing on stderr. Neither do they
+    where failures are lines of the output (``lists_failures``, JSON).
     """
 
-    def __init__(self, total: int, messages: Messages, resumes: bool = False) -> None:
+    def __init__(
+        self,
+        total: int,
+        messages: Messages,
+        *,
+        resumes: bool = False,
+        lists_failures: bool = False,
+    ) -> None:
         self.failed = 0
         self._total = total
         self._messages = messages
         self._resumes = resumes  # the same command goes on after an interruption
+        self._lists_failures = lists_failures
         self._done = 0
         self._kept = 0
         self._audio_seconds = 0.0
@@ -76,7 +85,7 @@ class Summary:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._total < 2:
             return
-        if kind is None and (sys.stderr.isatty() or (self.failed and self._resumes)):
+        if kind is None and (sys.stderr.isatty() or (self.failed and not self._lists_failures)):
             self._messages.note(self._describe())
         elif kind is not None and issubclass(kind, KeyboardInterrupt):
             advice = "; the same command goes on" if self._resumes else ""

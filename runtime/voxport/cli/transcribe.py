@@ -119,7 +119,7 @@ def _one_by_one(load: Any, names: list[str], target: Target, messages: Messages)
         output = StandardOutput(target.form, target.is_naming, messages)
     recognizer: Recognizer = load()
     outside = 0
-    summary = Summary(len(names), messages)
+    summary = Summary(len(names), messages, lists_failures=target.form == "json")
     with summary, Progress(len(names), messages) as progress:
         outcomes = recognizer.transcribe_each(map(_open, names), progress=progress.within)
         for name, outcome in zip(names, outcomes, strict=True):
