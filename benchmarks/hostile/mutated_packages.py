@@ -127,7 +127,11 @@ def _try(package: Path, home: Path, result: Result) -> None:
     child = os.fork()
     if child == 0:
         os.close(read)
-        os._exit(_use(package, home, write))
+        code = _TRACEBACK
+        try:
+            code = _use(package, home, write)
+        finally:
+            os._exit(code)  # an engine's exit handlers wait for threads that a fork has not
     os.close(write)
     status, usage = _wait(child, start + _SECONDS_EACH)
     seconds = time.monotonic() - start
