@@ -1,8 +1,9 @@
 """Mutated packages, every hash right, through Python: ``verify``, ``load`` and ``transcribe``.
 
 ``python -m benchmarks.hostile packages``. Each package runs in a process of its own, forked from
-one that has imported everything. A fault is a traceback, a signal, more than 20 s of processor
-time or 200 s by the clock (other work on the machine does not count), more than 1 GB, or a file opened outside of the package, of Python and of temporary folders.
+one that has imported everything. A fault is a traceback, a signal, more than 20 s of processor time
+or 200 s by the clock (other work on the machine does not count), more than 1 GB, or a file opened
+outside of the package, of Python and of temporary folders.
 """
 
 from __future__ import annotations
