@@ -24,12 +24,6 @@ from voxport.package.manifest import FP32, KINDS, ONNX, Artifact, ArtifactKind, 
 from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
 
-# Completes "holds ...".
-TORCHSCRIPT_UNNAMED = (
-    "TorchScript only: such a file is a program that can read and write your files, so it runs "
-    "only where it is named: artifact='torchscript' (--artifact torchscript), if you trust its "
-    "author"
-)
 _MIN_WINDOW_S = 5.0  # with less, a word hardly fits into the context
 
 
@@ -51,9 +45,10 @@ def load(
         package: a folder, or the name of a shipped model.
         provider: the execution provider; "auto" is CUDA if onnxruntime has it and there is a GPU,
             else the CPU. onnxruntime's own names ("CUDAExecutionProvider") are understood too.
-        artifact: "onnx" or "torchscript"; None: ONNX. A TorchScript file is a program that can
-            read and write any file of yours as soon as it is loaded, so it runs only where it is
-            named: name it for packages whose author you trust.
+        artifact: "onnx" or "torchscript"; None: ONNX if there. A TorchScript file is a program
+            that can read and write any file of yours as soon as it is loaded. Unnamed, it runs only
+            if it holds nothing but what the exporter writes; name it for packages whose author you
+            trust.
         precision: "fp32", "int8" or "fp16"; None: fp32 if the package has it.
         threads: for one operator on the CPU, 1 to 256; None: the backend's own choice.
         batch_seconds: the limit of audio that runs together, in seconds with padding.
@@ -71,7 +66,8 @@ def load(
         InputError: an argument makes no sense.
         UnknownModelError: a name that is neither a folder nor a shipped model.
         PackageError: the package is broken, or a file is not the one its manifest records.
-        ArtifactUnavailableError: there is no such artifact in it, or the model has no CTC head.
+        ArtifactUnavailableError: there is no such artifact in it, the model has no CTC head, or
+            its only artifact is another author's TorchScript, which is not named.
         ProviderUnavailableError: the provider cannot run here; never a quiet fall back to the CPU.
         MissingDependencyError: the engine is not installed; the message holds the command.
         InferenceError: the engine does not load the file.
@@ -94,7 +90,7 @@ def load(
     folder, manifest = _read(package, threads, batch_seconds)
     require_transcripts(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
-    backend = _open(folder, manifest, chosen, provider, threads)
+    backend = _open(folder, manifest, chosen, provider, threads, artifact is not None)
     return Recognizer(
         manifest,
         chosen,
@@ -120,7 +116,7 @@ def load_features(
     Args:
         package: as in ``load``, as are all others.
         provider: the execution provider.
-        artifact: "onnx" or "torchscript"; None: ONNX. TorchScript runs only where it is named.
+        artifact: "onnx" or "torchscript"; None: ONNX if there, else TorchScript, as in ``load``.
         precision: "fp32", "int8" or "fp16"; None: fp32 if it gives features.
         threads: for one operator on the CPU, 1 to 256.
         batch_seconds: the limit of audio that runs together, in seconds with padding.
@@ -146,7 +142,7 @@ def load_features(
             "gives no features; `voxport export MODEL --features` writes packages that do", folder
         )
     chosen = choose_artifact(folder, able, artifact, precision)
-    backend = _open(folder, able, chosen, provider, threads)
+    backend = _open(folder, able, chosen, provider, threads, artifact is not None)
     return FeatureExtractor(manifest, chosen, backend, batch_seconds=batch_seconds)
 
 
@@ -163,10 +159,7 @@ def require_transcripts(folder: Path, manifest: Manifest) -> None:
 def choose_artifact(
     folder: Path, manifest: Manifest, kind: str | None = None, precision: str | None = None
 ) -> Artifact:
-    """Choose the artifact of a kind and precision; of several, fp32 comes first.
-
-    TorchScript is chosen only by its kind.
-    """
+    """Choose the artifact of a kind and precision; of several, ONNX and then fp32 come first."""
     if kind is not None and kind not in KINDS:
         raise InputError(f"unknown artifact {kind!r}: expected {' or '.join(KINDS)}")
     fitting = [
@@ -176,10 +169,7 @@ def choose_artifact(
     ]
     if not fitting:
         raise unavailable_error(folder, manifest, precision, kind)
-    allowed = [item for item in fitting if item.kind == (kind or ONNX)]
-    if not allowed:
-        raise ArtifactUnavailableError(f"holds {TORCHSCRIPT_UNNAMED}", folder)
-    return min(allowed, key=lambda item: item.precision != FP32)
+    return min(fitting, key=lambda item: (item.kind != ONNX, item.precision != FP32))
 
 
 def unavailable_error(
@@ -206,11 +196,16 @@ def _read(
 
 
 def _open(
-    folder: Path, manifest: Manifest, chosen: Artifact, provider: str, threads: int | None
+    folder: Path,
+    manifest: Manifest,
+    chosen: Artifact,
+    provider: str,
+    threads: int | None,
+    is_named: bool,
 ) -> Backend:
     """Open an artifact; if its engine is missing, the error names ONNX as the alternative."""
     try:
-        return open_artifact(folder, chosen, provider, threads, manifest.model)
+        return open_artifact(folder, chosen, provider, threads, manifest.model, is_named=is_named)
     except MissingDependencyError as error:
         if chosen.kind == ONNX or ONNX not in (item.kind for item in manifest.artifacts):
             raise

@@ -15,6 +15,8 @@ from voxport.errors import (
     PackageNotFoundError,
     UnknownModelError,
 )
+from voxport.package.integrity import file_entry
+from voxport.package.read_manifest import read_manifest
 
 INT8 = fakes.artifact(path="model.int8.onnx", precision="int8")
 SCRIPT = fakes.artifact(path="model.ts", kind="torchscript")
@@ -34,22 +36,12 @@ def choose(artifacts, kind=None, precision=None):
         ([INT8, SCRIPT, FP32], "torchscript", None, SCRIPT),
         ([INT8, SCRIPT, FP32], None, "int8", INT8),
         ([INT8, SCRIPT, FP32], "onnx", "fp32", FP32),
+        ([SCRIPT], None, None, SCRIPT),
+        ([INT8, SCRIPT], None, "fp32", SCRIPT),
     ],
 )
 def test_onnx_and_fp32_come_first(artifacts, kind, precision, chosen):
     assert choose(artifacts, kind, precision) is chosen
-
-
-@pytest.mark.parametrize("precision", [None, "fp32"])
-@pytest.mark.parametrize("artifacts", [[SCRIPT], [INT8, SCRIPT]])
-def test_torchscript_is_never_chosen_by_itself(artifacts, precision):
-    if precision is None and INT8 in artifacts:
-        assert choose(artifacts, None, precision) is INT8
-        return
-    with pytest.raises(
-        ArtifactUnavailableError, match=r"it runs only where it is named: artifact="
-    ):
-        choose(artifacts, None, precision)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +113,6 @@ def test_a_flipped_bit_anywhere_in_the_manifest_is_refused(package):
 def test_external_data_is_checked(exported, tmp_path):
     (tmp_path / "model.onnx").write_bytes((exported / "model.onnx").read_bytes())
     (tmp_path / "model.onnx.data").write_bytes(b"abc")
-    from voxport.package.integrity import file_entry
-
     artifact = fakes.artifact(
         **vars(file_entry(tmp_path / "model.onnx")),
         external_data=(file_entry(tmp_path / "model.onnx.data"),),
@@ -131,6 +121,23 @@ def test_external_data_is_checked(exported, tmp_path):
     (tmp_path / "model.onnx.data").write_bytes(b"abd")
     with pytest.raises(IntegrityError, match=r"model\.onnx\.data"):
         open_artifact(tmp_path, artifact, "cpu")
+
+
+def test_torchscript_of_a_stranger_is_never_opened_by_itself(package, tmp_path, without):
+    """Before torch is imported; named, it goes on to the engine."""
+    torch = pytest.importorskip("torch")
+    torch.jit.save(torch.jit.script(torch.nn.Identity()), package / "model.ts")
+    manifest = read_manifest(package)
+    script = dataclasses.replace(manifest.artifacts[1], **vars(file_entry(package / "model.ts")))
+    manifest = dataclasses.replace(manifest, artifacts=(script,))
+    (package / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    without("torch")
+    with pytest.raises(
+        ArtifactUnavailableError, match=r"model\.ts: .* runs only where it is named: artifact="
+    ):
+        voxport.load(package)
+    with pytest.raises(MissingDependencyError, match="needs torch"):
+        voxport.load(package, artifact="torchscript")
 
 
 def test_torchscript_without_torch_recommends_onnx(exported, without):

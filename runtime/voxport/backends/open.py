@@ -1,26 +1,32 @@
 """The registry of backends: from an artifact of a package to its engine.
 
 Each backend is imported when one of its artifacts is opened. No engine sees a file before its hash
-is compared with the manifest's and, of ONNX, its operators with the exporter's.
+is compared with the manifest's and, of ONNX, its operators with the exporter's; so are those of a
+TorchScript file that nobody named.
 """
 
 import mmap
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from voxport.backends import providers, tensorrt
 from voxport.backends.checked_outputs import CheckedBackend
 from voxport.backends.contract import Backend, ModelFile
 from voxport.backends.onnx_inspection import refusal_reason
-from voxport.errors import PackageError
+from voxport.errors import ArtifactUnavailableError, PackageError
 from voxport.package.integrity import private_copies, read_file
 from voxport.package.manifest import FP16, ONNX, TORCHSCRIPT, Artifact, ModelInfo
 
 # A larger file is copied instead: engines that are given bytes hold them beside their own copy. For
 # 403 MB of weights onnxruntime 1.31 then peaks at 1 200 MB, and at 504 MB when it maps a file.
 _IN_MEMORY_BYTES = 64_000_000
+
+
+class UnnamedError(ArtifactUnavailableError):
+    """TorchScript of another author, which runs only where it is named."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,14 @@ def open_artifact(
     provider: str = "auto",
     threads: int | None = None,
     model: ModelInfo | None = None,
+    *,
+    is_named: bool = True,
 ) -> Backend:
     """Check an artifact's files and open it in its backend.
 
     ``model`` gives the labels to engines without text of their own: OpenVINO, and GPUs.
+    ``is_named``: the caller was asked for this kind of artifact. Other TorchScript is opened only
+    if it holds nothing but what the exporter writes.
     """
     wanted = providers.full_name(provider)
     kind = next(
@@ -64,6 +74,8 @@ def open_artifact(
     with _verified(folder, artifact, kind.reads_bytes) as file:
         if artifact.kind == ONNX:
             _inspect(file, artifact)
+        elif artifact.kind == TORCHSCRIPT and not is_named:
+            _inspect_torchscript(file)
         backend = kind.open(_Request(file, artifact, provider, threads, model))
     return backend if model is None else CheckedBackend(backend, artifact.path, model)
 
@@ -95,6 +107,21 @@ def _inspect(file: ModelFile, artifact: Artifact) -> None:
             reason = refusal_reason(content, external)
     if reason is not None:
         raise PackageError(reason, file.path)
+
+
+def _inspect_torchscript(file: ModelFile) -> None:
+    from voxport.backends import torchscript_inspection
+
+    opened = file.source.open("rb") if file.content is None else BytesIO(file.content)
+    with opened:
+        reason = torchscript_inspection.refusal_reason(opened)
+    if reason is not None:
+        raise UnnamedError(
+            f"{reason}; a TorchScript file is a program that can read and write your files, so one "
+            "that holds more than voxport's exporter writes runs only where it is named: "
+            "artifact='torchscript' (--artifact torchscript), if you trust its author",
+            file.path,
+        )
 
 
 def _open_torchscript(request: _Request) -> Backend:

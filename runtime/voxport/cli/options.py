@@ -134,7 +134,8 @@ Artifact: TypeAlias = Annotated[
         metavar=f"[{'|'.join(KINDS)}]",
         callback=one_of(KINDS),
         help="The artifact of the package to run. TorchScript is a program: one from a stranger "
-        "can read and write your files. Name it only for packages of people you trust.",
+        "can read and write your files. Unnamed, it runs only if it holds nothing but what the "
+        "exporter writes; name it only for packages of people you trust.",
         show_default="onnx if there",
         rich_help_panel=MODEL_PANEL,
         autocompletion=complete_from(KINDS),

@@ -8,7 +8,7 @@ import typer
 from voxport.cli.options import Package, Provider, each_of, recordings
 from voxport.cli.package_argument import choose_model
 from voxport.cli.terminal import Messages
-from voxport.package.manifest import KINDS, ONNX
+from voxport.package.manifest import KINDS
 
 if TYPE_CHECKING:
     from voxport.verification.comparison import Check
@@ -41,10 +41,11 @@ def verify(
             metavar=f"[{'|'.join(KINDS)}]",
             callback=each_of(KINDS),
             help="Kinds to run; repeat for both. A TorchScript file is a program that can read and "
-            "write your files: name it only if you trust its author.",
-            show_default="onnx",
+            "write your files: unnamed, one that holds more than the exporter writes is left out. "
+            "Name it only if you trust its author.",
+            show_default="both",
         ),
-    ] = [ONNX],  # noqa: B006
+    ] = [],  # noqa: B006
     provider: Provider = "cpu",
 ) -> None:
     """Check that a package is whole and answers as it should.
@@ -65,7 +66,7 @@ def verify(
     from voxport.verification.verify import verify as run
 
     report = run(
-        choose_model(package).package, against, recordings(audio or []), provider, artifact
+        choose_model(package).package, against, recordings(audio or []), provider, artifact or None
     )
     _print(report)
     if not report.ok:

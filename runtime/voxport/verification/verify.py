@@ -13,7 +13,7 @@ from pathlib import Path
 
 from voxport.audio.recording import read_clip
 from voxport.backends.contract import Backend
-from voxport.backends.open import open_artifact
+from voxport.backends.open import UnnamedError, open_artifact
 from voxport.backends.providers import Provider, torchscript_refusal
 from voxport.errors import (
     InputError,
@@ -27,7 +27,6 @@ from voxport.package.find import find_package
 from voxport.package.manifest import (
     FILE_NAME,
     KINDS,
-    ONNX,
     TORCHSCRIPT,
     Artifact,
     ArtifactKind,
@@ -79,7 +78,7 @@ def verify(
     against: str | None = None,
     audio: Sequence[Path] = (),
     provider: Provider | str = "cpu",
-    artifacts: Sequence[ArtifactKind | str] = (ONNX,),
+    artifacts: Sequence[ArtifactKind | str] | None = None,
 ) -> VerificationReport:
     """Check that a package is whole and answers as it should.
 
@@ -89,8 +88,9 @@ def verify(
             golden clips are compared with the answers recorded in the package.
         audio: recordings for the reference to answer, instead of the golden clips.
         provider: the execution provider, as in ``load``.
-        artifacts: the kinds to run, "onnx" and "torchscript". A TorchScript file is a program that
-            can read and write your files, so it is left out unless it is named.
+        artifacts: the kinds to run, "onnx" and "torchscript"; None: both. A TorchScript file is a
+            program that can read and write your files: unnamed, one that holds more than the
+            exporter writes is left out.
 
     Returns:
         The report; artifacts left out are in ``skipped``, with the reason. A difference found is a
@@ -107,7 +107,7 @@ def verify(
         >>> verify("commands").ok
         True
     """
-    if unknown := [kind for kind in artifacts if kind not in KINDS]:
+    if unknown := [kind for kind in artifacts or () if kind not in KINDS]:
         raise InputError(f"unknown artifact {unknown[0]!r}: expected {' or '.join(KINDS)}")
     if audio and against is None:
         raise VerificationError("only a reference knows the right answer for other recordings")
@@ -130,24 +130,27 @@ def verify(
             skipped.append(Skipped(artifact.path, reason))
             continue
         try:
-            backend = open_artifact(folder, artifact, provider, model=manifest.model)
+            backend = open_artifact(
+                folder,
+                artifact,
+                provider,
+                model=manifest.model,
+                is_named=artifacts is not None,
+            )
             gate = manifest.gate_of(artifact)
             checks += _run(backend, artifact, gate, expected, is_golden=not audio)
+        except UnnamedError as error:
+            skipped.append(Skipped(artifact.path, error.reason))
         except MissingDependencyError as error:
             skipped.append(Skipped(artifact.path, str(error)))
     return VerificationReport(files, (), unlisted, tuple(checks), tuple(skipped))
 
 
-def _reason_to_skip(artifact: Artifact, provider: str, kinds: Sequence[str]) -> str | None:
+def _reason_to_skip(artifact: Artifact, provider: str, kinds: Sequence[str] | None) -> str | None:
     if artifact.kind == TORCHSCRIPT and (reason := torchscript_refusal(provider)):
         return reason
-    if artifact.kind in kinds:
+    if kinds is None or artifact.kind in kinds:
         return None
-    if artifact.kind == TORCHSCRIPT:
-        return (
-            "a TorchScript file is a program that can read and write your files: to run it, name "
-            "it (--artifact torchscript, artifacts=('torchscript',)), if you trust its author"
-        )
     return f"only {' and '.join(kinds)} was asked for"
 
 

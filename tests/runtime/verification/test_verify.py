@@ -9,7 +9,13 @@ from typer.testing import CliRunner
 
 from support import data
 from voxport.cli import app
-from voxport.errors import InputError, MissingDependencyError, VerificationError
+from voxport.errors import (
+    InferenceError,
+    InputError,
+    MissingDependencyError,
+    VerificationError,
+)
+from voxport.package.integrity import file_entry
 from voxport.package.manifest import KINDS
 from voxport.package.read_manifest import read_manifest
 from voxport.verification import references
@@ -45,17 +51,37 @@ def test_a_whole_package_verifies(exported):
     assert result.stdout.endswith("verified\n")
 
 
-def test_torchscript_is_left_out_unless_it_is_named(exported):
+def test_kinds_are_run_as_they_are_named(exported):
     report = verify(exported)
-    assert report.ok
+    assert [check.artifact for check in report.checks] == ["model.onnx"] * 2 + ["model.ts"] * 2
+    report = verify(exported, artifacts=["onnx"])
     assert [check.artifact for check in report.checks] == ["model.onnx"] * 2
-    assert [item.artifact for item in report.skipped] == ["model.ts"]
-    assert "--artifact torchscript" in report.skipped[0].reason
-    assert "model.ts: skipped: a TorchScript file is a program" in run(exported).stdout
+    assert [item.reason for item in report.skipped] == ["only onnx was asked for"]
     report = verify(exported, artifacts=["torchscript"])
     assert [check.artifact for check in report.checks] == ["model.ts"] * 2
     with pytest.raises(InputError, match="unknown artifact 'tflite'"):
         verify(exported, artifacts=["tflite"])
+
+
+def test_torchscript_of_a_stranger_is_left_out_unless_it_is_named(package):
+    torch = pytest.importorskip("torch")
+    torch.jit.save(torch.jit.script(torch.nn.Identity()), package / "model.ts")
+    artifacts = [
+        dataclasses.replace(item, **vars(file_entry(package / item.path)))
+        if item.path == "model.ts"
+        else item
+        for item in read_manifest(package).artifacts
+    ]
+    rewrite(package, artifacts=tuple(artifacts))
+    report = verify(package)
+    assert report.ok
+    assert [check.artifact for check in report.checks] == ["model.onnx"] * 2
+    assert [item.artifact for item in report.skipped] == ["model.ts"]
+    assert "a TorchScript file is a program" in report.skipped[0].reason
+    assert "--artifact torchscript" in report.skipped[0].reason
+    assert "model.ts: skipped: has the member" in run(package).stdout
+    with pytest.raises(InferenceError):  # named, it runs: and is no recognizer
+        verify(package, artifacts=["torchscript"])
 
 
 def test_without_torch_torchscript_is_skipped(exported, without):
