@@ -74,7 +74,9 @@ def alone(exported, tmp_path):
             for item in manifest.artifacts
             if onnx or item.kind != ONNX
         ]
-        manifest = dataclasses.replace(manifest, artifacts=tuple(kept))
+        paths = [item.path for item in kept]
+        parity = tuple(item for item in manifest.parity if item.artifact in paths)
+        manifest = dataclasses.replace(manifest, artifacts=tuple(kept), parity=parity)
         (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
         return folder
 
