@@ -123,6 +123,7 @@ def test_external_data_is_checked(exported, tmp_path):
         open_artifact(tmp_path, artifact, "cpu")
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_torchscript_of_a_stranger_is_never_opened_by_itself(package, without):
     """Before torch is imported; named, it goes on to the engine."""
     torch = pytest.importorskip("torch")

@@ -63,6 +63,7 @@ def test_kinds_are_run_as_they_are_named(exported):
         verify(exported, artifacts=["tflite"])
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_torchscript_of_a_stranger_is_left_out_unless_it_is_named(package):
     torch = pytest.importorskip("torch")
     torch.jit.save(torch.jit.script(torch.nn.Identity()), package / "model.ts")
