@@ -64,7 +64,7 @@ def export_package(
         LowPrecisionError: int8 or fp16 loses too much, or is not faster.
         ExportError: the recordings or the destination are unfit.
 
-    Example:
+    Examples:
         >>> import voxport, voxport_export
         >>> manifest = voxport_export.export_package("commands", "mine", formats=["onnx"])
         >>> [(parity.artifact, parity.equal_transcripts) for parity in manifest.parity]

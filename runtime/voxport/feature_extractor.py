@@ -107,7 +107,7 @@ class FeatureExtractor:
             InferenceError: the artifact cannot run it, for want of memory for one. Recordings run
                 whole here, never in windows.
 
-        Example:
+        Examples:
             >>> import voxport
             >>> extractor = voxport.load_features("build/base960h")  # doctest: +SKIP
             >>> extractor.features("speech.flac", layers=[9]).shape  # doctest: +SKIP

@@ -72,7 +72,7 @@ def load(
         MissingDependencyError: the engine is not installed; the message holds the command.
         InferenceError: the engine does not load the file.
 
-    Example:
+    Examples:
         >>> import voxport
         >>> recognizer = voxport.load("commands", provider="cpu")
         >>> recognizer.artifact.path
@@ -128,7 +128,7 @@ def load_features(
         ArtifactUnavailableError: the package gives no features.
         VoxportError: all other errors of ``load``.
 
-    Example:
+    Examples:
         >>> import voxport
         >>> voxport.load_features("commands")
         Traceback (most recent call last):

@@ -154,11 +154,10 @@ class Recognizer:
         Raises:
             AudioError: a recording cannot be read as audio.
             InputError: an argument makes no sense.
-            InferenceError: the artifact cannot run it, for want of memory for one.
+            InferenceError: the artifact cannot run it, for want of memory for one. The first
+                recording that fails raises; ``transcribe_each`` goes on.
 
-            The first recording that fails raises; ``transcribe_each`` goes on.
-
-        Example:
+        Examples:
             >>> import voxport
             >>> recognizer = voxport.load("commands")
             >>> transcript = recognizer.transcribe("models/commands/samples/one-two-three.flac")
@@ -193,7 +192,7 @@ class Recognizer:
         Raises:
             InputError: ``audio`` is one recording and no iterable of them.
 
-        Example:
+        Examples:
             >>> import voxport
             >>> recognizer = voxport.load("commands")
             >>> files = ["models/commands/samples/yes.flac", "missing.flac"]
@@ -236,7 +235,7 @@ class Recognizer:
         Raises:
             AudioError, InputError, InferenceError: as ``transcribe``.
 
-        Example:
+        Examples:
             >>> import voxport
             >>> recognizer = voxport.load("commands")
             >>> emission = recognizer.emission("models/commands/samples/yes.flac")
@@ -282,7 +281,7 @@ class Recognizer:
             AlignmentError: a text is empty, cannot be spelled, or is too long for its recording.
             AudioError, InputError, InferenceError: as ``transcribe``.
 
-        Example:
+        Examples:
             >>> import voxport
             >>> recognizer = voxport.load("commands")
             >>> aligned = recognizer.align("models/commands/samples/left-right.flac", "Left right")

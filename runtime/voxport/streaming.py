@@ -121,7 +121,7 @@ class StreamingRecognizer:
         recognizer: from ``voxport.load``; one may serve many streams.
         sample_rate: of the blocks, in Hz.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import voxport
         >>> from voxport.streaming import StreamingRecognizer

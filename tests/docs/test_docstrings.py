@@ -27,7 +27,7 @@ def find_front_doors():
 
 
 FRONT_DOORS = dict(find_front_doors())
-WITH_EXAMPLE = {name: door for name, door in FRONT_DOORS.items() if "Example:" in door.__doc__}
+WITH_EXAMPLE = {name: door for name, door in FRONT_DOORS.items() if "Examples:" in door.__doc__}
 
 # Verbs with every section.
 COMPLETE = [
@@ -53,7 +53,7 @@ def test_a_front_door_has_arguments_returns_and_an_example(name):
     sections = re.findall(r"^ *(\w+):$", FRONT_DOORS[name].__doc__, re.MULTILINE)
     assert "Args" in sections
     assert {"Returns", "Yields"} & set(sections)
-    assert "Example" in sections
+    assert "Examples" in sections
 
 
 @pytest.mark.parametrize("name", COMPLETE)
@@ -72,7 +72,7 @@ def test_an_example_runs_and_prints_what_is_shown(name, monkeypatch, tmp_path):
 
 def run_example(name, door):
     """Run ``>>>`` lines as a doctest, and other code as a program."""
-    text = inspect.getdoc(door).partition("Example:")[2]
+    text = inspect.getdoc(door).partition("Examples:")[2]
     fenced = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     if fenced:
         exec(compile(inspect.cleandoc(fenced[1]), name, "exec"), {})

@@ -97,7 +97,7 @@ def forced_align(
         InputError: emissions or labels make no sense.
         MissingDependencyError: numba is not installed.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from voxport.alignment import forced_align
         >>> probabilities = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])

@@ -32,7 +32,7 @@ _LARGEST_WEIGHT = 1e6
 class BeamSearch:
     """Prefix beam search settings: width, language model, hot words.
 
-    Example:
+    Examples:
         >>> import voxport
         >>> decoder = voxport.BeamSearch(hot_words=("stop",))
         >>> recognizer = voxport.load("commands", decoder=decoder)

@@ -162,7 +162,7 @@ def transcribe_folder(
         AudioFileError: A folder of recordings cannot be read.
         OutputError: The folder cannot be written, or another run is writing into it.
 
-    Example:
+    Examples:
         ```python
         import voxport
 

@@ -58,7 +58,7 @@ def to_json(transcript: Transcript, file: str | None = None) -> str:
     Returns:
         The line. Times are seconds and scores 0 to 1, both rounded to four decimals.
 
-    Example:
+    Examples:
         >>> import voxport
         >>> transcript = voxport.Transcript("YES", 1.0, (voxport.Word("YES", 0.5, 0.7, 0.93),))
         >>> print(voxport.to_json(transcript, "yes.flac"), end="")
@@ -97,7 +97,7 @@ def to_srt(transcript: Transcript) -> str:
     Returns:
         The document, "" without words.
 
-    Example:
+    Examples:
         >>> import voxport
         >>> recognizer = voxport.load("commands")
         >>> print(voxport.to_srt(recognizer.transcribe("models/commands/samples/yes.flac")))
@@ -121,7 +121,7 @@ def to_vtt(transcript: Transcript) -> str:
     Returns:
         The document; without words its header alone.
 
-    Example:
+    Examples:
         >>> import voxport
         >>> transcript = voxport.Transcript("YES", 1.0, (voxport.Word("YES", 0.5, 1.6, 0.93),))
         >>> print(voxport.to_vtt(transcript), end="")
@@ -146,7 +146,7 @@ def to_tsv(transcript: Transcript) -> str:
     Returns:
         The document: a header, and a line a cue with tabs between its fields.
 
-    Example:
+    Examples:
         >>> import voxport
         >>> transcript = voxport.Transcript("YES", 1.0, (voxport.Word("YES", 0.5, 1.6, 0.93),))
         >>> voxport.to_tsv(transcript).splitlines()[1].split("\\t")

@@ -102,7 +102,7 @@ def verify(
             reference, or no golden clips.
         ProviderUnavailableError: the provider cannot run here.
 
-    Example:
+    Examples:
         >>> from voxport.verification.verify import verify
         >>> verify("commands").ok
         True

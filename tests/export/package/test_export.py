@@ -184,7 +184,7 @@ def test_wrong_usage_names_what_there_is(narrow_model, tmp_path, option, value, 
     args = ["export", str(narrow_model), "-o", str(tmp_path / "package"), option, value]
     result = CliRunner().invoke(app, args)
     assert result.exit_code == 2
-    assert f": {value!r} is not one of {names}\n" in result.stderr
+    assert f": {value!r} is not one of {names} (see voxport export --help)\n" in result.stderr
 
 
 def test_outputs_without_a_label_are_told_of(narrow_model, tmp_path):

@@ -164,9 +164,8 @@ def test_a_fitted_range_clips_outliers_and_contains_zero():
 
 @pytest.fixture(scope="module")
 def answers(precision_package):
-    return [
-        _golden_clip(precision_package, clip) for clip in read_manifest(precision_package).golden
-    ]
+    manifest = read_manifest(precision_package)
+    return [_golden_clip(precision_package, clip, manifest.model) for clip in manifest.golden]
 
 
 class FakeClock:
