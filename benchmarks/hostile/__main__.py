@@ -1,6 +1,7 @@
 """The command ``python -m benchmarks.hostile``: campaigns against what strangers bring.
 
-``differential`` compares whole recordings with ffmpeg; ``recordings`` transcribes mutated ones.
+``differential`` compares whole recordings with ffmpeg; ``recordings`` transcribes mutated ones;
+``packages`` verifies, loads and runs mutated packages with right hashes.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import argparse
 import importlib
 import sys
 
-_CAMPAIGNS = {  # name: module, recordings
+_CAMPAIGNS = {  # name: module, how many
     "differential": ("differential", 500),
+    "packages": ("mutated_packages", 2000),
     "recordings": ("mutated_recordings", 4000),
 }
 
