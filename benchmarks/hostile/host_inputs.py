@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
-from onnx import TensorProto, helper, numpy_helper
+
+from benchmarks.hostile.constant_graph import constant_graph, valid_outputs
 
 Random = np.random.Generator
 Mutation = Callable[[bytes, Random], bytes]
@@ -179,36 +180,12 @@ def _change_constants(document: Any, _: bytes, random: Random) -> bytes:
 
 def _constants(document: Any, random: Random, *, spoil: bool) -> bytes:
     labels = len(document["model"]["labels"])
-    outputs: dict[str, np.ndarray[Any, Any]] = {
-        "emission": np.zeros((1, 4, labels), np.float32),
-        "emission_lengths": np.array([4], np.int64),
-        "tokens": np.array([[2, 3]], np.int64),
-        "token_lengths": np.array([2], np.int64),
-        "token_starts": np.array([[0, 2]], np.int64),
-        "token_ends": np.array([[1, 4]], np.int64),
-        "token_scores": np.array([[0.5, 1]], np.float32),
-        "transcript": np.array(["ET"], object),
-    }
+    outputs = valid_outputs(labels)
     if spoil:
         names = list(outputs)
         name = names[int(random.integers(0, len(names)))]
         outputs[name] = _spoil(outputs[name], random)
-    kinds = {"f": TensorProto.FLOAT, "i": TensorProto.INT64, "O": TensorProto.STRING}
-    inputs = [
-        helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["batch", "samples"]),
-        helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"]),
-    ]
-    nodes = [
-        helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value, name))
-        for name, value in outputs.items()
-    ]
-    infos = [
-        helper.make_tensor_value_info(name, kinds[value.dtype.kind], None)
-        for name, value in outputs.items()
-    ]
-    graph = helper.make_graph(nodes, "constant", inputs, infos)
-    opset = helper.make_opsetid("", 20)
-    return helper.make_model(graph, opset_imports=[opset], ir_version=9).SerializeToString()
+    return constant_graph(outputs).SerializeToString()
 
 
 def _spoil(value: np.ndarray[Any, Any], random: Random) -> np.ndarray[Any, Any]:

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 import voxport
+from benchmarks.hostile.constant_graph import constant_graph, valid_outputs
 from support import data, strange_packages
 from voxport.audio.resample import resample
 from voxport.package.read_manifest import read_manifest
@@ -70,8 +71,8 @@ def test_json_equals_the_python_runtime(program, commands):
 def test_printed_numbers_have_the_digits_of_the_python_runtime(program, tmp_path):
     package = strange_packages.copy_package(tmp_path)
     scores = np.array([[0.12345678, 0.99996]], np.float32)
-    outputs = {**strange_packages.valid_outputs(29), "token_scores": scores}
-    graph = strange_packages.constant_graph(outputs)
+    outputs = {**valid_outputs(29), "token_scores": scores}
+    graph = constant_graph(outputs)
     strange_packages.replace_graph(package, graph.SerializeToString())
     soundfile.write(tmp_path / "x.wav", np.zeros(12347), 16000)
     printed = json.loads(program.run("--json", package, tmp_path / "x.wav").stdout)

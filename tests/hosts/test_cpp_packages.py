@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from benchmarks.hostile.constant_graph import constant_graph, valid_outputs
 from support import data, strange_packages
 from voxport.package.integrity import file_entry
 
@@ -135,7 +136,7 @@ def test_a_huge_manifest_is_not_read(program, tmp_path):
 def test_a_graph_of_constants_is_run(program, tmp_path):
     """The next tests change one thing of it."""
     package = strange_packages.copy_package(tmp_path)
-    graph = strange_packages.constant_graph(strange_packages.valid_outputs(29))
+    graph = constant_graph(valid_outputs(29))
     strange_packages.replace_graph(package, graph.SerializeToString())
     result = program.run(package, data.SAMPLES / "yes.flac")
     assert (result.stdout, result.stderr) == ("ET\n", "")
@@ -194,7 +195,7 @@ GRAPHS = {
 def test_a_graph_that_asks_for_more_is_refused(program, tmp_path, name):
     change, reason = GRAPHS[name]
     package = strange_packages.copy_package(tmp_path)
-    graph = strange_packages.constant_graph(strange_packages.valid_outputs(29))
+    graph = constant_graph(valid_outputs(29))
     change(graph)
     strange_packages.replace_graph(package, graph.SerializeToString())
     result = program.run(package, data.SAMPLES / "yes.flac")
@@ -219,8 +220,8 @@ def test_the_engines_own_format_is_refused(program, tmp_path):
 
 
 def test_weights_beside_the_graph_come_from_the_bytes_that_were_hashed(program, tmp_path):
-    outputs = strange_packages.valid_outputs(29)
-    graph = strange_packages.constant_graph(outputs)
+    outputs = valid_outputs(29)
+    graph = constant_graph(outputs)
     graph.graph.node.remove(next(n for n in graph.graph.node if n.output[0] == "token_scores"))
     tensor = onnx.TensorProto(name="token_scores", data_type=onnx.TensorProto.FLOAT, dims=[1, 2])
     tensor.data_location = onnx.TensorProto.EXTERNAL
@@ -267,7 +268,7 @@ ANSWERS = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_that_breaks_the_contract_is_not_believed(program, tmp_path, name):
     package = strange_packages.copy_package(tmp_path)
-    graph = strange_packages.constant_graph({**strange_packages.valid_outputs(29), **ANSWERS[name]})
+    graph = constant_graph({**valid_outputs(29), **ANSWERS[name]})
     strange_packages.replace_graph(package, graph.SerializeToString())
     path = data.SAMPLES / "yes.flac"
     check_refusal(program.run(package, path), path, "export the package again")
