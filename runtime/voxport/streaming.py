@@ -6,10 +6,13 @@ delimiter may be missing from some. So final letters are found in a new hypothes
 (`_boundary`): no word comes twice, none loses a letter to its neighbour. A word is final once
 hypotheses agree on it, or when it would be late otherwise (`Finality`).
 
-Knows samples and a recognizer; neither the source of samples, nor the display of events.
+``StreamDecoder`` is a stream without a recognizer: it says which clip to run, and takes the
+emission. So one recognizer can run the clips of many streams in a batch.
+
+Knows samples and emissions; neither the source of samples, nor the display of events.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 from voxport.audio.resample import Resampler
 from voxport.decoding import greedy
 from voxport.errors import InputError
+from voxport.package.manifest import ModelInfo
 from voxport.recognizer import Recognizer
 from voxport.transcript.edit_distance import edit_distance_table
 from voxport.transcript.transcript import TokenPath, Word, build_transcript
@@ -137,17 +141,7 @@ class StreamingRecognizer:
 
     def __init__(self, recognizer: Recognizer, sample_rate: int) -> None:
         self._recognizer = recognizer
-        self._model = recognizer.manifest.model
-        self._resampler = Resampler(sample_rate, self._model.sample_rate)
-        self._waveform = np.zeros(0, np.float32)  # that the model hears
-        self._first = 0  # the frame of the stream that it starts with
-        self._new = 0  # samples of it that the model has not heard
-        self._steps: list[int] = []  # frames between the latest runs
-        self._final: _Letters = ()  # the final letters that lie in the waveform
-        self._boundary = 0  # the frame that parts final letters from pending ones
-        self._pauses = [0]  # frames between words, at which a window may start
-        self._hypotheses: list[_Hypothesis] = []  # the latest, newest last
-        self._preview: list[str] = []  # the words that were not final in the last run
+        self._decoder = StreamDecoder(recognizer.manifest.model, sample_rate)
 
     def push(self, block: NDArray[np.float32]) -> list[Event]:
         """Hear one more block of mono samples (S,), and return new words and previews.
@@ -161,35 +155,137 @@ class StreamingRecognizer:
         Raises:
             InputError: the block is not an array of one dimension.
         """
-        if block.ndim != 1:
-            raise InputError(f"expected a block of mono samples (S,), got {list(block.shape)}")
-        samples = self._resampler.push(block)
-        events: list[Event] = []
-        longest = self._samples(LONGEST_STEP_S)
-        for start in range(0, len(samples), longest):
-            self._append(samples[start : start + longest])
-            if self._new >= self._samples(STEP_S):
-                events += self._run(at_end=False)
-        return events
+        self._decoder.push(block)
+        return self._run_clips()
 
     def pause(self) -> list[Event]:
         """Make all heard words final: call it if no block comes for a while."""
-        return self._run(at_end=True) if self._new or self._preview else []
+        self._decoder.pause()
+        return self._run_clips()
 
     def finish(self) -> list[Event]:
         """End the stream and return its last words as final."""
-        self._append(self._resampler.finish())
-        return self._run(at_end=True)
+        self._decoder.finish()
+        return self._run_clips()
+
+    def _run_clips(self) -> list[Event]:
+        events: list[Event] = []
+        while (clip := self._decoder.next_clip()) is not None:
+            events += self._decoder.take(self._recognizer.emission(clip))
+        return events
+
+
+class StreamDecoder:
+    """A stream without a recognizer: the next clip to run, and the events of its emission.
+
+    Of many streams, a scheduler runs the clips in a batch. Audio pushed while a clip runs waits,
+    and up to ``LONGEST_STEP_S`` of it goes into the next clip.
+
+    Args:
+        model: of the recognizer, ``recognizer.manifest.model``.
+        sample_rate: of the blocks, in Hz.
+
+    Examples:
+        >>> import numpy as np
+        >>> import voxport
+        >>> from voxport.streaming import StreamDecoder
+        >>> recognizer = voxport.load("commands", provider="cpu")
+        >>> streams = [StreamDecoder(recognizer.manifest.model, 16000) for _ in range(3)]
+        >>> for stream in streams:
+        ...     stream.push(np.zeros(4000, np.float32))
+        >>> clips = [stream.next_clip() for stream in streams]
+        >>> for stream, emission in zip(streams, recognizer.emission(clips)):
+        ...     print(stream.take(emission))
+        []
+        []
+        []
+        >>> streams[0].next_clip() is None  # until there is more audio
+        True
+    """
+
+    def __init__(self, model: ModelInfo, sample_rate: int) -> None:
+        self._model = model
+        self._resampler = Resampler(sample_rate, self._model.sample_rate)
+        self._waiting: deque[NDArray[np.float32] | None] = deque()  # None: all heard words end
+        self._is_running = False  # a clip was given whose emission has not come
+        self._at_end = False  # the running clip is the last before a pause
+        self._waveform = np.zeros(0, np.float32)  # that the model hears
+        self._first = 0  # the frame of the stream that it starts with
+        self._new = 0  # samples of it that the model has not heard
+        self._steps: list[int] = []  # frames between the latest runs
+        self._final: _Letters = ()  # the final letters that lie in the waveform
+        self._boundary = 0  # the frame that parts final letters from pending ones
+        self._pauses = [0]  # frames between words, at which a window may start
+        self._hypotheses: list[_Hypothesis] = []  # the latest, newest last
+        self._preview: list[str] = []  # the words that were not final in the last run
+
+    def push(self, block: NDArray[np.float32]) -> None:
+        """Add one more block of mono samples (S,), of any size.
+
+        Raises:
+            InputError: the block is not an array of one dimension.
+        """
+        if block.ndim != 1:
+            raise InputError(f"expected a block of mono samples (S,), got {list(block.shape)}")
+        self._wait(self._resampler.push(block))
+
+    def pause(self) -> None:
+        """Make all heard words final with the next clip: no block comes for a while."""
+        self._waiting.append(None)
+
+    def finish(self) -> None:
+        """Make all heard words final with the next clip: no block comes any more."""
+        self._wait(self._resampler.finish())
+        self._waiting.append(None)
+
+    def next_clip(self) -> NDArray[np.float32] | None:
+        """Return the samples (S,) to run next, at the model's rate; None: more audio is needed.
+
+        It is the same clip until its emission is taken.
+        """
+        while self._waiting and not self._is_running:
+            if self._waiting[0] is None:
+                self._waiting.popleft()
+                self._is_running = self._at_end = bool(self._new or self._preview)
+            else:
+                self._append(self._next_samples(self._samples(LONGEST_STEP_S) - self._new))
+                self._is_running = self._new >= self._samples(STEP_S)
+        return self._waveform if self._is_running else None
+
+    def take(self, emission: NDArray[np.float32]) -> list[Event]:
+        """Take the emission (frames, labels) of the clip, and return new words and previews.
+
+        Raises:
+            InputError: no clip has been given.
+        """
+        if not self._is_running:
+            raise InputError("expected a clip from next_clip() before its emission")
+        at_end, self._is_running, self._at_end = self._at_end, False, False
+        return self._hear(emission, at_end)
+
+    def _wait(self, samples: NDArray[np.float32]) -> None:
+        if len(samples):
+            self._waiting.append(samples)
+
+    def _next_samples(self, most: int) -> NDArray[np.float32]:
+        """Return samples that wait, up to a number of them or a pause."""
+        taken: list[NDArray[np.float32]] = []
+        while self._waiting and most and (block := self._waiting[0]) is not None:
+            taken.append(block[:most])
+            self._waiting.popleft()
+            if len(block) > most:
+                self._waiting.appendleft(block[most:])
+            most -= len(taken[-1])
+        return np.concatenate(taken)
 
     def _append(self, samples: NDArray[np.float32]) -> None:
         self._waveform = np.concatenate([self._waveform, samples])
         self._new += len(samples)
 
-    def _run(self, at_end: bool) -> list[Event]:
-        """Hear the window once more; return the newly final words, and a new preview."""
+    def _hear(self, emission: NDArray[np.float32], at_end: bool) -> list[Event]:
+        """Return the newly final words of a window's emission, and a new preview."""
         self._steps = [*self._steps[1 - _STEPS :], self._new // self._model.frame_stride]
         self._new = 0
-        emission = self._recognizer.emission(self._waveform)
         path = greedy.decode(emission, self._model.blank)
         newest = _Hypothesis(self._letters(path), self._first + len(emission))
         known = self._hypotheses[-1].pending if self._hypotheses else ()

@@ -19,7 +19,7 @@ from voxport.audio.recording import read_clip
 from voxport.cli import app
 from voxport.errors import InputError
 from voxport.recognizer import Recognizer
-from voxport.streaming import StreamingRecognizer
+from voxport.streaming import StreamDecoder, StreamingRecognizer
 
 RATE = 16_000
 SPOKEN = ("one-two-three.flac", "no-down-off-on.flac", "left-right.flac")
@@ -215,6 +215,55 @@ def test_a_pause_makes_all_words_final(fake):
 def test_a_block_of_several_channels_is_refused(fake):
     with pytest.raises(InputError, match=r"a block of mono samples \(S,\), got \[100, 2\]"):
         StreamingRecognizer(fake, fakes.RATE).push(np.zeros((100, 2), np.float32))
+
+
+def test_many_streams_share_the_batches_of_one_recognizer(fake):
+    waveforms = [sentence(20, (0.1, 1.0), seed) for seed in range(3)]
+    streams = [StreamDecoder(fake.manifest.model, fakes.RATE) for _ in waveforms]
+    words = [[] for _ in waveforms]
+
+    def run_clips():
+        clips = {
+            i: clip for i, stream in enumerate(streams) if (clip := stream.next_clip()) is not None
+        }
+        emissions = fake.emission(list(clips.values()))
+        for index, emission in zip(clips, emissions, strict=True):
+            words[index] += finals((0, event) for event in streams[index].take(emission))
+
+    for place in range(0, max(map(len, waveforms)), 250):
+        for stream, waveform in zip(streams, waveforms, strict=True):
+            stream.push(waveform[place : place + 250])
+        run_clips()
+    for stream in streams:
+        stream.finish()
+    run_clips()
+    alone = [hear(StreamingRecognizer(fake, fakes.RATE), each, 250) for each in waveforms]
+    assert [timed(found) for found in words] == [timed(finals(events)) for events in alone]
+
+
+def test_audio_waits_while_a_clip_runs(fake):
+    decoder = StreamDecoder(fake.manifest.model, fakes.RATE)
+    decoder.push(fakes.say("AB|"))
+    decoder.push(np.zeros(300, np.float32))
+    first = decoder.next_clip()
+    decoder.push(np.zeros(3000, np.float32))
+    decoder.finish()
+    assert decoder.next_clip() is first
+    assert decoder.take(fake.emission(first)) != []
+    lengths = []
+    events = []
+    while (clip := decoder.next_clip()) is not None:
+        lengths.append(len(clip))
+        events += decoder.take(fake.emission(clip))
+    assert lengths[0] - len(first) == 1000
+    assert np.diff(lengths).tolist() == [1000, 1000]
+    assert [event.text for event in events if event.final] == ["AB"]
+
+
+def test_an_emission_without_a_clip_is_refused(fake):
+    decoder = StreamDecoder(fake.manifest.model, fakes.RATE)
+    with pytest.raises(InputError, match=r"next_clip\(\)"):
+        decoder.take(np.zeros((3, 5), np.float32))
 
 
 def test_the_old_module_still_works_and_warns():
