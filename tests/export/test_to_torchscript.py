@@ -17,7 +17,7 @@ PIECES = ["-", " ", *"ABCDEFGHI"]
 
 @pytest.fixture(scope="module")
 def graph():
-    return RecognizerGraph(make_model(), blank=0, normalize_eps=1e-5)
+    return RecognizerGraph.from_torchaudio(make_model(), blank=0, normalize_eps=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The exported graph: torchaudio's model rebuilt so that no row depends on the rest of its batch.
+"""The exported graph: an eager model rebuilt so that no row depends on the rest of its batch.
 
 Plain ``nn.Module``s over tensors, written once and traced twice (ONNX and TorchScript). Nothing
 here knows of files, packages, sources of weights or precisions.

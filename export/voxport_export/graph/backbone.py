@@ -1,23 +1,16 @@
-"""Waveform to hidden states: the common part of recognizer and feature extractor."""
+"""Waveform to hidden states: the common part of every graph, whatever its head."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torchaudio.models import Wav2Vec2Model
-from torchaudio.models.wav2vec2 import components
-
-from voxport_export.graph.encoder import Encoder
-from voxport_export.graph.feature_extractor import ConvExtractor
-from voxport_export.graph.normalize import NormalizeWaveform
-from voxport_export.graph.tracing import arange_like, pad_to_length
 
 
 class HiddenStates(NamedTuple):
-    """The backbone's output; frames past a row's length have no meaning."""
+    """A backbone's output; frames past a row's length have no meaning."""
 
+    embedded: Tensor  # input of the first transformer layer: float32 (B, T, D)
     layers: list[Tensor]  # of every transformer layer: float32 (B, T, D)
     output: Tensor  # of the encoder as a whole: float32 (B, T, D)
     valid: Tensor  # bool (B, T)
@@ -25,47 +18,17 @@ class HiddenStates(NamedTuple):
 
 
 class Backbone(nn.Module):
-    """torchaudio's model up to its head, batch-exact.
+    """A model up to its head, batch-exact: the base of each kind of backbone."""
 
-    Args:
-        model: the eager model; its weights are shared where their layout allows, never changed.
-        normalize_eps: normalise each waveform with this epsilon under the root of the variance;
-            None leaves it as it is.
-    """
-
-    def __init__(self, model: Wav2Vec2Model, normalize_eps: float | None = None):
-        super().__init__()
-        self.normalize = None if normalize_eps is None else NormalizeWaveform(normalize_eps)
-        self.extractor = ConvExtractor.from_torchaudio(
-            cast("nn.ModuleList", model.feature_extractor.conv_layers)
-        )
-        self.encoder = Encoder(cast("components.Encoder", model.encoder))
-        self.frame_stride = self.extractor.stride
-        self.receptive_field = self.extractor.receptive_field
-        self.layers = len(self.encoder.layers)
-        self.width = self.encoder.layer_norm.normalized_shape[0]  # channels of each layer
+    frame_stride: int  # samples from a frame of the output to the next
+    receptive_field: int  # samples; a shorter waveform has no frames
+    layers: int  # number of transformer layers
+    width: int  # channels of each layer
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> HiddenStates:
-        """Map a batch of waveforms to hidden states.
+        """Map waveform float32 (B, S) and lengths int64 (B,) to hidden states.
 
-        Samples at or past a row's length are ignored, whatever their value. A batch shorter than
-        two frames is padded to two: no layer takes less than one, and OpenVINO 2026.4, once it has
-        seen one alone, is wrong about longer ones. No valid frame reaches into the appended zeros,
-        and ``frames`` leaves out the added frames.
-
-        Args:
-            waveform: float32 (B, S).
-            lengths: int64 (B,); more than S means S.
+        Samples at or past a row's length are ignored, whatever their value; a length of more than
+        S means S.
         """
-        frames = arange_like(self.extractor.last_samples(arange_like(waveform)))
-        samples = arange_like(F.pad(waveform, (0, 1)))[-1:]  # S as a tensor, for a tracer
-        lengths = lengths.minimum(samples)
-        waveform = pad_to_length(waveform, self.receptive_field + self.frame_stride)
-        valid_samples = arange_like(waveform) < lengths.unsqueeze(1)
-        waveform = waveform.where(valid_samples, waveform.new_zeros(()))
-        if self.normalize is not None:
-            waveform = self.normalize(waveform, valid_samples)
-        features = self.extractor(waveform, valid_samples)
-        valid = arange_like(features[..., 0]) < self.extractor.count_frames(lengths).unsqueeze(1)
-        layers, output = self.encoder(features, valid)
-        return HiddenStates(layers, output, valid, frames)
+        raise NotImplementedError

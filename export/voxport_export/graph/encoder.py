@@ -179,13 +179,14 @@ class Encoder(nn.Module):
             cast("components.ConvolutionalPositionalEmbedding", transformer.pos_conv_embed)
         )
         self.layer_norm = transformer.layer_norm
+        self.width = self.layer_norm.normalized_shape[0]  # channels of each layer
         # In torchaudio the transformer's flag is the opposite of its layers'.
         self.norm_inputs = transformer.layer_norm_first
         layers = list(cast("Iterable[components.EncoderLayer | AdaptedLayer]", transformer.layers))
         self.layers = nn.ModuleList(EncoderLayer(layer) for layer in layers)
         self.relative = RelativePositions.from_layers(layers)
 
-    def forward(self, features: Tensor, valid: Tensor) -> tuple[list[Tensor], Tensor]:
+    def forward(self, features: Tensor, valid: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
         """Map features to hidden states.
 
         Args:
@@ -193,7 +194,8 @@ class Encoder(nn.Module):
             valid: bool (B, T).
 
         Returns:
-            The output of every layer, and the encoder's own, each (B, T, D).
+            The input of the first layer, the output of every layer, and the encoder's own, each
+            (B, T, D).
         """
         x = self.projection(self.norm(features))
         x = x.where(valid.unsqueeze(-1), x.new_zeros(()))
@@ -202,8 +204,8 @@ class Encoder(nn.Module):
             x = self.layer_norm(x)
         key_bias = (~valid).float()[:, None, None, :] * PADDING_BIAS
         positions = None if self.relative is None else self.relative(valid)
-        outputs: list[Tensor] = []
+        embedded, outputs = x, []
         for layer in self.layers:
             x = layer(x, key_bias, positions)
             outputs.append(x)
-        return outputs, x if self.norm_inputs else self.layer_norm(x)
+        return embedded, outputs, x if self.norm_inputs else self.layer_norm(x)

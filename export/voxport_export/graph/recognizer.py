@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torchaudio.models import Wav2Vec2Model
 
-from voxport_export.graph.backbone import Backbone, HiddenStates
+from voxport_export.graph.acoustic_model import AcousticModel
+from voxport_export.graph.backbone import HiddenStates
 from voxport_export.graph.decoder import GreedyDecoder
 
 
@@ -28,35 +29,40 @@ class RecognizerOutputs(NamedTuple):
 
 
 class RecognizerGraph(nn.Module):
-    """torchaudio's model with its decoder, batch-exact.
+    """A model with its decoder, batch-exact.
 
     Args:
-        model: the eager model; its weights are shared where their layout allows, never changed.
+        model: its weights are shared where their layout allows, never changed.
         blank: index of the blank label.
-        normalize_eps: normalise each waveform with this epsilon under the root of the variance;
-            None leaves it as it is.
         log_probs: True returns the emission log-softmaxed (MMS_FA), False as logits.
 
     Raises:
         ValueError: the model has no CTC head.
     """
 
-    def __init__(
-        self,
-        model: Wav2Vec2Model,
-        *,
-        blank: int,
-        normalize_eps: float | None = None,
-        log_probs: bool = False,
-    ):
+    def __init__(self, model: AcousticModel, *, blank: int, log_probs: bool = False):
         super().__init__()
-        if model.aux is None:
+        if model.head is None:
             raise ValueError("the model has no CTC head (aux); only models fine-tuned for ASR fit")
-        self.backbone = Backbone(model, normalize_eps)
-        self.head = model.aux
+        self.backbone = model.build_backbone()
+        self.head = model.head
         self.decoder = GreedyDecoder(blank)
         self.log_probs = log_probs
         self.eval().requires_grad_(requires_grad=False)
+
+    @classmethod
+    def from_torchaudio(
+        cls, model: Wav2Vec2Model, *, blank: int, normalize_eps: float | None = None
+    ) -> RecognizerGraph:
+        """Build the graph of torchaudio's model; its emission is logits.
+
+        Args:
+            model: the eager model.
+            blank: index of the blank label.
+            normalize_eps: normalise each waveform with this epsilon under the root of the
+                variance; None leaves it as it is.
+        """
+        return cls(AcousticModel.from_torchaudio(model, normalize_eps), blank=blank)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> RecognizerOutputs:
         """Recognize waveform float32 (B, S) of lengths int64 (B,)."""

@@ -11,7 +11,6 @@ from voxport.package.integrity import file_entry
 from voxport.package.manifest import FP32, ONNX, TORCHSCRIPT, Artifact
 from voxport_export.errors import ExportError
 from voxport_export.graph import contract
-from voxport_export.graph.backbone import Backbone
 from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph, Graph
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.fp32 import to_fp32
@@ -47,17 +46,12 @@ def build_graph(source: Source, features: bool) -> Graph:
             f"{source.name}: the model has no CTC head, so it gives no text: export its "
             "features with --features"
         )
-    return FeatureGraph(Backbone(source.model, source.normalize_eps))
+    return FeatureGraph(source.model.build_backbone())
 
 
 def build_recognizer(source: Source) -> RecognizerGraph:
     """Build the graph of a model with a CTC head."""
-    return RecognizerGraph(
-        source.model,
-        blank=source.blank,
-        normalize_eps=source.normalize_eps,
-        log_probs=source.log_probs,
-    )
+    return RecognizerGraph(source.model, blank=source.blank, log_probs=source.log_probs)
 
 
 def write_artifact(

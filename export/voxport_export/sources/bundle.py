@@ -11,6 +11,7 @@ from torchaudio.models import Wav2Vec2Model
 from torchaudio.pipelines import Wav2Vec2ASRBundle, Wav2Vec2Bundle, Wav2Vec2FABundle
 
 from voxport_export.errors import SourceError
+from voxport_export.graph.acoustic_model import AcousticModel
 from voxport_export.sources.source import TORCHAUDIO_EPS, Source
 
 PREFIX = "torchaudio:"
@@ -76,17 +77,19 @@ def load_bundle(name: str, allow_unused: bool = False) -> Source:  # noqa: ARG00
         reason = " ".join(str(error).split())  # names weights that are missing or not used
         raise SourceError(f"the weights of {name} cannot be loaded: {reason}") from error
     labels = _labels(bundle)
+    model = cast("Wav2Vec2Model", getattr(reference, "model", reference))
+    normalize_eps = TORCHAUDIO_EPS if bundle._normalize_waveform else None
     return Source(
         name=name,
         origin=PREFIX + name,
         licence=licence_of(bundle),
-        model=cast("Wav2Vec2Model", getattr(reference, "model", reference)),
+        model=AcousticModel.from_torchaudio(model, normalize_eps),
         reference=reference,
         labels=labels,
         blank=0,
         word_delimiter=DELIMITER if DELIMITER in labels else None,
         sample_rate=int(bundle.sample_rate),
-        normalize_eps=TORCHAUDIO_EPS if bundle._normalize_waveform else None,
+        normalize_eps=normalize_eps,
         log_probs=aligner,
     )
 

@@ -29,6 +29,7 @@ from torchaudio.models import Wav2Vec2Model
 from voxport.errors import ManifestError
 from voxport.package.json_fields import Fields
 from voxport_export.errors import SourceError
+from voxport_export.graph.acoustic_model import AcousticModel
 from voxport_export.sources.source import TORCHAUDIO_EPS, EagerReference, Source
 from voxport_export.sources.unused_weights import check_weights
 
@@ -91,7 +92,7 @@ def load_folder(folder: Path, origin: str | None = None, allow_unused: bool = Fa
             name=config.name,
             origin=origin or f"{PREFIX}{folder}",
             licence=config.licence,
-            model=model,
+            model=AcousticModel.from_torchaudio(model, config.normalize_eps),
             reference=EagerReference(model, config.normalize_eps),
             labels=config.labels,
             blank=config.blank,

@@ -1,10 +1,10 @@
-"""Hugging Face models, by id or folder: Wav2Vec2, HuBERT, WavLM and UniSpeech.
+"""Hugging Face models, by id or folder, of every family in ``voxport_export.families``.
 
-The reference is transformers' own eager model. For export, its weights go into torchaudio's model,
-of the same arithmetic. Labels, blank and delimiter come from the tokenizer's files. MMS models hold
-an adapter and a vocabulary for each of many languages: ``facebook/mms-1b-all:fra`` means French. A
-model whose class is not one for CTC, as it was pre-trained, is read without a head. A checkpoint's
-own code is never run. Needs the extra ``huggingface``.
+The reference is transformers' own eager model. Labels, blank and delimiter come from the
+tokenizer's files. MMS models hold an adapter and a vocabulary for each of many languages:
+``facebook/mms-1b-all:fra`` means French. A model whose class is not one for CTC, as it was
+pre-trained, is read without a head. A checkpoint's own code is never run. Needs the extra
+``huggingface``.
 """
 
 from __future__ import annotations
@@ -18,37 +18,16 @@ from torch import Tensor, nn
 
 from voxport.errors import MissingDependencyError
 from voxport_export.errors import SourceError
+from voxport_export.families.family import BASE, CTC, Family, normalize_eps
+from voxport_export.families.registry import all_families
 from voxport_export.quiet import quiet_transformers
 from voxport_export.sources.checkpoint import CONFIG, Checkpoint
 from voxport_export.sources.folder import PREFIX as FOLDER
 from voxport_export.sources.source import Source
-from voxport_export.sources.torchaudio_weights import to_torchaudio
 from voxport_export.sources.unused_weights import check_weights
 from voxport_export.sources.vocabulary import Vocabulary, check_language, read_vocabulary
 
 PREFIX = "huggingface:"
-MODEL_TYPES = {
-    "wav2vec2": "Wav2Vec2",
-    "hubert": "Hubert",
-    "wavlm": "WavLM",
-    "unispeech": "UniSpeech",
-    "unispeech-sat": "UniSpeechSat",
-}
-_CTC = "ForCTC"  # ending of the classes with a CTC head
-_EXTRACTORS = ("Wav2Vec2FeatureExtractor", None)
-
-# transformers adds this to the variance in Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm.
-_HUGGINGFACE_EPS = 1e-7
-
-# Settings without a counterpart in voxport's graph, and the values that need none. gelu_python is
-# the same function as gelu, written out.
-_NEEDED: dict[str, tuple[Any, ...]] = {
-    "hidden_act": ("gelu", "gelu_python"),
-    "feat_extract_activation": ("gelu", "gelu_python"),
-    "feat_proj_layer_norm": (True,),
-    "conv_pos_batch_norm": (False,),
-    "add_adapter": (False,),
-}
 
 
 def load_huggingface(
@@ -68,20 +47,19 @@ def load_huggingface(
     checkpoint = Checkpoint(model_id)
     with quiet_transformers():
         loaded = _load(checkpoint, language, allow_unused)
-    normalizes = bool(loaded.extractor.do_normalize)
     try:
         return Source(
             name=_name(model_id) + (f"-{language}" if language else ""),
             origin=_origin(model_id) + (f":{language}" if language else ""),
             licence=checkpoint.read_licence(),
-            model=to_torchaudio(loaded.model),
+            model=loaded.family.convert(loaded.model, loaded.extractor),
             reference=TransformersReference(loaded.model, loaded.extractor),
             reference_name=f"eager transformers {_transformers().__version__}",
             labels=loaded.vocabulary.labels,
             blank=loaded.vocabulary.blank,
             word_delimiter=loaded.vocabulary.word_delimiter,
             sample_rate=int(loaded.extractor.sampling_rate),
-            normalize_eps=_HUGGINGFACE_EPS if normalizes else None,
+            normalize_eps=normalize_eps(loaded.extractor),
             unused_weights=loaded.unused,
         )
     except ValueError as error:
@@ -136,6 +114,7 @@ def _origin(model_id: str) -> str:
 
 
 class _Loaded(NamedTuple):
+    family: Family
     model: Any  # Wav2Vec2ForCTC, HubertModel ...
     extractor: Any
     vocabulary: Vocabulary  # empty without a CTC head
@@ -146,18 +125,20 @@ def _load(checkpoint: Checkpoint, language: str | None, allow_unused: bool) -> _
     model_id = checkpoint.model_id
     settings = checkpoint.require_json(CONFIG, "which describes the model")
     checkpoint.refuse_code()
-    name = _check(model_id, settings, language)
-    if name.endswith(_CTC):
+    family = _find_family(model_id, settings, language)
+    ending = CTC if _is_ctc(family, settings) else BASE
+    if ending == CTC:
         checkpoint.require_json("vocab.json", "which lists the labels")
         check_language(checkpoint, language)
     checkpoint.check_weights()
-    _check_extractor(checkpoint)
+    _check_extractor(checkpoint, family.extractor)
     transformers = _transformers()
     try:
-        extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(
+        extractor = getattr(transformers, family.extractor).from_pretrained(
             model_id, trust_remote_code=False
         )
-        model, info = _load_model(getattr(transformers, name), model_id, language)
+        architecture = getattr(transformers, family.class_name(ending))
+        model, info = _load_model(architecture, model_id, language)
         unused = check_weights(
             model_id,
             info["missing_keys"],
@@ -165,7 +146,7 @@ def _load(checkpoint: Checkpoint, language: str | None, allow_unused: bool) -> _
             allow_unused,
         )
         vocabulary = Vocabulary((), 0, None)
-        if name.endswith(_CTC):
+        if ending == CTC:
             vocabulary = read_vocabulary(checkpoint, model.config.vocab_size, language)
     except SourceError:
         raise
@@ -173,7 +154,7 @@ def _load(checkpoint: Checkpoint, language: str | None, allow_unused: bool) -> _
         raise SourceError(
             f"{model_id}: transformers cannot load it: {type(error).__name__}: {error}"
         ) from error
-    return _Loaded(model.eval(), extractor, vocabulary, unused)
+    return _Loaded(family, model.eval(), extractor, vocabulary, unused)
 
 
 def _load_model(
@@ -202,7 +183,7 @@ def _lora_files(checkpoint: Checkpoint) -> list[str]:
     return [f"{name} (LoRA)"] if checkpoint.find(name) is not None else []
 
 
-def _check_extractor(checkpoint: Checkpoint) -> None:
+def _check_extractor(checkpoint: Checkpoint, expected: str) -> None:
     """Refuse a feature extractor that does not say what the model hears."""
     name = "preprocessor_config.json"
     settings = checkpoint.read_json(name)
@@ -215,10 +196,10 @@ def _check_extractor(checkpoint: Checkpoint) -> None:
             "sampling rate and the normalisation"
         )
     kind = settings.get("feature_extractor_type")
-    if kind not in _EXTRACTORS:
+    if kind not in (expected, None):
         raise SourceError(
             f"{checkpoint.model_id}: {name}: feature_extractor_type {kind!r} is not supported "
-            f"(only {_EXTRACTORS[0]!r}): the model does not hear a plain waveform"
+            f"(only {expected!r}): the model does not hear a plain waveform"
         )
     rate = settings.get("sampling_rate", 16_000)  # transformers' default
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate == int(rate):
@@ -237,23 +218,23 @@ def _transformers() -> ModuleType:
     return transformers
 
 
-def _check(model_id: str, settings: dict[str, Any], language: str | None) -> str:
-    """Return the name of the model's class; refuse models beyond voxport's graph."""
+def _find_family(model_id: str, settings: dict[str, Any], language: str | None) -> Family:
+    """Return the family of a model; refuse models beyond voxport's graph."""
     kind = settings.get("model_type")
-    if not isinstance(kind, str) or kind not in MODEL_TYPES:
-        raise SourceError(f"{model_id}: model type {kind!r} is not one of {list(MODEL_TYPES)}")
+    families = all_families()
+    if not isinstance(kind, str) or kind not in families:
+        raise SourceError(f"{model_id}: model type {kind!r} is not one of {list(families)}")
     if language is not None and settings.get("adapter_attn_dim") is None:
         raise SourceError(f"{model_id}: has one language only; leave out :{language}")
-    for setting, values in _NEEDED.items():
-        value = settings.get(setting, values[0])
-        if value not in values:
-            raise SourceError(
-                f"{model_id}: {setting} = {value!r} is not supported (only "
-                f"{' or '.join(map(repr, values))}): voxport's graph has no such part"
-            )
-    classes = settings.get("architectures") or [MODEL_TYPES[kind] + _CTC]
-    is_ctc = str(classes[0]).endswith(_CTC)
-    return MODEL_TYPES[kind] + (_CTC if is_ctc else "Model")
+    if reason := families[kind].reason_against(settings):
+        raise SourceError(f"{model_id}: {reason}")
+    return families[kind]
+
+
+def _is_ctc(family: Family, settings: dict[str, Any]) -> bool:
+    """Return True for a model with a CTC head; a config that names no class has one."""
+    classes = settings.get("architectures") or [family.class_name(CTC)]
+    return str(classes[0]).endswith(CTC)
 
 
 def is_huggingface_folder(config: dict[str, object]) -> bool:

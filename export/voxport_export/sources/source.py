@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torchaudio
 from torch import Tensor, nn
 from torchaudio.models import Wav2Vec2Model
+
+from voxport_export.graph.acoustic_model import AcousticModel
 
 # torchaudio normalises with nn.functional.layer_norm, whose epsilon this is.
 TORCHAUDIO_EPS = 1e-5
@@ -25,7 +26,7 @@ class Source:
     name: str  # of the package
     origin: str  # `voxport verify --against eager` finds the model again by it
     licence: str  # of the weights: an SPDX identifier, or words where there is none
-    model: Wav2Vec2Model  # in evaluation mode
+    model: AcousticModel
     reference: nn.Module  # the source's own: waveform [1, samples] -> (emission, lengths)
     labels: tuple[str, ...]  # none without a head
     blank: int  # index of the blank label; 0 without a head
@@ -38,8 +39,7 @@ class Source:
 
     def __post_init__(self) -> None:
         """Refuse labels that do not fit the head: they would give a wrong transcript."""
-        head = cast("nn.Linear | None", self.model.aux)
-        outputs = 0 if head is None else head.out_features
+        outputs = 0 if self.model.head is None else self.model.head.out_features
         if outputs != len(self.labels):
             raise ValueError(
                 f"{self.name}: the model has {outputs} outputs, but {len(self.labels)} labels"
@@ -64,7 +64,7 @@ class Source:
     @property
     def parameters(self) -> int:
         """The number of weights."""
-        return sum(p.numel() for p in self.model.parameters())
+        return self.model.parameters
 
 
 class EagerReference(nn.Module):

@@ -6,7 +6,7 @@ import torchaudio
 
 from support.graphs import EDGES, FAMILIES
 from support.noise import LAYERS, make_model, make_row
-from voxport_export.graph.backbone import Backbone
+from voxport_export.graph.conv_backbone import ConvBackbone
 from voxport_export.graph.features import FeatureGraph
 
 
@@ -41,7 +41,7 @@ def make_batch(padding=float("nan")):
 @torch.no_grad()
 def test_a_batch_equals_torchaudio_row_by_row(make, normalize_eps):
     model = make()
-    backbone = Backbone(model, normalize_eps)
+    backbone = ConvBackbone.from_torchaudio(model, normalize_eps)
     waveform, lengths = make_batch()
     layers, frames = FeatureGraph(backbone)(waveform, lengths)
     for row, samples in enumerate(EDGES):

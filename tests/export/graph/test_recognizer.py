@@ -22,7 +22,7 @@ from voxport_export.to_onnx.export import export_onnx
 @torch.no_grad()
 def test_the_graph_equals_torchaudio(family, normalize_eps, form):
     model = make_model(**family)
-    graph = form(RecognizerGraph(model, blank=0, normalize_eps=normalize_eps))
+    graph = form(RecognizerGraph.from_torchaudio(model, blank=0, normalize_eps=normalize_eps))
     for samples in (graph.backbone.receptive_field, 5_000, 16_001):
         waveform = make_row(samples)[None]
         output = graph(waveform, torch.tensor([samples]))
@@ -38,7 +38,7 @@ def test_the_graph_equals_torchaudio(family, normalize_eps, form):
 @pytest.mark.parametrize("padding", [float("nan"), float("inf"), 3.0])
 @torch.no_grad()
 def test_a_row_is_independent_of_padding_and_neighbours(padding):
-    graph = RecognizerGraph(make_model(), blank=0, normalize_eps=1e-5)
+    graph = RecognizerGraph.from_torchaudio(make_model(), blank=0, normalize_eps=1e-5)
     waveform = torch.full((len(EDGES), max(EDGES)), padding)
     for row, samples in enumerate(EDGES):
         waveform[row, :samples] = make_row(samples, seed=row)
@@ -59,7 +59,7 @@ def test_a_row_is_independent_of_padding_and_neighbours(padding):
 @pytest.mark.parametrize("samples", [0, 399, 500, 719, 3_000])
 @torch.no_grad()
 def test_a_length_beyond_the_samples_means_all_samples(samples):
-    graph = RecognizerGraph(make_model(), blank=0)
+    graph = RecognizerGraph.from_torchaudio(make_model(), blank=0)
     waveform = make_row(samples)[None]
     whole = graph(waveform, torch.tensor([samples]))
     beyond = graph(waveform, torch.tensor([9_999]))
@@ -73,7 +73,7 @@ def test_high_pass_channels_keep_their_precision_on_low_frequencies():
     model = make_model()
     kernel = model.feature_extractor.conv_layers[0].conv.weight
     kernel[:] = torch.randn_like(kernel).diff(n=3, dim=-1, prepend=torch.zeros(24, 1, 3))
-    graph = RecognizerGraph(model, blank=0)
+    graph = RecognizerGraph.from_torchaudio(model, blank=0)
     time = torch.arange(20_000) / 16_000
     waveform = (torch.sin(2 * torch.pi * 60 * time) + 1e-4 * make_row(20_000))[None]
     expected = model(waveform)[0]
@@ -85,7 +85,7 @@ def test_high_pass_channels_keep_their_precision_on_low_frequencies():
 def test_the_file_normalises_a_minute_with_an_offset(tmp_path):
     """Float32 sums in onnxruntime would be off by more than the bound."""
     model = make_model(mode="layer_norm", first=True, bias=True)
-    graph = RecognizerGraph(model, blank=0, normalize_eps=1e-5)
+    graph = RecognizerGraph.from_torchaudio(model, blank=0, normalize_eps=1e-5)
     waveform = (0.1 * torch.randn(960_000, generator=torch.Generator().manual_seed(1)) + 0.03)[None]
     normal = torch.nn.functional.layer_norm(waveform, waveform.shape)
     expected = model(normal)[0]
@@ -108,7 +108,7 @@ def test_the_file_normalises_a_minute_with_an_offset(tmp_path):
 def test_the_file_takes_any_length_with_a_kernel_of_64(tmp_path):
     """A trace with one segment of such a kernel fixed the file to one segment."""
     model = make_model(kernel=64)
-    graph = to_fp32(RecognizerGraph(model, blank=0))
+    graph = to_fp32(RecognizerGraph.from_torchaudio(model, blank=0))
     path = tmp_path / "m.onnx"
     export_onnx(graph, example_input(graph), list("-|ABCDEFGHI"), 16_000, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -123,7 +123,7 @@ def test_the_file_takes_any_length_with_a_kernel_of_64(tmp_path):
 def test_building_a_graph_does_not_change_the_weights():
     model = make_model(mode="layer_norm", first=True, bias=True)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    RecognizerGraph(model, blank=0)
+    RecognizerGraph.from_torchaudio(model, blank=0)
     after = model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -137,4 +137,4 @@ def test_a_model_without_a_head_is_refused():
     model = make_model()
     model.aux = None
     with pytest.raises(ValueError, match="no CTC head"):
-        RecognizerGraph(model, blank=0)
+        RecognizerGraph.from_torchaudio(model, blank=0)

@@ -15,7 +15,7 @@ from voxport_export.to_onnx.export import export_onnx
 
 
 def make_extractor(bias=False, mode="group_norm", layers=LAYERS):
-    graph = RecognizerGraph(make_model(mode, bias=bias, layers=layers), blank=0)
+    graph = RecognizerGraph.from_torchaudio(make_model(mode, bias=bias, layers=layers), blank=0)
     return graph.backbone.extractor
 
 
@@ -66,7 +66,7 @@ def test_only_wide_layers_of_kernel_3_without_norm_are_supported(
 
 def test_to_fp32_does_not_change_its_argument(monkeypatch):
     monkeypatch.setattr(fp32_paired_convolutions, "MIN_CHANNELS", 24)
-    graph = RecognizerGraph(make_model(), blank=0)
+    graph = RecognizerGraph.from_torchaudio(make_model(), blank=0)
     before = {name: type(module) for name, module in graph.named_modules()}
     fast = to_fp32(graph)
     assert {name: type(module) for name, module in graph.named_modules()} == before
@@ -78,7 +78,7 @@ def test_to_fp32_does_not_change_its_argument(monkeypatch):
 def backend(tmp_path_factory):
     """An exported model with paired convolutions and spectra."""
     path = tmp_path_factory.mktemp("paired") / "model.onnx"
-    graph = RecognizerGraph(make_model(), blank=0)
+    graph = RecognizerGraph.from_torchaudio(make_model(), blank=0)
     example = torch.randn(2, 16_000), torch.tensor([16_000, 8_000])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fp32_paired_convolutions, "MIN_CHANNELS", 24)

@@ -140,11 +140,11 @@ def test_the_weights_of_int8_are_bytes(precision_package):
 
 def test_conversions_do_not_change_the_source(narrow_model):
     source = resolve(str(narrow_model))
-    before = {name: value.clone() for name, value in source.model.state_dict().items()}
+    before = {name: value.clone() for name, value in source.model.weights.state_dict().items()}
     runs = [(torch.from_numpy(speech())[None], torch.tensor([30_000]))]
     for convert in (to_int8, to_fp16):
         convert(build_recognizer(source), runs)
-    for name, value in source.model.state_dict().items():
+    for name, value in source.model.weights.state_dict().items():
         assert value.dtype == before[name].dtype
         assert torch.equal(value, before[name]), name
 

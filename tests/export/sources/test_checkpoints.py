@@ -13,9 +13,9 @@ from voxport.package.manifest import Manifest
 from voxport.package.read_manifest import read_manifest
 from voxport.verification.verify import verify
 from voxport_export.errors import ParityError, SourceError
+from voxport_export.families import torchaudio_shaped
 from voxport_export.package.export import Options, export_package
 from voxport_export.parity.eager import eager_emission, eager_features
-from voxport_export.sources import huggingface
 from voxport_export.sources.resolve import resolve
 
 transformers = pytest.importorskip("transformers")
@@ -119,14 +119,14 @@ def test_the_certificate_names_transformers(folder, tmp_path):
 
 def test_a_wrong_conversion_is_found(folder, tmp_path, monkeypatch):
     """The converted weights are compared with the original, not with themselves."""
-    convert = huggingface.to_torchaudio
+    convert = torchaudio_shaped.to_torchaudio
 
     def spoil(original):
         model = convert(original)
         model.encoder.transformer.layers[1].final_layer_norm.eps = 10.0
         return model
 
-    monkeypatch.setattr(huggingface, "to_torchaudio", spoil)
+    monkeypatch.setattr(torchaudio_shaped, "to_torchaudio", spoil)
     with pytest.raises(ParityError, match=r"does not answer as eager transformers"):
         export_package(str(folder), tmp_path / "out", QUICK)
     assert not (tmp_path / "out").exists()
@@ -137,7 +137,7 @@ def test_weights_in_half_precision_are_read_as_float32(tmp_path):
     model = checkpoints.make_model()
     folder = checkpoints.write(tmp_path / "model", model.half())
     source = resolve(str(folder))
-    assert {weight.dtype for weight in source.model.parameters()} == {torch.float32}
+    assert {weight.dtype for weight in source.model.weights.parameters()} == {torch.float32}
     waveform = torch.randn(9_000)
     values = (waveform - waveform.mean()) / (waveform.var(correction=0) + 1e-7).sqrt()
     expected = model.float()(values[None]).logits[0]
@@ -308,7 +308,7 @@ def test_features_of_a_pre_norm_model_are_the_layers_own(tmp_path):
     waveform = torch.randn(9_000)
     found = eager_features(source, waveform, 400)
     values = torch.nn.functional.layer_norm(waveform, waveform.shape, eps=1e-7)
-    converted = torch.cat(source.model.extract_features(values[None])[0])
+    converted = torch.cat(source.model.weights.extract_features(values[None])[0])
     torch.testing.assert_close(found, converted, atol=1e-4, rtol=1e-4)
 
 

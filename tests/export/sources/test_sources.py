@@ -215,7 +215,7 @@ def test_mms_adapters_equal_transformers(mms_folder, language):
     expected = model(values[None]).logits[0]
     bound = 1e-4 * max(1.0, float(expected.abs().max()))
     assert float((eager_emission(source, waveform, 400) - expected).abs().max()) <= bound
-    graph = RecognizerGraph(source.model, blank=0, normalize_eps=source.normalize_eps)
+    graph = RecognizerGraph(source.model, blank=0)
     found = graph(waveform[None], torch.tensor([9_000])).emission[0]
     assert float((found - expected).abs().max()) <= bound
     assert source.origin == f"folder:{mms_folder}{f':{language}' if language else ''}"

@@ -85,7 +85,9 @@ def test_a_model_in_blocks_equals_torchaudio(samples, tmp_path, monkeypatch):
     model = make_model()
     example = torch.randn(2, 16_000), torch.tensor([16_000, 8_000])
     path = tmp_path / "model.onnx"
-    export_onnx(RecognizerGraph(model, blank=0), example, list("-|ETAOINSHR"), 16_000, path)
+    export_onnx(
+        RecognizerGraph.from_torchaudio(model, blank=0), example, list("-|ETAOINSHR"), 16_000, path
+    )
     waveform = torch.randn(2, samples, generator=torch.Generator().manual_seed(samples)) * 0.1
     lengths = np.array([samples, samples // 2])
     found = OnnxBackend(path, "cpu").run(waveform.numpy(), lengths)

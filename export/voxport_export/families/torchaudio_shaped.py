@@ -1,7 +1,7 @@
-"""Conversion of transformers' eager models to torchaudio's, of the same arithmetic.
+"""Families of torchaudio's shape: transformers' eager model becomes torchaudio's.
 
-The weights are shared, not copied. torchaudio has no attention adapters: they come from
-``graph.mms_adapter``.
+The arithmetic is the same, and the weights are shared, not copied. torchaudio has no attention
+adapters: they come from ``graph.mms_adapter``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,24 @@ from torchaudio.models import Wav2Vec2Model
 from torchaudio.models.wav2vec2 import components
 from torchaudio.models.wav2vec2.utils.import_huggingface import transform_wavlm_encoder_state
 
+from voxport_export.families.family import normalize_eps
+from voxport_export.graph.acoustic_model import AcousticModel
 from voxport_export.graph.mms_adapter import AdaptedLayer, Adapter
+
+# gelu_python is the same function as gelu, written out.
+GELU = ("gelu", "gelu_python")
+NEEDED: dict[str, tuple[Any, ...]] = {
+    "hidden_act": GELU,
+    "feat_extract_activation": GELU,
+    "feat_proj_layer_norm": (True,),
+    "conv_pos_batch_norm": (False,),
+    "add_adapter": (False,),
+}
+
+
+def convert(original: Any, extractor: Any) -> AcousticModel:
+    """Map a transformers model and its feature extractor to the graph's model."""
+    return AcousticModel.from_torchaudio(to_torchaudio(original), normalize_eps(extractor))
 
 
 def to_torchaudio(original: Any) -> Wav2Vec2Model:

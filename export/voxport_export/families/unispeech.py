@@ -1,0 +1,8 @@
+"""UniSpeech: the shape of Wav2Vec2."""
+
+from __future__ import annotations
+
+from voxport_export.families.family import Family
+from voxport_export.families.torchaudio_shaped import NEEDED, convert
+
+FAMILY = Family("unispeech", "UniSpeech", convert, needed=NEEDED)
