@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import machine, report, soak, workspace
+from benchmarks.gpu import command as gpu_command
 from benchmarks.peers import OTHERS, TORCHAUDIO, Peer, package_peers
 from benchmarks.session import (
     COLD_STARTS,
@@ -124,6 +125,7 @@ def _command() -> list[str]:
 
 
 app.command("soak")(soak.soak)
+app.command("gpu")(gpu_command.gpu)
 
 
 @app.command("report")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 # torchaudio's parameters of WAV2VEC2_ASR_BASE_960H, as far as they change the count
-BASE: Mapping[str, Any] = {
+BASE: dict[str, Any] = {
     "extractor_conv_layer_config": [(512, 10, 5), *[(512, 3, 2)] * 4, *[(512, 2, 2)] * 2],
     "encoder_embed_dim": 768,
     "encoder_pos_conv_kernel": 128,
@@ -18,6 +18,13 @@ BASE: Mapping[str, Any] = {
     "encoder_num_layers": 12,
     "encoder_ff_interm_features": 3072,
     "aux_num_out": 29,
+}
+
+# Of WAV2VEC2_ASR_LARGE_960H
+LARGE: dict[str, Any] = BASE | {
+    "encoder_embed_dim": 1024,
+    "encoder_num_layers": 24,
+    "encoder_ff_interm_features": 4096,
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import shutil
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,16 @@ def describe(threads: int) -> dict[str, Any]:
         "threads": threads,
         "versions": {name: found for name in _DISTRIBUTIONS if (found := _version(name))},
     }
+
+
+def describe_gpu() -> str:
+    """Return the first GPU's name, memory and driver; empty without one."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ""
+    command = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return shown.strip().splitlines()[0] if shown.strip() else ""
 
 
 def _fields(path: str) -> dict[str, str]:
