@@ -31,19 +31,24 @@ class Engine:
     is_trial: bool = False  # no artifact of voxport's yet: what one could gain
 
 
-def load_eager(model: str) -> Any:
-    """Load torchaudio's eager model, with its labels, blank and delimiter."""
+def load_source(model: str) -> Any:
+    """Load a model with its labels, blank and delimiter."""
     from voxport_export.sources.resolve import resolve
 
     return resolve(model)
+
+
+def eager_model(source: Any) -> Any:
+    """Return torchaudio's eager model, without the normalisation that may stand before it."""
+    return getattr(source.reference, "model", source.reference)
 
 
 def _torchaudio(precision: str, compiled: bool = False, scripted: bool = False) -> Any:
     def open_engine(space: Path, model: str, device: str) -> Recognize:  # noqa: ARG001
         import torch
 
-        source = load_eager(model)
-        network: Any = source.model.eval().to(device, getattr(torch, precision))
+        source = load_source(model)
+        network = eager_model(source).eval().to(device, getattr(torch, precision))
         if scripted:
             network = torch.jit.freeze(torch.jit.script(network))
         if compiled:
@@ -58,16 +63,15 @@ def _huggingface(precision: str) -> Any:
         import torch
         from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-        source = load_eager(model)
+        source = load_source(model)
         torch.manual_seed(0)
+        layers = eager_model(source).encoder.transformer.layers
         shape = Wav2Vec2Config(
             vocab_size=len(source.labels),
-            hidden_size=source.model.encoder.transformer.layer_norm.normalized_shape[0],
-            num_hidden_layers=len(source.model.encoder.transformer.layers),
-            num_attention_heads=source.model.encoder.transformer.layers[0].attention.num_heads,
-            intermediate_size=source.model.encoder.transformer.layers[
-                0
-            ].feed_forward.intermediate_dense.out_features,
+            hidden_size=layers[0].attention.embed_dim,
+            num_hidden_layers=len(layers),
+            num_attention_heads=layers[0].attention.num_heads,
+            intermediate_size=layers[0].feed_forward.intermediate_dense.out_features,
         )
         network = Wav2Vec2ForCTC(shape).eval().to(device, getattr(torch, precision))
 
@@ -90,7 +94,7 @@ def _graph(precision: str, compiled: bool = False) -> Any:
         from voxport_export.package.artifact import build_graph
         from voxport_export.precisions.fp16 import to_fp16
 
-        source = load_eager(model)
+        source = load_source(model)
         graph = build_graph(source, features=False)
         if precision == "float16":
             graph = to_fp16(graph, [])
@@ -117,8 +121,8 @@ def _recorded(precision: str) -> Any:
         """Open torchaudio's model in CUDA graphs, one for each batch size and rounded length."""
         import torch
 
-        source = load_eager(model)
-        network = source.model.eval().to(device, getattr(torch, precision))
+        source = load_source(model)
+        network = eager_model(source).eval().to(device, getattr(torch, precision))
         recorded: dict[tuple[int, ...], tuple[Any, Any, Any]] = {}
 
         def record(shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
@@ -158,7 +162,7 @@ def _plain_onnx(space: Path, model: str, device: str) -> Recognize:
     session = onnxruntime.InferenceSession(plain_file(space, model), providers=[provider])
     if session.get_providers()[0] != provider:
         raise RuntimeError(f"onnxruntime runs it on {session.get_providers()[0]}, not {provider}")
-    source = load_eager(model)
+    source = load_source(model)
 
     def recognize(waveforms: Sequence[NDArray[np.float32]]) -> list[str]:
         emission = session.run(None, {"waveform": pad(waveforms)[0]})[0]

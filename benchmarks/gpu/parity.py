@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.gpu.engines import load_eager, pad
+from benchmarks.gpu.engines import load_source, pad
 from benchmarks.gpu.jobs import Row
 from benchmarks.gpu.target import package_folder, target_of
 
@@ -67,7 +67,7 @@ def _answers(
     # A convolution's products are rounded to 10 bits by default: the reference is float32.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-    source = load_eager(model)
+    source = load_source(model)
     reference = source.reference.to(device)
     for clip in clips:
         with torch.inference_mode():

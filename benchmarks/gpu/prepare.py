@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.gpu.engines import load_eager
+from benchmarks.gpu.engines import eager_model, load_source
 from benchmarks.gpu.jobs import Row
 from benchmarks.gpu.target import SEEDED, package_folder, plain_file
 
@@ -43,7 +43,7 @@ def export_plain(space: str, model: str) -> Iterator[Row]:
     path.parent.mkdir(parents=True)
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("samples")}
     torch.onnx.export(
-        load_eager(model).model,
+        eager_model(load_source(model)),
         (torch.randn(2, 32_000),),
         path,
         dynamo=True,

@@ -113,7 +113,7 @@ def test_transcripts_equal_those_of_the_cpu(package):
     )
     found, expected = ([item.text for item in one.transcribe(samples)] for one in (device, cpu))
     assert found == expected
-    assert all(expected)
+    assert "ONE TWO THREE" in expected
 
 
 def test_golden_clips_verify(package):
