@@ -29,6 +29,8 @@ class Family:
     # Any other reason against the settings of config.json; None: there is none
     refuse: Callable[[Mapping[str, Any]], str | None] = lambda _: None
     extractor: str = "Wav2Vec2FeatureExtractor"  # class of its feature extractor
+    # Number of frames of an answer, from the eager model and its inputs; None: all of its frames
+    answered_frames: Callable[[Any, Mapping[str, Any]], int | None] = lambda *_: None
     other_classes: Mapping[str, str] = field(default_factory=dict)  # by ending: irregular names
 
     def class_name(self, ending: str) -> str:

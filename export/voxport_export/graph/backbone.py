@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+OTHER_RATE = "its layers have another frame rate than its emission"
+
 
 class HiddenStates(NamedTuple):
     """A backbone's output; frames past a row's length have no meaning."""
@@ -24,6 +26,8 @@ class Backbone(nn.Module):
     receptive_field: int  # samples; a shorter waveform has no frames
     layers: int  # number of transformer layers
     width: int  # channels of each layer
+    # Reason against the layers' outputs as features; None: there is none
+    features_refusal: str | None = None
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> HiddenStates:
         """Map waveform float32 (B, S) and lengths int64 (B,) to hidden states.

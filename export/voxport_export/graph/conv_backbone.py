@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from torchaudio.models import Wav2Vec2Model
 from torchaudio.models.wav2vec2 import components
 
-from voxport_export.graph.backbone import Backbone, HiddenStates
+from voxport_export.graph.backbone import OTHER_RATE, Backbone, HiddenStates
+from voxport_export.graph.conv_adapter import ConvAdapter
 from voxport_export.graph.encoder import Encoder
 from voxport_export.graph.feature_extractor import ConvExtractor
 from voxport_export.graph.normalize import NormalizeWaveform
@@ -22,12 +23,17 @@ class ConvBackbone(Backbone):
     Args:
         extractor: maps waveforms to features.
         encoder: maps features to hidden states.
+        adapter: shortens the encoder's output; None: the model has none.
         normalize_eps: normalise each waveform with this epsilon under the root of the variance;
             None leaves it as it is.
     """
 
     def __init__(
-        self, extractor: ConvExtractor, encoder: Encoder, normalize_eps: float | None = None
+        self,
+        extractor: ConvExtractor,
+        encoder: Encoder,
+        normalize_eps: float | None = None,
+        adapter: ConvAdapter | None = None,
     ):
         super().__init__()
         self.normalize = None if normalize_eps is None else NormalizeWaveform(normalize_eps)
@@ -37,12 +43,20 @@ class ConvBackbone(Backbone):
         self.receptive_field = self.extractor.receptive_field
         self.layers = len(self.encoder.layers)
         self.width = self.encoder.width
+        self.adapter = adapter
+        self.features_refusal = encoder.features_refusal
+        if adapter is not None:
+            self.frame_stride *= adapter.stride
+            self.features_refusal = OTHER_RATE
 
     @classmethod
     def from_torchaudio(
-        cls, model: Wav2Vec2Model, normalize_eps: float | None = None
+        cls,
+        model: Wav2Vec2Model,
+        normalize_eps: float | None = None,
+        adapter: ConvAdapter | None = None,
     ) -> ConvBackbone:
-        """Build it over torchaudio's model.
+        """Build it over torchaudio's model, without an adapter of its own.
 
         The weights are shared where their layout allows, never changed.
         """
@@ -50,7 +64,7 @@ class ConvBackbone(Backbone):
             cast("nn.ModuleList", model.feature_extractor.conv_layers)
         )
         encoder = Encoder(cast("components.Encoder", model.encoder))
-        return cls(extractor, encoder, normalize_eps)
+        return cls(extractor, encoder, normalize_eps, adapter)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> HiddenStates:
         """Map a batch of waveforms to hidden states.
@@ -75,4 +89,7 @@ class ConvBackbone(Backbone):
         features = self.extractor(waveform, valid_samples)
         valid = arange_like(features[..., 0]) < self.extractor.count_frames(lengths).unsqueeze(1)
         embedded, layers, output = self.encoder(features, valid)
+        if self.adapter is not None:
+            output, valid = self.adapter(output, valid, valid)
+            frames = self.adapter.stride_frames(frames)
         return HiddenStates(embedded, layers, output, valid, frames)

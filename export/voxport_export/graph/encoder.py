@@ -19,6 +19,7 @@ from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 from voxport_export.graph.feed_forward import FeedForward
 from voxport_export.graph.linear import make_linear
 from voxport_export.graph.mms_adapter import AdaptedLayer
+from voxport_export.graph.positional_stack import PositionalStack
 from voxport_export.graph.relative_positions import PositionGate, RelativePositions
 
 # Added to the scores of padding keys. exp() of it is exactly 0 beside any real score, and unlike
@@ -44,7 +45,7 @@ class PositionalConv(nn.Module):
         self.conv.bias = conv.bias
         self.trim = embedding.num_remove
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:  # noqa: ARG002
         """Map x (B, T, D), zero past each row's end, to the same shape."""
         y = self.conv(x.transpose(1, 2))
         if self.trim:
@@ -143,19 +144,37 @@ def _input_projections(
 class EncoderLayer(nn.Module):
     """Attention and feed-forward, each with a residual; norms before (large) or after (base)."""
 
-    def __init__(self, layer: components.EncoderLayer | AdaptedLayer):
+    def __init__(
+        self,
+        attention: nn.Module,
+        layer_norm: nn.LayerNorm,
+        feed_forward: FeedForward,
+        final_layer_norm: nn.LayerNorm,
+        layer_norm_first: bool = False,
+    ):
         super().__init__()
-        self.adapter = nn.Identity()
+        self.attention = attention
+        self.layer_norm = layer_norm
+        self.feed_forward = feed_forward
+        self.final_layer_norm = final_layer_norm
+        self.layer_norm_first = layer_norm_first
+        self.adapter: nn.Module = nn.Identity()
+
+    @classmethod
+    def from_torchaudio(cls, layer: components.EncoderLayer | AdaptedLayer) -> EncoderLayer:
+        """Take torchaudio's layer apart."""
         if isinstance(layer, AdaptedLayer):
-            layer, self.adapter = layer.layer, layer.adapter
+            adapted = cls.from_torchaudio(layer.layer)
+            adapted.adapter = layer.adapter
+            return adapted
         feed_forward = cast("components.FeedForward", layer.feed_forward)
-        self.attention = SelfAttention(
-            cast("components.SelfAttention | WavLMSelfAttention", layer.attention)
+        return cls(
+            SelfAttention(cast("components.SelfAttention | WavLMSelfAttention", layer.attention)),
+            layer.layer_norm,
+            FeedForward(feed_forward.intermediate_dense, feed_forward.output_dense),
+            layer.final_layer_norm,
+            layer.layer_norm_first,
         )
-        self.layer_norm = layer.layer_norm
-        self.final_layer_norm = layer.final_layer_norm
-        self.feed_forward = FeedForward(feed_forward.intermediate_dense, feed_forward.output_dense)
-        self.layer_norm_first = layer.layer_norm_first
 
     def forward(self, x: Tensor, key_bias: Tensor, positions: Tensor | None) -> Tensor:
         """Map x (B, T, D) to the same shape; other arguments as in ``SelfAttention``."""
@@ -169,21 +188,26 @@ class EncoderLayer(nn.Module):
 class Encoder(nn.Module):
     """torchaudio's ``Encoder``, batch-exact."""
 
+    features_refusal: str | None = None
+
     def __init__(self, encoder: components.Encoder):
         super().__init__()
         projection = cast("components.FeatureProjection", encoder.feature_projection)
         transformer = cast("components.Transformer", encoder.transformer)
         self.norm = projection.layer_norm
         self.projection = projection.projection
-        self.positions = PositionalConv(
-            cast("components.ConvolutionalPositionalEmbedding", transformer.pos_conv_embed)
+        embedding = transformer.pos_conv_embed
+        self.positions = (
+            embedding
+            if isinstance(embedding, PositionalStack)
+            else PositionalConv(cast("components.ConvolutionalPositionalEmbedding", embedding))
         )
         self.layer_norm = transformer.layer_norm
         self.width = self.layer_norm.normalized_shape[0]  # channels of each layer
         # In torchaudio the transformer's flag is the opposite of its layers'.
         self.norm_inputs = transformer.layer_norm_first
         layers = list(cast("Iterable[components.EncoderLayer | AdaptedLayer]", transformer.layers))
-        self.layers = nn.ModuleList(EncoderLayer(layer) for layer in layers)
+        self.layers = nn.ModuleList(EncoderLayer.from_torchaudio(layer) for layer in layers)
         self.relative = RelativePositions.from_layers(layers)
 
     def forward(self, features: Tensor, valid: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
@@ -199,7 +223,7 @@ class Encoder(nn.Module):
         """
         x = self.projection(self.norm(features))
         x = x.where(valid.unsqueeze(-1), x.new_zeros(()))
-        x = x + self.positions(x)
+        x = x + self.positions(x, valid)
         if self.norm_inputs:
             x = self.layer_norm(x)
         key_bias = (~valid).float()[:, None, None, :] * PADDING_BIAS

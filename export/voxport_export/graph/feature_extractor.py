@@ -73,11 +73,11 @@ class ConvExtractor(nn.Module):
 
     @classmethod
     def from_torchaudio(cls, conv_layers: nn.ModuleList) -> ConvExtractor:
-        """Wrap the layers of torchaudio's ``FeatureExtractor``."""
+        """Wrap the layers of torchaudio's ``FeatureExtractor``, or of transformers'."""
         first: GroupNormConvBlock | None = None
         blocks: list[ConvBlock] = []
         for layer in conv_layers:
-            conv, norm = cast("nn.Conv1d", layer.conv), layer.layer_norm
+            conv, norm = cast("nn.Conv1d", layer.conv), getattr(layer, "layer_norm", None)
             if isinstance(norm, nn.GroupNorm):
                 first = GroupNormConvBlock(conv, norm)
             else:

@@ -40,13 +40,20 @@ def build_graph(source: Source, features: bool) -> Graph:
     """
     if source.transcribes:
         recognizer = build_recognizer(source)
+        if features and (reason := recognizer.backbone.features_refusal):
+            raise ExportError(f"{source.name}: its features are not exported: {reason}")
         return FeatureRecognizerGraph(recognizer) if features else recognizer
     if not features:
         raise ExportError(
             f"{source.name}: the model has no CTC head, so it gives no text: export its "
             "features with --features"
         )
-    return FeatureGraph(source.model.build_backbone())
+    backbone = source.model.build_backbone()
+    if backbone.features_refusal:
+        raise ExportError(
+            f"{source.name}: its features are not exported: {backbone.features_refusal}"
+        )
+    return FeatureGraph(backbone)
 
 
 def build_recognizer(source: Source) -> RecognizerGraph:

@@ -42,6 +42,7 @@ from voxport_export.parity.golden import (
     write_golden_features,
 )
 from voxport_export.parity.low_precision import LowPrecisionLimits
+from voxport_export.precisions import LOW_PRECISIONS
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
 from voxport_export.sources.source import Source
@@ -110,7 +111,7 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
     with step(f"Loading {model}"):
         source = resolve(model, options.allow_unused)
         graph = build_graph(source, options.features)
-        _check_low_precisions(source, options)
+        _check_low_precisions(source, graph.backbone, options)
     field = graph.backbone.receptive_field
     recordings = resample_recordings(files, source.sample_rate)
     if not any(len(one.waveform) >= field for one in recordings):
@@ -127,7 +128,7 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
     return PackageWriter(source, graph, expected, features, spoken, options, step)
 
 
-def _check_low_precisions(source: Source, options: Options) -> None:
+def _check_low_precisions(source: Source, backbone: Backbone, options: Options) -> None:
     """Refuse low precisions that cannot be made or judged, before any work is done."""
     for name in options.low_precisions:
         if ONNX not in options.formats:
@@ -136,6 +137,8 @@ def _check_low_precisions(source: Source, options: Options) -> None:
             raise ExportError(
                 f"{name} is judged by its transcripts, and {source.name} has no CTC head"
             )
+        if reason := LOW_PRECISIONS[name].refuse(backbone):
+            raise ExportError(f"{source.name}: {reason}")
 
 
 def _discard(path: str, folder: Path) -> None:

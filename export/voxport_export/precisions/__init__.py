@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from voxport_export.graph.backbone import Backbone
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions import fp16, int8
 
@@ -20,9 +21,11 @@ class Precision:
 
     provider: str  # execution provider on which it should be faster than float32
     convert: Callable[[RecognizerGraph, Sequence[GraphInputs]], RecognizerGraph]  # in place
+    # Reason against the conversion of a backbone; None: there is none
+    refuse: Callable[[Backbone], str | None] = lambda _: None
 
 
 LOW_PRECISIONS = {
     "int8": Precision("cpu", int8.to_int8),
-    "fp16": Precision("cuda", fp16.to_fp16),
+    "fp16": Precision("cuda", fp16.to_fp16, fp16.refuse),
 }

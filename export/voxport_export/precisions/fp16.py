@@ -15,11 +15,25 @@ from typing import TypeVar, cast
 
 from torch import Tensor, nn
 
+from voxport_export.graph.backbone import Backbone
+from voxport_export.graph.conv_backbone import ConvBackbone
+from voxport_export.graph.encoder import Encoder
 from voxport_export.graph.feature_extractor import ConvBlock
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.strided_product import ProductConv
 
 _M = TypeVar("_M", bound=nn.Module)
+
+
+def refuse(backbone: Backbone) -> str | None:
+    """Return the reason why a backbone stays float32; None: there is none."""
+    is_known = isinstance(backbone, ConvBackbone) and isinstance(backbone.encoder, Encoder)
+    if is_known and backbone.adapter is None:
+        return None
+    return (
+        "fp16 is written for convolutions and a transformer of Wav2Vec2's shape only; leave "
+        "--precision fp16 out"
+    )
 
 
 def to_fp16(graph: RecognizerGraph, runs: Sequence[tuple[Tensor, Tensor]]) -> RecognizerGraph:  # noqa: ARG001
@@ -29,9 +43,10 @@ def to_fp16(graph: RecognizerGraph, runs: Sequence[tuple[Tensor, Tensor]]) -> Re
         graph: its weights may be shared with another model: they are not changed.
         runs: not used.
     """
-    extractor = graph.backbone.extractor
+    backbone = cast("ConvBackbone", graph.backbone)
+    extractor = backbone.extractor
     extractor.is_one_block = True
-    graph.backbone.encoder = _halve_weights(graph.backbone.encoder)
+    backbone.encoder = _halve_weights(backbone.encoder)
     first = 0 if extractor.first is not None else 1  # of the blocks on features
     blocks = [cast("ConvBlock", block) for block in extractor.blocks[first:]]
     for block in blocks:

@@ -51,6 +51,10 @@ def _slice_channels(whole: FeedForward, inner: slice, is_first: bool) -> FeedFor
     """Take some of the inner channels; the first part has the output's whole bias."""
     intermediate, output = whole.intermediate, whole.output
     return FeedForward(
-        make_linear(intermediate.weight[inner], intermediate.bias[inner]),
+        make_linear(
+            intermediate.weight[inner],
+            None if intermediate.bias is None else intermediate.bias[inner],
+        ),
         make_linear(output.weight[:, inner], output.bias if is_first else None),
+        whole.activation,
     )

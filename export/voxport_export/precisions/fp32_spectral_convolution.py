@@ -99,6 +99,6 @@ class SpectralPositions(nn.Module):
         """Return True if the kernel is long enough for spectra to save time."""
         return conv.kernel_size[0] >= _HOP
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:  # noqa: ARG002
         """Map x (B, T, D), zero past each row's end, to the same shape."""
         return F.gelu(self.conv(x))

@@ -53,7 +53,7 @@ def load_huggingface(
             origin=_origin(model_id) + (f":{language}" if language else ""),
             licence=checkpoint.read_licence(),
             model=loaded.family.convert(loaded.model, loaded.extractor),
-            reference=TransformersReference(loaded.model, loaded.extractor),
+            reference=TransformersReference(loaded.model, loaded.extractor, loaded.family),
             reference_name=f"eager transformers {_transformers().__version__}",
             labels=loaded.vocabulary.labels,
             blank=loaded.vocabulary.blank,
@@ -69,14 +69,17 @@ def load_huggingface(
 class TransformersReference(nn.Module):
     """transformers' eager model behind its own feature extractor."""
 
-    def __init__(self, model: Any, extractor: Any):
+    def __init__(self, model: Any, extractor: Any, family: Family):
         super().__init__()
         self.model = model
         self.extractor = extractor
+        self.family = family
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map waveform [1, samples] to (emission [1, frames, labels], None)."""
-        return self.model(self._values(waveform)).logits, None
+        inputs = self._inputs(waveform)
+        frames = self.family.answered_frames(self.model, inputs)
+        return self.model(**inputs).logits[:, :frames], None
 
     def extract_features(self, waveform: Tensor) -> tuple[list[Tensor], Tensor | None]:
         """Map waveform [1, samples] to (every layer's output [1, frames, D], None).
@@ -91,17 +94,22 @@ class TransformersReference(nn.Module):
 
         hooks = [layer.register_forward_hook(keep) for layer in backbone.encoder.layers]
         try:
-            backbone(self._values(waveform))
+            inputs = self._inputs(waveform)
+            backbone(**inputs)
         finally:
             for hook in hooks:
                 hook.remove()
-        return found, None
+        frames = self.family.answered_frames(self.model, inputs)
+        return [layer[:, :frames] for layer in found], None
 
-    def _values(self, waveform: Tensor) -> Tensor:
+    def _inputs(self, waveform: Tensor) -> dict[str, Tensor]:
+        """Return the model's inputs; a mask beside features, which an extractor may pad itself."""
         rate = self.extractor.sampling_rate
         row = waveform[0].cpu().numpy()
-        values = self.extractor(row, sampling_rate=rate, return_tensors="pt").input_values
-        return values.to(waveform)
+        values = self.extractor(row, sampling_rate=rate, return_tensors="pt")
+        if "input_values" in values:
+            return {"input_values": values.input_values.to(waveform)}
+        return {name: value.to(waveform.device) for name, value in values.items()}
 
 
 def _name(model_id: str) -> str:

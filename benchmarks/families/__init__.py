@@ -1,0 +1,1 @@
+"""Narrow models of every family, and the table of what their packages answer."""

@@ -1,0 +1,88 @@
+"""The table of families and tasks: each case exported, and what its package answered.
+
+An export compares every artifact, loaded again, with transformers' eager model run on each
+recording alone: alone and in one batch padded with NaN. It fails where an emission differs by more
+than 1e-4 of the largest, or one token, time or text at all; the rows are what it measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.families.cases import CASES, Case
+from voxport.package.manifest import Manifest, Measurement
+from voxport.verification.comparison import TOLERANCE
+from voxport_export.package.export import Options, export_package
+
+_SAMPLES = Path(__file__).parents[2] / "models" / "commands" / "samples"
+_MOST_RECORDINGS = 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """One artifact of one case."""
+
+    case: Case
+    artifact: str
+    task: str
+    reference: str
+    clips: int
+    difference: float  # largest, relative to the largest number of the reference
+    equal: str  # share of equal transcripts
+
+
+def recordings() -> list[Path]:
+    """Return the recordings of the table: shipped ones of different lengths."""
+    return sorted(_SAMPLES.glob("*.flac"), key=lambda path: path.stat().st_size)[::3][
+        :_MOST_RECORDINGS
+    ]
+
+
+def export_case(case: Case, folder: Path, audio: Sequence[Path], real: bool = False) -> Manifest:
+    """Export a case to ``folder / "package"`` and return its manifest."""
+    model = case.write(folder / "model", real)
+    options = Options(features=case.features, audio=tuple(audio))
+    return export_package(str(model), folder / "package", options)
+
+
+def measure(cases: Iterable[Case] = CASES, real: bool = False) -> Iterator[Row]:
+    """Export the cases in turn and yield their rows."""
+    for case in cases:
+        start = time.perf_counter()
+        with TemporaryDirectory() as folder:
+            manifest = export_case(case, Path(folder), recordings(), real)
+        yield from rows(case, manifest)
+        print(f"{case.name}: {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def rows(case: Case, manifest: Manifest) -> Iterator[Row]:
+    """Yield the rows of one package."""
+    for one in manifest.parity:
+        share = one.max_emission_difference / one.emission_tolerance
+        equal = f"{one.equal_transcripts:.0%}"
+        yield _row(case, case.task, one, share, equal)
+    for found in manifest.features.parity if manifest.features else ():
+        yield _row(case, "features", found, found.max_difference / found.tolerance, "")
+
+
+def _row(case: Case, task: str, one: Measurement, share: float, equal: str) -> Row:
+    return Row(case, one.artifact, task, one.reference, one.clips, share * TOLERANCE, equal)
+
+
+def write_markdown(found: Iterable[Row]) -> str:
+    """Write the rows as a table of the documentation."""
+    lines = [
+        "| family | task | configuration of | file | compared with | largest relative difference "
+        "| equal tokens and text |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.case.name} | {row.task} | {row.case.published} | {row.artifact} "
+        f"| {row.reference} | {row.difference:.1e} | {row.equal} |"
+        for row in found
+    ]
+    return "\n".join(lines) + "\n"

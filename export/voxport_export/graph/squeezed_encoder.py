@@ -1,0 +1,83 @@
+"""SEW's encoder: transformer layers over squeezed frames, stretched again behind them.
+
+Pairs of frames are averaged before the layers, and each hidden state becomes a pair again. What is
+left over of an odd number of frames has a hidden state of zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from voxport_export.graph.backbone import OTHER_RATE
+from voxport_export.graph.encoder import PADDING_BIAS, EncoderLayer
+from voxport_export.graph.first_layer import sliding_windows
+from voxport_export.graph.tracing import arange_like
+
+
+class SqueezedEncoder(nn.Module):
+    """Features to hidden states by layers that see ``squeeze`` frames as one.
+
+    Args:
+        projection: from features to the layers' width.
+        conv: grouped, over time, with a stride of ``squeeze``; its weights plain.
+        norm: before the layers, or nothing.
+        layers: in order.
+        positions: what the attentions need, from a mask (B, T); None: nothing.
+        stretch: from one hidden state to those of ``squeeze`` frames.
+        squeeze: frames that become one; a batch has at least as many.
+    """
+
+    features_refusal = OTHER_RATE
+
+    def __init__(
+        self,
+        projection: nn.Module,
+        conv: nn.Conv1d,
+        norm: nn.Module,
+        layers: Sequence[EncoderLayer],
+        positions: nn.Module | None,
+        stretch: nn.Linear,
+        squeeze: int,
+    ):
+        super().__init__()
+        self.projection, self.conv, self.norm = projection, conv, norm
+        self.layers = nn.ModuleList(layers)
+        self.positions = positions
+        self.stretch, self.squeeze = stretch, squeeze
+        self.width = stretch.in_features
+
+    def forward(self, features: Tensor, valid: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Map features to hidden states.
+
+        Args:
+            features: float32 (B, T, C).
+            valid: bool (B, T).
+
+        Returns:
+            The input of the first layer and the output of every layer, each (B, T // squeeze, D),
+            and the encoder's own, (B, T, D).
+        """
+        x = self.projection(features)
+        x = x.where(valid.unsqueeze(-1), x.new_zeros(()))
+        pooled = sliding_windows(x, self.squeeze, self.squeeze)
+        pooled = pooled.unflatten(-1, (self.squeeze, -1)).mean(dim=2)
+        frame = arange_like(pooled[..., 0])
+        # The convolution may have a frame more.
+        positions = F.gelu(self.conv(x.transpose(1, 2))).transpose(1, 2).index_select(1, frame)
+        x = self.norm(pooled + positions)
+        count = (valid.sum(dim=1) // self.squeeze).unsqueeze(1)
+        attended = frame < count
+        key_bias = (~attended).float()[:, None, None, :] * PADDING_BIAS
+        distances = None if self.positions is None else self.positions(attended)
+        embedded, outputs = x, []
+        for layer in self.layers:
+            x = layer(x, key_bias, distances)
+            outputs.append(x)
+        x = F.gelu(self.stretch(x)).unflatten(-1, (self.squeeze, -1)).flatten(1, 2)
+        whole = arange_like(valid)
+        x = F.pad(x, (0, 0, 0, self.squeeze - 1)).index_select(1, whole)
+        inside = (whole < count * self.squeeze).unsqueeze(-1)
+        return embedded, outputs, x.where(inside, x.new_zeros(()))
