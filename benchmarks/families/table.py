@@ -7,9 +7,10 @@ than 1e-4 of the largest, or one token, time or text at all; the rows are what i
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,16 +20,17 @@ from voxport.verification.comparison import TOLERANCE
 from voxport_export.package.export import Options, export_package
 
 _SAMPLES = Path(__file__).parents[2] / "models" / "commands" / "samples"
-_MOST_RECORDINGS = 4
+_MOST_RECORDINGS = 3
 
 
 @dataclass(frozen=True)
 class Row:
-    """One artifact of one case."""
+    """One artifact of one case, and what was measured of it."""
 
-    case: Case
-    artifact: str
+    case: str
     task: str
+    published: str  # the checkpoint whose configuration it has
+    artifact: str
     reference: str
     clips: int
     difference: float  # largest, relative to the largest number of the reference
@@ -49,14 +51,28 @@ def export_case(case: Case, folder: Path, audio: Sequence[Path], real: bool = Fa
     return export_package(str(model), folder / "package", options)
 
 
-def measure(cases: Iterable[Case] = CASES, real: bool = False) -> Iterator[Row]:
-    """Export the cases in turn and yield their rows."""
-    for case in cases:
-        start = time.perf_counter()
-        with TemporaryDirectory() as folder:
-            manifest = export_case(case, Path(folder), recordings(), real)
-        yield from rows(case, manifest)
-        print(f"{case.name}: {time.perf_counter() - start:.0f} s", flush=True)
+def measure(case: Case, real: bool = False) -> list[Row]:
+    """Export one case and return its rows."""
+    start = time.perf_counter()
+    with TemporaryDirectory() as folder:
+        found = list(rows(case, export_case(case, Path(folder), recordings(), real)))
+    print(f"{case.name}: {time.perf_counter() - start:.0f} s", flush=True)
+    return found
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read the rows measured so far; none if there is no file."""
+    if not path.exists():
+        return []
+    return [Row(**fields) for fields in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def write_rows(path: Path, found: Iterable[Row]) -> None:
+    """Write rows as JSON, in the order of the cases."""
+    order = [case.name for case in CASES]
+    kept = sorted((row for row in found if row.case in order), key=lambda r: order.index(r.case))
+    text = json.dumps([asdict(row) for row in kept], indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def rows(case: Case, manifest: Manifest) -> Iterator[Row]:
@@ -70,7 +86,8 @@ def rows(case: Case, manifest: Manifest) -> Iterator[Row]:
 
 
 def _row(case: Case, task: str, one: Measurement, share: float, equal: str) -> Row:
-    return Row(case, one.artifact, task, one.reference, one.clips, share * TOLERANCE, equal)
+    named = (case.name, task, case.published, one.artifact, one.reference)
+    return Row(*named, one.clips, share * TOLERANCE, equal)
 
 
 def write_markdown(found: Iterable[Row]) -> str:
@@ -81,7 +98,7 @@ def write_markdown(found: Iterable[Row]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row.case.name} | {row.task} | {row.case.published} | {row.artifact} "
+        f"| {row.case} | {row.task} | {row.published} | {row.artifact} "
         f"| {row.reference} | {row.difference:.1e} | {row.equal} |"
         for row in found
     ]
