@@ -27,9 +27,10 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="of cases; default: all")
     parser.add_argument("--real", action="store_true", help="the published sizes")
     options = parser.parse_args()
-    if unknown := set(options.names) - {case.name for case in CASES}:
+    by_name = {case.name: case for case in CASES}
+    if unknown := set(options.names) - set(by_name):
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
-    chosen = [case for case in CASES if not options.names or case.name in options.names]
+    chosen = [by_name[name] for name in options.names or by_name]
     for case in chosen:
         if not options.real:
             others = [row for row in read_rows(RESULTS) if row.case != case.name]

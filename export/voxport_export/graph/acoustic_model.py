@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from torch import nn
 from torchaudio.models import Wav2Vec2Model
@@ -35,7 +36,8 @@ class AcousticModel:
             normalize_eps: normalise each waveform with this epsilon under the root of the
                 variance; None leaves it as it is.
         """
-        return cls(model, model.aux, lambda: ConvBackbone.from_torchaudio(model, normalize_eps))
+        head = cast("nn.Linear | None", model.aux)
+        return cls(model, head, lambda: ConvBackbone.from_torchaudio(model, normalize_eps))
 
     @property
     def parameters(self) -> int:

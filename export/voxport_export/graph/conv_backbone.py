@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypeAlias, cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,11 +10,16 @@ from torchaudio.models import Wav2Vec2Model
 from torchaudio.models.wav2vec2 import components
 
 from voxport_export.graph.backbone import OTHER_RATE, Backbone, HiddenStates
+from voxport_export.graph.conformer import ConformerEncoder
 from voxport_export.graph.conv_adapter import ConvAdapter
 from voxport_export.graph.encoder import Encoder
 from voxport_export.graph.feature_extractor import ConvExtractor
 from voxport_export.graph.normalize import NormalizeWaveform
+from voxport_export.graph.squeezed_encoder import SqueezedEncoder
 from voxport_export.graph.tracing import arange_like, pad_to_length
+
+# Encoders of features: each maps (features, valid) to hidden states
+ConvEncoder: TypeAlias = Encoder | ConformerEncoder | SqueezedEncoder
 
 
 class ConvBackbone(Backbone):
@@ -31,7 +36,7 @@ class ConvBackbone(Backbone):
     def __init__(
         self,
         extractor: ConvExtractor,
-        encoder: Encoder,
+        encoder: ConvEncoder,
         normalize_eps: float | None = None,
         adapter: ConvAdapter | None = None,
     ):
