@@ -32,6 +32,7 @@ _FORMATS = (
     ("au", "AU", "PCM_16"),
     ("mp3", "MP3", "MPEG_LAYER_III"),
 )
+_GRAPH = "model.onnx"
 _UNSIGNED = "0" * 64
 _STRANGE = (None, True, -1, 0, 1, 2**31, 2**40, 2**63, 2**64, 1e308, -0.5, "", "..", "../x")
 _STRANGE_TEXTS = ("\x1b[2J", "a" * 5000, "\ud800", [], {}, [[]], [None], {"path": "/etc/passwd"})
@@ -113,8 +114,8 @@ def write_recordings(clip: Path, folder: Path, count: int, seed: int) -> Iterato
 
 def write_packages(package: Path, folder: Path, count: int, seed: int) -> Iterator[Path]:
     """Write `count` packages with a changed manifest or a changed graph, every hash right."""
-    document = json.loads((package / "manifest.json").read_text(encoding="utf-8"))
-    graph = (package / "model.onnx").read_bytes()
+    document = read_one_artifact(package)
+    graph = (package / _GRAPH).read_bytes()
     kinds = (_change_manifest, _change_constants, _change_bytes, _change_small_bytes)
     for number in range(count):
         random = np.random.default_rng((seed, number))
@@ -123,19 +124,28 @@ def write_packages(package: Path, folder: Path, count: int, seed: int) -> Iterat
         path.mkdir()
         changed = json.loads(json.dumps(document))
         content = kind(changed, graph, random)
-        (path / "model.onnx").write_bytes(content)
+        (path / _GRAPH).write_bytes(content)
         _sign(changed, content, path, keep=kind is _change_manifest)
         yield path
 
 
+def read_one_artifact(package: Path) -> Any:
+    """Return a package's manifest without the other artifacts, and all that was measured of them.
+
+    What is left over would refuse each package before its graph is looked at.
+    """
+    document = json.loads((package / "manifest.json").read_text(encoding="utf-8"))
+    document["artifacts"] = [one for one in document["artifacts"] if one["path"] == _GRAPH]
+    document["parity"] = [one for one in document["parity"] if one["artifact"] == _GRAPH]
+    document.pop("gates", None)
+    return document
+
+
 def _sign(document: Any, content: bytes, path: Path, *, keep: bool) -> None:
     """Write the manifest with the hashes that fit; `keep` what was changed of its artifacts."""
-    entry = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    artifacts = document.get("artifacts")
     if not keep:
-        artifacts = [one for one in artifacts if one["path"] == "model.onnx"]
-        artifacts[0].update(entry)
-        document["artifacts"] = artifacts
+        entry = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        document["artifacts"][0].update(entry)
     text = json.dumps({**document, "sha256": _UNSIGNED})
     signed = text.replace(_UNSIGNED, hashlib.sha256(text.encode()).hexdigest())
     (path / "manifest.json").write_text(signed, encoding="utf-8")
