@@ -3,7 +3,8 @@
 ``python -m benchmarks.hostile.hosts OUT --host cpp=build/cpp/transcribe`` or
 ``--host node=runtime/web/dist/lib``. Ends in a line of JSON. A fault is a signal, an answer that is
 missing, an unexpected error, more than 20 s of the processor for one input, more than 1 GB, a file
-written outside, or a recording that was cut and transcribed without its end.
+opened outside (as strace sees it, where that is installed), or a recording that was cut and
+transcribed without its end.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.hostile import system_calls
 from benchmarks.hostile.host_inputs import write_packages, write_recordings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -48,9 +50,19 @@ class Campaign:
     kind: str
     inputs: int = 0
     heard: int = 0
-    slowest_s: float = 0.0
+    slowest_s: float = 0.0  # by the clock, other work on the machine included
+    slowest_cpu_s: float = 0.0
     faults: list[str] = field(default_factory=list[str])
     refusals: Counter[str] = field(default_factory=Counter[str])
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a host's output, and the time since the one before it."""
+
+    text: str
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,15 @@ class Host:
     name: str
     path: Path
     home: Path
+    inputs: Path
+
+    def outside(self, log: Path) -> list[str]:
+        """Return what was opened outside of the inputs, the program and its libraries."""
+        readable = ("/usr/", "/lib", "/etc/", "/proc/", "/sys/", "/dev/", "/opt/", str(_ROOT))
+        folder = self.path if self.path.is_dir() else self.path.parent
+        libraries = (str(folder), *_library_folders(self.path))
+        writable = ("/dev/null", "/dev/tty", "/proc/self/")
+        return system_calls.read_outside(log, (*readable, *libraries, str(self.inputs)), writable)
 
     def command(self, kind: str, package: Path, clip: Path, batch: Sequence[Path]) -> list[str]:
         """Return the command for a batch; Node reads the paths from its standard input."""
@@ -69,8 +90,8 @@ class Host:
             return [str(self.path), "--json", str(package), *map(str, batch)]
         return [str(self.path), "--json", str(batch[0]), str(clip)]
 
-    def answers(self, command: list[str], batch: Sequence[Path]) -> Iterator[tuple[str, float]]:
-        """Run a command; yield its lines and their seconds, then its end as ``rc N``."""
+    def answers(self, command: list[str], batch: Sequence[Path]) -> Iterator[Line]:
+        """Run a command; yield its lines, then its end as ``rc N``."""
         environment = {**os.environ, "HOME": str(self.home), "XDG_CACHE_HOME": f"{self.home}/c"}
         environment.pop("ORT_DISABLE_TELEMETRY", None)
         with (
@@ -98,18 +119,36 @@ class Host:
                     if _cpu_seconds(process.pid) - spent < _MAX_CPU_S and waited < _MAX_WAIT_S:
                         continue
                     process.kill()
-                    yield "hang", waited
+                    yield Line("hang", waited, _cpu_seconds(process.pid) - spent)
                     return
-                spent = _cpu_seconds(process.pid)
+                used, spent = _cpu_seconds(process.pid) - spent, _cpu_seconds(process.pid)
                 *lines, pending = (pending + block).split(b"\n")
                 for line in lines:
-                    yield line.decode(errors="replace"), waited
+                    yield Line(line.decode(errors="replace"), waited, used)
                 start = time.monotonic()
                 if not block:
                     break
+            before = _children_seconds()
             code = process.wait()
+            used = _children_seconds() - before
             errors.seek(0)
-            yield f"rc {code} {errors.read(2000).decode(errors='replace')}", 0.0
+            # A refused package ends its process with no line before: the whole of it counts.
+            yield Line(f"rc {code} {errors.read(2000).decode(errors='replace')}", waited, used)
+
+
+def _children_seconds() -> float:
+    """Return the processor time of all processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _library_folders(program: Path) -> list[str]:
+    """Return the folders of the libraries that a program was linked to."""
+    if program.is_dir():
+        return [str(folder / "node_modules") for folder in program.parents]
+    said = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
+    paths = [Path(word) for word in said.split() if word.startswith("/")]
+    return [str(folder) for path in paths for folder in (path.parent, path.resolve().parent)]
 
 
 def _cpu_seconds(process: int) -> float:
@@ -137,7 +176,7 @@ def run(
         folder, home = Path(work) / "inputs", Path(work) / "home"
         folder.mkdir()
         home.mkdir()
-        runner = Host(name, Path(path).resolve(), home)
+        runner = Host(name, Path(path).resolve(), home, folder)
         short = package / "golden-9.wav"
         inputs = {
             "recordings": write_recordings(clip, folder, recordings, seed),
@@ -149,7 +188,8 @@ def run(
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     if peak > _MAX_BYTES:
         results[0].faults.append(f"{peak / 1e6:.0f} MB at the peak")
-    summary = {"host": name, "seed": seed, "peak_mb": round(peak / 1e6)}
+    summary: dict[str, Any] = {"host": name, "seed": seed, "peak_mb": round(peak / 1e6)}
+    summary["files_watched"] = system_calls.is_available()
     summary |= {campaign.kind: _summary(campaign) for campaign in results}
     output.mkdir(parents=True, exist_ok=True)
     (output / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
@@ -163,6 +203,7 @@ def _summary(campaign: Campaign) -> dict[str, Any]:
         "transcribed": campaign.heard,
         "refused": campaign.inputs - campaign.heard,
         "slowest_s": round(campaign.slowest_s, 2),
+        "slowest_cpu_s": round(campaign.slowest_cpu_s, 2),
         "faults": campaign.faults,
     }
 
@@ -188,11 +229,32 @@ def _run_batch(
     host: Host, kind: str, batch: Sequence[Path], campaign: Campaign, package: Path, clip: Path
 ) -> int:
     """Run a batch; return the number of inputs that are done, with one that ended the process."""
+    command = host.command(kind, package, clip, batch)
+    if not system_calls.is_available():
+        return _read_answers(host, kind, command, batch, campaign)
+    with tempfile.TemporaryDirectory() as space:
+        log = Path(space) / "calls"
+        done = _read_answers(host, kind, system_calls.traced(command, log), batch, campaign)
+        if outside := host.outside(log):
+            campaign.faults.append(f"{batch[0].name} and others: opened {outside[:3]}")
+    return done
+
+
+def _read_answers(
+    host: Host, kind: str, command: list[str], batch: Sequence[Path], campaign: Campaign
+) -> int:
     answered = 0
-    for line, seconds in host.answers(host.command(kind, package, clip, batch), batch):
+    for answer_line in host.answers(command, batch):
+        line = answer_line.text
+        if answered or len(batch) == 1:  # else the program's own start counts
+            campaign.slowest_s = max(campaign.slowest_s, answer_line.seconds)
+            campaign.slowest_cpu_s = max(campaign.slowest_cpu_s, answer_line.cpu_seconds)
         subject = batch[min(answered, len(batch) - 1)].name
         if line == "hang":
-            campaign.faults.append(f"{subject}: more than {_MAX_CPU_S:.0f} s")
+            campaign.faults.append(
+                f"{subject}: {answer_line.cpu_seconds:.0f} s of the processor and no answer "
+                f"after {answer_line.seconds:.0f} s"
+            )
             return answered + 1
         if line.startswith("rc "):
             _, code, *errors = line.split(" ", 2)
@@ -204,7 +266,6 @@ def _run_batch(
                 return answered + 1
             continue
         answer = json.loads(line)
-        campaign.slowest_s = max(campaign.slowest_s, seconds if answered else 0.0)
         answered += 1
         if "unexpected" in answer:
             campaign.faults.append(f"{subject}: {answer['unexpected'][:300]}")

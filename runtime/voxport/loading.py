@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from voxport.backends.contract import Backend
+from voxport.backends.isolation import Isolation, as_isolation
 from voxport.backends.open import open_artifact
 from voxport.backends.providers import Provider
 from voxport.decoding.beam_search import BeamSearch
@@ -38,6 +39,7 @@ def load(
     whole_seconds: float = WHOLE_SECONDS,
     window_seconds: float = WINDOW_SECONDS,
     decoder: BeamSearch | None = None,
+    isolate: bool | Isolation = False,
 ) -> Recognizer:
     """Load a recognizer from a package.
 
@@ -58,6 +60,8 @@ def load(
             in windows.
         window_seconds: the length of a window, at least 5 s, context on both sides included.
         decoder: a ``voxport.BeamSearch``; None: the graph's own greedy decoder.
+        isolate: run the artifact in a process of its own, with limits of time and memory, for
+            packages whose author you do not know. An ``Isolation`` sets other limits.
 
     Returns:
         A recognizer. Several threads may use it at once.
@@ -90,7 +94,8 @@ def load(
     folder, manifest = _read(package, threads, batch_seconds)
     require_transcripts(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
-    backend = _open(folder, manifest, chosen, provider, threads, artifact is not None)
+    limits = as_isolation(isolate)
+    backend = _open(folder, manifest, chosen, provider, threads, artifact is not None, limits)
     return Recognizer(
         manifest,
         chosen,
@@ -110,6 +115,7 @@ def load_features(
     threads: int | None = None,
     *,
     batch_seconds: float = BATCH_SECONDS,
+    isolate: bool | Isolation = False,
 ) -> FeatureExtractor:
     """Load a feature extractor from a package exported with ``--features``.
 
@@ -120,6 +126,7 @@ def load_features(
         precision: "fp32", "int8" or "fp16"; None: fp32 if it gives features.
         threads: for one operator on the CPU, 1 to 256.
         batch_seconds: the limit of audio that runs together, in seconds with padding.
+        isolate: run the artifact in a process of its own, with limits of time and memory.
 
     Returns:
         A feature extractor. The model need not have a CTC head.
@@ -142,7 +149,8 @@ def load_features(
             "gives no features; `voxport export MODEL --features` writes packages that do", folder
         )
     chosen = choose_artifact(folder, able, artifact, precision)
-    backend = _open(folder, able, chosen, provider, threads, artifact is not None)
+    limits = as_isolation(isolate)
+    backend = _open(folder, able, chosen, provider, threads, artifact is not None, limits)
     return FeatureExtractor(manifest, chosen, backend, batch_seconds=batch_seconds)
 
 
@@ -202,10 +210,19 @@ def _open(
     provider: str,
     threads: int | None,
     is_named: bool,
+    isolation: Isolation | None,
 ) -> Backend:
     """Open an artifact; if its engine is missing, the error names ONNX as the alternative."""
     try:
-        return open_artifact(folder, chosen, provider, threads, manifest.model, is_named=is_named)
+        return open_artifact(
+            folder,
+            chosen,
+            provider,
+            threads,
+            manifest.model,
+            is_named=is_named,
+            isolation=isolation,
+        )
     except MissingDependencyError as error:
         if chosen.kind == ONNX or ONNX not in (item.kind for item in manifest.artifacts):
             raise

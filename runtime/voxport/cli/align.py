@@ -10,6 +10,7 @@ from voxport.cli.audio_argument import STANDARD_INPUT
 from voxport.cli.options import (
     OUTPUT_PANEL,
     Artifact,
+    Isolate,
     Package,
     Precision,
     Provider,
@@ -88,6 +89,7 @@ def align(
     precision: Precision = None,
     provider: Provider = "auto",
     threads: Threads = None,
+    isolate: Isolate = False,
     quiet: Quiet = False,
 ) -> None:
     """Find when each word of a known text was said.
@@ -114,7 +116,8 @@ def align(
 
     known = text if text is not None else _read_text(cast("str", text_file))
     model = choose_model(package, artifact, precision)
-    recognizer = load(model.package, provider, model.artifact, model.precision, threads)
+    choice = (model.artifact, model.precision)
+    recognizer = load(model.package, provider, *choice, threads, isolate=isolate)
     source = cast("BinaryIO", sys.stdin.buffer) if audio == STANDARD_INPUT else audio
     transcript = recognizer.align(source, known)
     _warn_of_unspelled(audio, transcript, Messages(quiet))

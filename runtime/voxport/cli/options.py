@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias, cast
 import typer
 
 from voxport.cli.package_argument import ENVIRONMENT
+from voxport.cli.terminal import Messages
 from voxport.machine.threads import MOST_THREADS
 from voxport.package.manifest import KINDS
 
@@ -99,6 +100,14 @@ def _complete_package(incomplete: str) -> Any:
     return [*(name for name in shipped_models() if name.startswith(incomplete)), *map(str, folders)]
 
 
+def _warn_of_missing_limits(is_isolated: bool) -> bool:
+    from voxport.backends.isolation import missing_limits
+
+    if is_isolated and (missing := missing_limits()):
+        Messages().warn(missing)
+    return is_isolated
+
+
 MODEL_PANEL = "Model"
 OUTPUT_PANEL = "Output"
 
@@ -159,6 +168,16 @@ Threads: TypeAlias = Annotated[
         metavar="N",
         help="CPU threads.",
         show_default="the backend's own choice",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
+Isolate: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--isolate",
+        callback=_warn_of_missing_limits,
+        help="For packages whose author you do not know: run in a process of its own, with limits "
+        "of time and memory.",
         rich_help_panel=MODEL_PANEL,
     ),
 ]

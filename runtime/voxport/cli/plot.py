@@ -9,6 +9,7 @@ import typer
 from voxport.cli.options import (
     OUTPUT_PANEL,
     Artifact,
+    Isolate,
     Package,
     Precision,
     Provider,
@@ -40,6 +41,7 @@ class _PlotRequest:
     end: float | None
     page: "Page"
     messages: Messages
+    isolate: bool
 
 
 def plot(
@@ -111,6 +113,7 @@ def plot(
     artifact: Artifact = None,
     precision: Precision = None,
     provider: Provider = "auto",
+    isolate: Isolate = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw a recording: waveform, emission, tokens and words over one time axis.
@@ -137,7 +140,7 @@ def plot(
     canvas.matplotlib_figure()  # say that it is missing before a model is run
     page = canvas.Page(dpi, width, has_title=not no_title)
     model = choose_model(package, artifact, precision)
-    request = _PlotRequest(model, provider, given[0], start, end, page, Messages(quiet))
+    request = _PlotRequest(model, provider, given[0], start, end, page, Messages(quiet), isolate)
     draw = _draw_features if features else _draw_emission
     canvas.save(draw(request), output)
     typer.echo(str(output))
@@ -164,7 +167,11 @@ def _draw_features(request: _PlotRequest) -> Any:
     excerpt = _read(request, model.sample_rate)
     if not model.transcribes:
         extractor = loading.load_features(
-            choice.package, request.provider, choice.artifact, choice.precision
+            choice.package,
+            request.provider,
+            choice.artifact,
+            choice.precision,
+            isolate=request.isolate,
         )
         return layers.draw(excerpt, extractor.features(excerpt.waveform), model, (), request.page)
     recognizer = _load(request)
@@ -177,7 +184,13 @@ def _load(request: _PlotRequest) -> "Recognizer":
     from voxport import loading
 
     choice = request.model
-    return loading.load(choice.package, request.provider, choice.artifact, choice.precision)
+    return loading.load(
+        choice.package,
+        request.provider,
+        choice.artifact,
+        choice.precision,
+        isolate=request.isolate,
+    )
 
 
 def _read(request: _PlotRequest, rate: int) -> "Excerpt":

@@ -9,7 +9,7 @@ import typer
 from voxport.cli import transcribe_options as options
 from voxport.cli.audio_argument import STANDARD_INPUT, list_audio
 from voxport.cli.follow import follow
-from voxport.cli.options import Artifact, Package, Precision, Provider, Quiet, Threads
+from voxport.cli.options import Artifact, Isolate, Package, Precision, Provider, Quiet, Threads
 from voxport.cli.package_argument import choose_model, split_package
 from voxport.cli.progress import Progress, Summary
 from voxport.cli.terminal import Messages
@@ -46,6 +46,7 @@ def transcribe(
     precision: Precision = None,
     provider: Provider = "auto",
     threads: Threads = None,
+    isolate: Isolate = False,
     beam: options.Beam = None,
     language_model: options.LanguageModelFile = None,
     alpha: options.Alpha = None,
@@ -96,6 +97,7 @@ def transcribe(
             batch_seconds=batch_seconds,
             whole_seconds=whole_seconds,
             decoder=decoder,
+            isolate=isolate,
         )
 
     if stream:

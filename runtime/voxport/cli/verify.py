@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxport.cli.options import Package, Provider, each_of, recordings
+from voxport.cli.options import Isolate, Package, Provider, each_of, recordings
 from voxport.cli.package_argument import choose_model
 from voxport.cli.terminal import Messages
 from voxport.package.manifest import KINDS
@@ -47,6 +47,7 @@ def verify(
         ),
     ] = [],  # noqa: B006
     provider: Provider = "cpu",
+    isolate: Isolate = False,
 ) -> None:
     """Check that a package is whole and answers as it should.
 
@@ -66,7 +67,12 @@ def verify(
     from voxport.verification.verify import verify as run
 
     report = run(
-        choose_model(package).package, against, recordings(audio or []), provider, artifact or None
+        choose_model(package).package,
+        against,
+        recordings(audio or []),
+        provider,
+        artifact or None,
+        isolate,
     )
     _print(report)
     if not report.ok:

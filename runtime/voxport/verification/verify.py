@@ -13,7 +13,9 @@ from pathlib import Path
 
 from voxport.audio.recording import read_clip
 from voxport.backends.contract import Backend
-from voxport.backends.open import UnnamedError, open_artifact
+from voxport.backends.engines import UnnamedError
+from voxport.backends.isolation import Isolation, as_isolation
+from voxport.backends.open import open_artifact
 from voxport.backends.providers import Provider, torchscript_refusal
 from voxport.errors import (
     InputError,
@@ -79,6 +81,7 @@ def verify(
     audio: Sequence[Path] = (),
     provider: Provider | str = "cpu",
     artifacts: Sequence[ArtifactKind | str] | None = None,
+    isolate: bool | Isolation = False,
 ) -> VerificationReport:
     """Check that a package is whole and answers as it should.
 
@@ -91,6 +94,7 @@ def verify(
         artifacts: the kinds to run, "onnx" and "torchscript"; None: both. A TorchScript file is a
             program that can read and write your files: unnamed, one that holds more than the
             exporter writes is left out.
+        isolate: run each artifact in a process of its own, as in ``load``.
 
     Returns:
         The report; artifacts left out are in ``skipped``, with the reason. A difference found is a
@@ -111,6 +115,7 @@ def verify(
         raise InputError(f"unknown artifact {unknown[0]!r}: expected {' or '.join(KINDS)}")
     if audio and against is None:
         raise VerificationError("only a reference knows the right answer for other recordings")
+    isolation = as_isolation(isolate)
     folder = find_package(package)
     manifest = read_manifest(folder)
     damaged = tuple(_damaged(folder, manifest))
@@ -136,6 +141,7 @@ def verify(
                 provider,
                 model=manifest.model,
                 is_named=artifacts is not None,
+                isolation=isolation,
             )
             gate = manifest.gate_of(artifact)
             checks += _run(backend, artifact, gate, expected, is_golden=not audio)
