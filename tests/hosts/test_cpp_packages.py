@@ -13,6 +13,7 @@ from onnx import helper
 
 from benchmarks.hostile.constant_graph import constant_graph, valid_outputs
 from support import data, strange_packages
+from support.protobuf import BEYOND, field, hidden_locations
 from voxport.package.integrity import file_entry
 
 
@@ -198,6 +199,25 @@ def test_a_graph_that_asks_for_more_is_refused(program, tmp_path, name):
     graph = constant_graph(valid_outputs(29))
     change(graph)
     strange_packages.replace_graph(package, graph.SerializeToString())
+    result = program.run(package, data.SAMPLES / "yes.flac")
+    check_refusal(result, package / "model.onnx", reason)
+
+
+HIDDEN = {
+    "field": (field(7 + BEYOND, field(1, STRANGE_NODE.SerializeToString())), "do not parse"),
+    **{
+        name: (field(7, field(5, tensor)), "'hidden', which the manifest")
+        for name, tensor in hidden_locations().items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_only_other_parsers_would_see_is_refused(program, tmp_path, name):
+    more, reason = HIDDEN[name]
+    package = strange_packages.copy_package(tmp_path)
+    content = constant_graph(valid_outputs(29)).SerializeToString() + more
+    strange_packages.replace_graph(package, content, {"weights": bytes(8)})
     result = program.run(package, data.SAMPLES / "yes.flac")
     check_refusal(result, package / "model.onnx", reason)
 

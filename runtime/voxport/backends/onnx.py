@@ -40,6 +40,7 @@ from voxport.optional_import import import_optional
 _WARNING, _FATAL = 2, 4  # onnxruntime's severities
 _NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 _DATA_FOLDER = "session.model_external_initializers_file_folder_path"
+_MODEL_FORMAT = "session.load_model_format"  # else bytes of its own format are read as that
 
 # Fusions that are slower on a CPU than the operators they replace: for 10 s of audio in the base
 # model, 1.8 ms instead of 0.25 for a residual with its LayerNorm, 5.0 instead of 3.7 for a GELU.
@@ -208,6 +209,7 @@ def _session(runtime: Any, model: Path | bytes, provider: str, settings: Setting
     options.intra_op_num_threads = settings.threads or default_thread_count()
     # A plan of memory for every new pair of shapes is kept for ever, and saves no time.
     options.enable_mem_pattern = False
+    options.add_session_config_entry(_MODEL_FORMAT, "ONNX")
     if settings.data is not None:
         options.add_session_config_entry(_DATA_FOLDER, str(settings.data))
     with _gpu_libraries(runtime, on_gpu=provider in providers.GPUS):

@@ -33,7 +33,9 @@ OPERATORS = frozenset(f"{_WRITTEN} {_EQUIVALENT}".split())
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _MAX_DEPTH = 16  # subgraphs within each other; the exporter's have 3
-_MAX_NODES = 200_000  # the largest export, 48 layers in blocks of time, has 12 000
+_MAX_NODES = 100_000  # the largest export, 48 layers in blocks of time, has 12 000
+_MAX_FIELDS = 2_000_000  # all parts of all messages; the same export has 250 000
+_ENGINE_FORMAT = b"ORTM"  # at byte 4: onnxruntime's own format, which it then reads instead
 
 _MODEL_OPSET, _MODEL_TRAINING, _MODEL_FUNCTIONS = 8, 20, 25
 _OPSET_DOMAIN = 1
@@ -43,6 +45,7 @@ _ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS = 5, 10
 _ATTRIBUTE_SPARSE = (22, 23)
 _TENSOR_EXTERNAL, _TENSOR_LOCATION = 13, 14
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_LOCATION = "location"
 
 
 def refusal_reason(model: bytes | mmap, external: Collection[str] = ()) -> str | None:
@@ -50,6 +53,8 @@ def refusal_reason(model: bytes | mmap, external: Collection[str] = ()) -> str |
 
     ``external``: the names of the files allowed to hold weights beside it.
     """
+    if model[4:8] == _ENGINE_FORMAT:
+        return "is in onnxruntime's own format, and the exporter writes ONNX"
     try:
         return next(_problems(memoryview(model), external), None)
     except (ValueError, RecursionError) as error:  # ValueError: no protobuf, or no UTF-8
@@ -58,15 +63,24 @@ def refusal_reason(model: bytes | mmap, external: Collection[str] = ()) -> str |
 
 @dataclass
 class _Budget:
-    """The number of nodes left to visit."""
+    """The numbers of nodes and fields left to visit."""
 
     nodes: int = _MAX_NODES
+    fields: int = _MAX_FIELDS
+
+    def read(self, message: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
+        """Iterate over a message's fields, as ``read_fields``."""
+        for field in read_fields(message):
+            self.fields -= 1
+            if self.fields < 0:
+                raise ValueError(f"it has more than {_MAX_FIELDS} parts")
+            yield field
 
 
 def _problems(model: memoryview, external: Collection[str]) -> Iterator[str]:
     budget = _Budget()
     graphs = 0
-    for number, content, _ in read_fields(model):
+    for number, content, _ in budget.read(model):
         if number == GRAPH:
             graphs += 1
             yield from _graph_problems(content, external, budget, depth=0)
@@ -85,7 +99,7 @@ def _graph_problems(
     if depth > _MAX_DEPTH:
         yield f"nests its graphs more than {_MAX_DEPTH} deep"
         return
-    for number, content, _ in read_fields(graph):
+    for number, content, _ in budget.read(graph):
         if number == NODE:
             budget.nodes -= 1
             if budget.nodes < 0:
@@ -93,7 +107,7 @@ def _graph_problems(
                 return
             yield from _node_problems(content, external, budget, depth)
         elif number == _GRAPH_INITIALIZER:
-            yield from _tensor_problems(content, external)
+            yield from _tensor_problems(content, external, budget)
         elif number == _GRAPH_SPARSE:
             yield "holds sparse weights, which the exporter does not write"
 
@@ -102,7 +116,7 @@ def _node_problems(
     node: memoryview, external: Collection[str], budget: _Budget, depth: int
 ) -> Iterator[str]:
     operator = ""
-    for number, content, _ in read_fields(node):
+    for number, content, _ in budget.read(node):
         if number == _NODE_OPERATOR:
             operator = str(content, "utf-8")
         elif number == _NODE_DOMAIN:
@@ -121,25 +135,31 @@ def _domain_problems(domain: str) -> Iterator[str]:
 def _attribute_problems(
     attribute: memoryview, external: Collection[str], budget: _Budget, depth: int
 ) -> Iterator[str]:
-    for number, content, _ in read_fields(attribute):
+    for number, content, _ in budget.read(attribute):
         if number in (SUBGRAPH, SUBGRAPHS):
             yield from _graph_problems(content, external, budget, depth + 1)
         elif number in (_ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS):
-            yield from _tensor_problems(content, external)
+            yield from _tensor_problems(content, external, budget)
         elif number in _ATTRIBUTE_SPARSE:
             yield "holds sparse weights, which the exporter does not write"
 
 
-def _tensor_problems(tensor: memoryview, external: Collection[str]) -> Iterator[str]:
-    is_external, location = False, None
-    for number, content, whole in read_fields(tensor):
+def _tensor_problems(
+    tensor: memoryview, external: Collection[str], budget: _Budget
+) -> Iterator[str]:
+    is_external = has_location = False
+    for number, content, whole in budget.read(tensor):
         if number == _TENSOR_LOCATION:
             is_external |= decode_number(whole, decode_number(whole, 0)[1])[0] != 0
         elif number == _TENSOR_EXTERNAL:
             is_external = True
-            if read_texts(content, _ENTRY_KEY) == ["location"]:
-                location = (read_texts(content, _ENTRY_VALUE) or [""])[-1]
-                if location not in external:
-                    yield f"has weights in {location!r}, which the manifest does not list for it"
-    if is_external and location is None:
+            # Of a field that stands twice parsers take one: every key and every value counts.
+            if _LOCATION in read_texts(content, _ENTRY_KEY):
+                has_location = True
+                for location in read_texts(content, _ENTRY_VALUE) or [""]:
+                    if location not in external:
+                        yield (
+                            f"has weights in {location!r}, which the manifest does not list for it"
+                        )
+    if is_external and not has_location:
         yield "has weights elsewhere and does not name their file"

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 
 _VARINT, _EIGHT_BYTES, _SIZED, _FOUR_BYTES = 0, 1, 2, 5  # wire types
+# Parsers drop the bits of a key beyond 32, so that a larger one is another field to them.
+_MAX_KEY = (1 << 32) - 1
+_MAX_SHIFT = 63  # of a number's last 7 bits
 
 
 def read_fields(message: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
@@ -15,6 +18,8 @@ def read_fields(message: memoryview) -> Iterator[tuple[int, memoryview, memoryvi
     while place < len(message):
         start = place
         key, place = decode_number(message, place)
+        if key > _MAX_KEY:
+            raise ValueError(f"a field with the key {key}")
         first, kind = place, key & 7
         if kind == _VARINT:
             first = place = decode_number(message, place)[1]
@@ -45,6 +50,8 @@ def decode_number(message: memoryview, place: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, place
         shift += 7
+        if shift > _MAX_SHIFT:
+            raise ValueError("a number of more than 64 bits")
     raise ValueError("a number that goes on past the end")
 
 

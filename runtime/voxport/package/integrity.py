@@ -46,10 +46,7 @@ def check_file(folder: Path, entry: FileEntry) -> Path:
 
 def read_file(folder: Path, entry: FileEntry) -> bytes:
     """Return the content of ``entry`` in ``folder``, whose size and hash are the recorded ones."""
-    content = bytearray()
-    for block in _verified_blocks(folder, entry):
-        content += block
-    return bytes(content)
+    return b"".join(_verified_blocks(folder, entry))
 
 
 @contextmanager

@@ -40,7 +40,10 @@ interface Field {
 }
 
 const NOTHING = new Uint8Array();
-const UTF8 = new TextDecoder();
+// Without these a mark in front, or bytes that are no text, would read as another name.
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+// Parsers drop the bits of a key beyond 32: a larger one is another field to them.
+const MAX_KEY = 2 ** 32 - 1;
 
 /**
  * Refuse operators outside of ONNX's own domain, functions, and weights in files that `listed` does
@@ -52,8 +55,11 @@ export function checkOnnx(model: Uint8Array, listed: readonly string[], subject:
     if (ascii(model, 4) === "ORTM") refuse("is in ONNX Runtime's own format, and voxport writes ONNX");
     checkModel(model, listed);
   } catch (error) {
-    if (!(error instanceof PackageError)) throw error;
-    throw new PackageError(error.reason, subject, { cause: error });
+    if (error instanceof PackageError) {
+      throw new PackageError(error.reason, subject, { cause: error });
+    }
+    if (!(error instanceof TypeError)) throw error; // of UTF8
+    throw new PackageError("is not an ONNX model: a name that is no text", subject, { cause: error });
   }
 }
 
@@ -116,13 +122,19 @@ function checkTensor(tensor: Uint8Array, listed: readonly string[]): void {
   if (isExternal && !hasLocation) refuseBytes();
 }
 
-/** Check one key and value of a tensor's external data; return true for its file. */
+/**
+ * Check one key and value of a tensor's external data; return true for its file. Of a key that
+ * stands twice, or as a number, parsers take another than the last: every one counts.
+ */
 function checkEntry(entry: Uint8Array, listed: readonly string[]): boolean {
-  const texts = new Map<number, string>();
-  for (const { number, content } of fieldsOf(entry)) texts.set(number, UTF8.decode(content));
-  if (texts.get(ENTRY.key) !== "location") return false;
-  const location = texts.get(ENTRY.value) ?? "";
-  if (!listed.includes(location)) {
+  const fields = Array.from(fieldsOf(entry), ({ number, content }) => ({
+    number,
+    text: UTF8.decode(content),
+  }));
+  const values = fields.filter(({ number }) => number === ENTRY.value).map(({ text }) => text);
+  if (!fields.some(({ number, text }) => number === ENTRY.key && text === "location")) return false;
+  for (const location of values.length > 0 ? values : [""]) {
+    if (listed.includes(location)) continue;
     refuse(`takes weights from '${location}', which the manifest does not list; export the package again`);
   }
   return true;
@@ -157,6 +169,7 @@ function* fieldsOf(message: Uint8Array): Generator<Field> {
   };
   while (place < message.length) {
     const key = varint();
+    if (key > MAX_KEY) refuseBytes();
     const number = Math.floor(key / 8);
     const type = key % 8;
     if (type === 0) yield { number, value: varint(), content: NOTHING };

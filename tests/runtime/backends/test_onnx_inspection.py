@@ -3,6 +3,7 @@
 import pytest
 
 from support import data
+from support.protobuf import BEYOND, field, hidden_locations
 from voxport.backends.onnx_inspection import OPERATORS, refusal_reason
 
 onnx = pytest.importorskip("onnx")
@@ -71,6 +72,30 @@ INVERSE = helper.make_node("Inverse", ["x"], ["y"], domain="com.microsoft")
 def test_a_file_is_refused_for_anything_that_the_exporter_does_not_write(content, reason):
     found = refusal_reason(content, ["weights"])
     assert found is None if reason is None else reason in found
+
+
+@pytest.mark.parametrize("number", [7, 8, 20, 25])
+def test_a_field_that_only_parsers_of_32_bits_see_is_refused(number):
+    """onnxruntime merges such a second graph with the first."""
+    content = model() + field(number + BEYOND, model(INVERSE))
+    assert "a field with the key" in refusal_reason(content)
+
+
+@pytest.mark.parametrize("name", hidden_locations())
+def test_weights_with_two_places_are_refused(name):
+    content = model() + field(7, field(5, hidden_locations()[name]))
+    assert "has weights in 'hidden'" in refusal_reason(content, ["weights"])
+
+
+def test_onnxruntimes_own_format_is_refused():
+    """onnxruntime takes bytes with this mark for it, whatever else they are."""
+    content = b"\x0a\x06\0\0ORTM" + model()
+    assert "in onnxruntime's own format" in refusal_reason(content)
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 3_000_000, b"\x7a\0" * 3_000_000])
+def test_millions_of_parts_are_refused_in_seconds(content):
+    assert "is no ONNX file: " in refusal_reason(content)
 
 
 def test_a_custom_operator_inside_a_branch_is_found():

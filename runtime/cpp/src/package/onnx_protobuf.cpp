@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
+#include <vector>
 
 #include "voxport/voxport.hpp"
 
@@ -54,6 +56,8 @@ class Fields {
   bool next() {
     if (rest_.empty()) return false;
     const std::uint64_t key = varint();
+    // Parsers drop the bits of a key beyond 32: a larger one is another field to them.
+    if (key > std::numeric_limits<std::uint32_t>::max()) refuse_bytes();
     number_ = key >> 3;
     content_ = {};
     switch (key & 7) {
@@ -156,17 +160,20 @@ class Checker {
     if (is_external && !has_location) refuse_bytes();
   }
 
-  /// Check one key and value of a tensor's external data; return true for its file.
+  /// Check one key and value of a tensor's external data; return true for its file. Of a key that
+  /// stands twice, or as a number, parsers take another than the last: every one counts.
   bool check_entry(std::string_view entry) const {
-    std::string_view key;
-    std::string_view value;
+    bool is_location = false;
+    std::vector<std::string> values;
     for (Fields fields(entry); fields.next();) {
-      if (fields.number() == kKey) key = fields.content();
-      if (fields.number() == kValue) value = fields.content();
+      if (fields.number() == kKey && fields.content() == "location") is_location = true;
+      if (fields.number() == kValue) values.emplace_back(fields.content());
     }
-    if (key != "location") return false;
-    if (listed_.count(std::string(value)) == 0) {
-      throw Error("takes weights from '" + std::string(value) +
+    if (!is_location) return false;
+    if (values.empty()) values.emplace_back();
+    for (const std::string& value : values) {
+      if (listed_.count(value) != 0) continue;
+      throw Error("takes weights from '" + value +
                   "', which the manifest does not list; export the package again");
     }
     return true;

@@ -154,6 +154,42 @@ for (const [name, [more, reason]] of Object.entries(GRAPHS)) {
   });
 }
 
+const BEYOND = 2 ** 29; // added to a field's number: parsers of 32 bits see the number alone
+const entryOf = (...fields) => field(5, message(externalTensor("w", [2], "weights"), field(13, message(...fields))));
+const HIDDEN = {
+  "a field beyond 32 bits": [field(7 + BEYOND, field(1, strange)), /do not parse/],
+  "a key twice": [
+    field(7, entryOf(field(1, "x"), field(1, "location"), field(2, "hidden"))),
+    /'hidden', which/,
+  ],
+  "a key and a number": [
+    field(7, entryOf(field(1, "location"), field(1, 0), field(2, "hidden"))),
+    /'hidden', which/,
+  ],
+  "a value and a number": [
+    field(7, entryOf(field(1, "location"), field(2, "hidden"), field(2, 0))),
+    /'hidden', which/,
+  ],
+  "a mark in front of a value": [
+    field(7, entryOf(field(1, "location"), field(2, "\ufeffweights"))),
+    /which the manifest does not list/,
+  ],
+  "a domain that is no text": [
+    field(7, field(1, message(field(4, "Add"), field(7, Buffer.from([0xff]))))),
+    /no text/,
+  ],
+};
+for (const [name, [more, reason]] of Object.entries(HIDDEN)) {
+  test(`what only other parsers would see is refused: ${name}`, async () => {
+    const content = Buffer.concat([constantModel(validOutputs(29)), more]);
+    await assert.rejects(run(content, { weights: Buffer.alloc(8) }), (error) => {
+      assert.ok(error instanceof PackageError, error.stack);
+      assert.match(error.message, reason);
+      return true;
+    });
+  });
+}
+
 test("onnxruntime's own format is refused", async () => {
   const content = Buffer.concat([Buffer.from("\x10\0\0\0ORTM", "latin1"), Buffer.alloc(99)]);
   await assert.rejects(run(content), /ONNX Runtime's own format/);
