@@ -247,3 +247,16 @@ def test_control_characters_of_a_name_do_not_reach_the_terminal(program, command
     result = program.run(commands, tmp_path / "a\x1b]0;x\x07\x9b.wav")
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: {tmp_path}/a?]0;x??.wav: ")
+
+
+@pytest.mark.parametrize(
+    ("level", "is_warned"), [(1 / 2**31, True), (2 / 2**15, False), (0, False)]
+)
+def test_a_recording_of_silence_is_warned_of(program, commands, tmp_path, level, is_warned):
+    """Samples of 16 bits in a file of 32 are 96 dB too quiet."""
+    samples, rate = soundfile.read(data.SAMPLES / "yes.flac")
+    path = tmp_path / "quiet.wav"
+    soundfile.write(path, samples / np.abs(samples).max() * 2**15 * level, rate, subtype="FLOAT")
+    result = program.run(commands, path)
+    expected = f"warning: {path}: the whole recording is below -90 dB, silence to a model\n"
+    assert (result.returncode, result.stderr) == (0, expected if is_warned else "")

@@ -185,7 +185,12 @@ void write_emission(const voxport::Emission& emission, const std::filesystem::pa
 
 void transcribe(const voxport::Recognizer& recognizer, const std::string& file,
                 const Arguments& arguments) {
-  const voxport::Recognition heard = recognizer.recognize(voxport::read_audio(file));
+  const voxport::Audio audio = voxport::read_audio(file);
+  const voxport::Recognition heard = recognizer.recognize(audio);
+  if (voxport::is_silence(audio)) {
+    const std::string warning = "the whole recording is below -90 dB, silence to a model";
+    std::cerr << printable("warning: " + file + ": " + warning) << std::endl;
+  }
   if (!arguments.emission.empty()) write_emission(heard.emission, arguments.emission);
   if (arguments.json) {
     std::cout << json_line(file, heard.transcript) << std::endl;

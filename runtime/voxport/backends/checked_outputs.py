@@ -27,6 +27,7 @@ class CheckedBackend:
         self._backend = backend
         self._path = path
         self._labels = len(model.labels)
+        self._pieces = model.pieces
         self._stride = model.frame_stride
 
     def run(
@@ -77,6 +78,7 @@ class CheckedBackend:
             _emission_problem(output, rows, frames, self._labels)
             or _token_problem(output, rows, frames, self._labels)
             or _transcript_problem(output.transcript, rows)
+            or _text_problem(output, self._pieces)
         )
 
     def _feature_problem(self, output: FeatureOutput, rows: int, samples: int) -> str | None:
@@ -158,6 +160,18 @@ def _transcript_problem(transcript: Any, rows: int) -> str | None:
         return f"{len(transcript)} transcripts for {rows} recordings"
     if not all(isinstance(text, str) for text in transcript):
         return "a transcript is no text"
+    return None
+
+
+def _text_problem(output: GraphOutput, pieces: Sequence[str]) -> str | None:
+    """Compare each transcript with its tokens, whose times and scores would be another text's."""
+    if output.transcript is None or output.tokens is None or output.token_lengths is None:
+        return None
+    counts = output.token_lengths.tolist()
+    rows = zip(output.transcript, output.tokens.tolist(), counts, strict=True)
+    for text, tokens, count in rows:
+        if text != "".join([pieces[token] for token in tokens[:count]]):
+            return "its transcript is not its tokens joined"
     return None
 
 

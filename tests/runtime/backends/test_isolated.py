@@ -204,7 +204,12 @@ def test_the_process_ends_with_a_parent_that_is_killed(hostile):
 def test_ctrl_c_ends_both_processes(hostile):
     package = hostile(endless_graph(LABELS))
     arguments = process_arguments("transcribe", package, ONE_TWO_THREE, "--isolate")
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+    with subprocess.Popen(
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # not as in the background
+    ) as command:
         wait_until(lambda: children(command.pid))
         [process] = children(command.pid)
         time.sleep(1)

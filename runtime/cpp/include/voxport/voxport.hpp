@@ -40,6 +40,10 @@ struct Audio {
 /// damaged or ends early: a transcript of half a recording is a wrong transcript.
 Audio read_audio(const std::filesystem::path& file);
 
+/// Tell whether a whole recording is silence to a model although not all of it is zero: under -90 dB,
+/// as samples of 16 bits are in a file of 32.
+bool is_silence(const Audio& audio);
+
 /// A label with its times and score.
 struct Token {
   std::int64_t label = 0;  // index into Model::labels

@@ -29,6 +29,9 @@ constexpr int kMaxChannels = 64;
 // of squares overflow float32, and the answer would be an empty transcript.
 constexpr float kMaxAmplitude = 1e10F;
 
+// -90 dB; -90.3 dB is the last bit of 16.
+constexpr float kSilenceAmplitude = 3.1622776e-5F;
+
 // Containers that tell how long they should be: of others libsndfile does not say what is missing.
 constexpr std::array kContainers = {SF_FORMAT_WAV,  SF_FORMAT_WAVEX, SF_FORMAT_FLAC,
                                     SF_FORMAT_AIFF, SF_FORMAT_AU,    SF_FORMAT_OGG};
@@ -294,6 +297,12 @@ Audio read_audio(const std::filesystem::path& file) {
   } catch (const Error& error) {
     throw Error(file, error.reason());
   }
+}
+
+bool is_silence(const Audio& audio) {
+  float peak = 0.0F;
+  for (const float sample : audio.waveform) peak = std::max(peak, std::fabs(sample));
+  return peak > 0.0F && peak < kSilenceAmplitude;
 }
 
 }  // namespace voxport

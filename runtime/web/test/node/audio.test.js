@@ -153,3 +153,14 @@ test("a recording of another rate is resampled", async () => {
   await assert.rejects(odd, /seven\.wav: the sample rate must be 1000 to 1000000, got 7/);
   await recognizer.release();
 });
+
+for (const [level, isWarned] of [[3e-5, true], [4e-5, false], [0, false]]) {
+  test(`a recording with a peak of ${level} is${isWarned ? "" : " not"} warned of as silence`, (t) => {
+    const warn = t.mock.method(console, "warn", () => undefined);
+    const data = Buffer.from(new Float32Array([0, level, -level]).buffer);
+    readWav(wav({ code: 3, bits: 32, data }), "x.wav");
+    const said = warn.mock.calls.map((call) => call.arguments[0]);
+    const expected = ["x.wav: the whole recording is below -90 dB, silence to a model"];
+    assert.deepEqual(said, isWarned ? expected : []);
+  });
+}
