@@ -72,9 +72,12 @@ def run(count: int, seed: int) -> list[str]:
             shutil.rmtree(package)
         if written := [str(path) for path in home.rglob("*")]:
             result.faults.append(f"files written outside: {written[:5]}")
-    shown = dataclasses.asdict(result) | {"refusals": dict(result.refusals.most_common(12))}
-    print(json.dumps(shown))
+    print(json.dumps(_shown(result)))
     return result.faults
+
+
+def _shown(result: Result) -> dict[str, Any]:
+    return vars(result) | {"refusals": dict(result.refusals.most_common(12))}
 
 
 def _write_base(path: Path) -> Path:
@@ -145,7 +148,7 @@ def _try(package: Path, home: Path, result: Result) -> None:
     if waited > result.slowest_s:
         result.slowest_s, result.slowest = waited, f"{package.name}, {seconds:.1f} s of processor"
     if result.packages % 100 == 0:
-        print(json.dumps(dataclasses.asdict(result)), file=sys.stderr, flush=True)
+        print(json.dumps(_shown(result)), file=sys.stderr, flush=True)
     peak = usage.ru_maxrss * 1024
     result.peak_bytes = max(result.peak_bytes, peak)
     if status != 0:

@@ -167,9 +167,9 @@ def _text_problem(output: GraphOutput, pieces: Sequence[str]) -> str | None:
     """Compare each transcript with its tokens, whose times and scores would be another text's."""
     if output.transcript is None or output.tokens is None or output.token_lengths is None:
         return None
-    counts = output.token_lengths.tolist()
-    rows = zip(output.transcript, output.tokens.tolist(), counts, strict=True)
-    for text, tokens, count in rows:
+    counts: list[int] = output.token_lengths.tolist()
+    rows: list[list[int]] = output.tokens.tolist()
+    for text, tokens, count in zip(output.transcript, rows, counts, strict=True):
         if text != "".join([pieces[token] for token in tokens[:count]]):
             return "its transcript is not its tokens joined"
     return None

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,8 +141,9 @@ class IsolatedBackend:
                     f"{self._last_failure}; no more is tried",
                     self.artifact.path,
                 )
-            process, self._process = self._process or self._start(), None
+            process, self._process = self._process, None
             try:
+                process = process or self._start()
                 message = process.ask(
                     head,
                     {"waveform": waveform, "lengths": lengths},
@@ -150,14 +151,21 @@ class IsolatedBackend:
                     self._answer_bytes(*waveform.shape),
                 )
             except _EndedError as error:
-                self._failures += 1
-                self._last_failure = str(error)
+                self._count_failure(str(error))
                 raise InferenceError(str(error), self.artifact.path) from None
+            except VoxportError as error:  # of a new start
+                self._count_failure(error.reason)
+                raise
             except BaseException:  # Ctrl-C: its answer would be taken for the next one's
-                process.end()
+                if process is not None:
+                    process.end()
                 raise
             self._process, self._failures = process, 0
         return _raise_error(message)
+
+    def _count_failure(self, reason: str) -> None:
+        self._failures += 1
+        self._last_failure = reason
 
     def _answer_bytes(self, rows: int, samples: int) -> int:
         """Return the most bytes of an honest answer."""
@@ -229,8 +237,7 @@ class _Process:
                 send(self._child.stdin)
                 assert self._child.stdin is not None
                 self._child.stdin.flush()
-            assert self._child.stdout is not None
-            return read_message(self._child.stdout, most_bytes)
+            return read_message(cast("BinaryIO", self._child.stdout), most_bytes)
         except FrameError as error:
             self.end()
             raise _EndedError(f"answered with {error}") from None
@@ -321,9 +328,10 @@ def _raise_error(message: Message) -> Message:
     error = message.head.get("error")
     if error is None:
         return message
-    if not isinstance(error, list) or len(error) != 3:  # pyright: ignore
+    parts: list[Any] = cast("list[Any]", error) if isinstance(error, list) else []
+    if len(parts) != 3:
         raise InferenceError("answered with an error that is none")
     kind, reason, subject = (
-        None if item is None else str(item)[:_MAX_TEXT_CHARACTERS] for item in error
+        None if part is None else str(part)[:_MAX_TEXT_CHARACTERS] for part in parts
     )
     raise _ERRORS.get(str(kind), InferenceError)(str(reason), subject)

@@ -49,8 +49,7 @@ def write_message(
     content = json.dumps(document).encode()
     pipe.write(_LENGTH.pack(len(content)) + content)
     for array in arrays.values():
-        if array.size:
-            pipe.write(memoryview(np.ascontiguousarray(array).reshape(-1)).cast("B"))
+        pipe.write(_bytes_of(array))
     for text in encoded or ():
         pipe.write(text)
     pipe.flush()
@@ -116,9 +115,14 @@ def _read_array(pipe: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) ->
         array = np.empty(shape, dtype)
     except (ValueError, MemoryError) as error:
         raise FrameError(f"an array of the shape {list(shape)}: {error}") from None
-    if array.size:
-        _fill(pipe, memoryview(array.reshape(-1)))
+    _fill(pipe, _bytes_of(array))
     return array
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    """Return an array's own bytes, or of one that has gaps a copy's."""
+    flat: Any = np.ravel(np.ascontiguousarray(array))
+    return memoryview(flat).cast("B") if array.size else memoryview(b"")
 
 
 def _read(pipe: BinaryIO, size: int) -> bytes:
@@ -129,7 +133,6 @@ def _read(pipe: BinaryIO, size: int) -> bytes:
 
 def _fill(pipe: BinaryIO, target: memoryview) -> None:
     """Read until ``target`` is full."""
-    target = target.cast("B")
     place = 0
     while place < len(target):
         count = cast("Any", pipe).readinto(target[place:])

@@ -78,10 +78,10 @@ def open_regular(path: Path) -> BinaryIO:
         OSError: there is no such file, or it may not be read.
         PackageError: it is no regular file.
     """
-    file = os.fdopen(os.open(path, _OPEN_FLAGS), "rb")
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
+    descriptor = os.open(path, _OPEN_FLAGS)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     raise PackageError("is no regular file", path)
 
 
@@ -106,7 +106,7 @@ def _verified_blocks(folder: Path, entry: FileEntry) -> Iterator[bytes]:
 def _open_listed(path: Path) -> BinaryIO:
     try:
         return open_regular(path)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         raise PackageNotFoundError(
             "the manifest lists this file and it is missing; "
             "copy the package again or export it again",

@@ -85,7 +85,7 @@ class Fields:
         """Return 64 lower-case hexadecimal digits."""
         value = self.value(key)
         if not isinstance(value, str) or not _SHA256.fullmatch(value):
-            raise _type_error(self.name(key), "64 hexadecimal digits", value)
+            raise _type_error(self.name(key), "64 lower-case hexadecimal digits", value)
         return value
 
     def file_name(self, key: str) -> str:

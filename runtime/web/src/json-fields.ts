@@ -60,7 +60,7 @@ export class Fields {
   sha256(key: string): string {
     const value = this.value(key);
     if (typeof value !== "string" || !/^[0-9a-f]{64}$/.test(value)) {
-      throw wrong(this.where + key, "64 hexadecimal digits", value);
+      throw wrong(this.where + key, "64 lower-case hexadecimal digits", value);
     }
     return value;
   }

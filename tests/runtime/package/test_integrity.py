@@ -1,4 +1,6 @@
 import os
+import socket
+import warnings
 
 import pytest
 
@@ -59,13 +61,21 @@ def test_the_bytes_that_are_hashed_are_the_bytes_that_are_returned(tmp_path, ent
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs here")
-@pytest.mark.parametrize("kind", ["fifo", "device"])
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder", "socket"])
 def test_only_regular_files_are_read(tmp_path, entry, kind):
     path = tmp_path / "a.txt"
     path.unlink()
-    os.mkfifo(path) if kind == "fifo" else path.symlink_to("/dev/zero")
+    make = {
+        "fifo": lambda: os.mkfifo(path),
+        "device": lambda: path.symlink_to("/dev/zero"),
+        "folder": path.mkdir,
+        "socket": lambda: socket.socket(socket.AF_UNIX).bind(str(path)),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        make[kind]()
     for read in (check_file, read_file):
-        with pytest.raises(PackageError, match=r"a\.txt: is no regular file"):
+        with pytest.raises(PackageError, match=r"a\.txt: (is no regular file|.* No such device)"):
             read(tmp_path, entry)
 
 

@@ -65,7 +65,7 @@ const json& list(const json& object, const std::string& key) {
 std::string sha256_field(const json& object) {
   const std::string found = text(object, "sha256");
   if (found.size() != 64 || found.find_first_not_of("0123456789abcdef") != std::string::npos) {
-    wrong("sha256", "64 hexadecimal digits");
+    wrong("sha256", "64 lower-case hexadecimal digits");
   }
   return found;
 }
