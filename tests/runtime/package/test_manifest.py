@@ -176,7 +176,7 @@ BROKEN = [
     ("model.emission", "probabilities", "model.emission must be 'logits' or 'log_probs' or"),
     ("artifacts.0.kind", "tflite", r"artifacts\[0\].kind must be 'onnx' or 'torchscript'"),
     ("artifacts.0.bytes", 1.5, r"artifacts\[0\].bytes must be a whole number"),
-    ("artifacts.0.sha256", "AB" * 32, r"artifacts\[0\].sha256 must be 64 lower-case hexadecimal digits"),
+    ("artifacts.0.sha256", "AB" * 32, r"artifacts\[0\].sha256 must be 64 lower-case hex"),
     ("artifacts.0.outputs.0.shape.0", -3, r"outputs\[0\].shape\[0\]"),
     ("parity.0.cer", "0", r"parity\[0\].cer must be a finite number"),
     ("artifacts.0.outputs.0.shape.2", 5, r"gives an emission of \['batch', 'frames', 5\] for 3"),
