@@ -30,6 +30,8 @@ def export_package(
     max_cer: float = 0.01,
     force: bool = False,
     allow_unused: bool = False,
+    blank: str | None = None,
+    normalize: bool | None = None,
 ) -> Manifest:
     """Export a model to a package: a folder for ``voxport.load`` and other hosts.
 
@@ -50,9 +52,14 @@ def export_package(
         calibrate: speech to calibrate int8 on, and to compare int8 and fp16 with fp32 on; by
             default the recordings of ``audio``.
         max_cer: the largest character error rate of int8 or fp16 against fp32, 0 to 1.
-        force: write int8 or fp16 although it loses more, or is not faster; the manifest says so.
+        force: write what a gate refuses: int8 or fp16 that loses more or is not faster, and a
+            blank that is not the most frequent label, as with untrained weights. The manifest says
+            so.
         allow_unused: leave out a checkpoint's unused weights, in place of a SourceError; the
             manifest lists them.
+        blank: the label that is the CTC blank, or its index; by default as the model's files say.
+        normalize: normalise the waveform of a Hugging Face checkpoint to mean 0 and variance 1 or
+            not; by default as its files say.
 
     Returns:
         The manifest as written: the model's facts, the artifacts, the measured parity.
@@ -60,6 +67,7 @@ def export_package(
     Raises:
         UnknownModelError: there is no such model.
         SourceError: the model cannot be read, or voxport does not export its kind.
+        BlankError: another label than the blank is the most frequent one on the recordings.
         ParityError: a file differs from the eager model; no package is written.
         LowPrecisionError: int8 or fp16 loses too much, or is not faster.
         ExportError: the recordings or the destination are unfit.
@@ -85,5 +93,7 @@ def export_package(
         max_cer=max_cer,
         force=force,
         allow_unused=allow_unused,
+        blank=blank,
+        normalize=normalize,
     )
     return export(str(model), Path(output), options)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from voxport_export.layouts.protocol import Agreement
 
 
-_ARTIFACTS, _LOW_PRECISION, _COMPARISON = "Artifacts", "Low precision", "Comparison"  # panels
+# Panels of the help
+_ARTIFACTS, _LOW_PRECISION, _COMPARISON = "Artifacts", "Low precision", "Comparison"
+_SOURCE = "Source"
 _PRECISIONS = (FP32, "int8", FP16)  # int8 is for CPUs, fp16 for CUDA
 
 
@@ -97,17 +99,37 @@ def export(
         bool,
         typer.Option(
             "--force",
-            help="Write it even so, or if it is not faster; the manifest says so.",
-            rich_help_panel=_LOW_PRECISION,
+            help="Write what a gate refuses: int8 or fp16 that differs in more characters or is "
+            "not faster, and a blank that is not the most frequent label, as with untrained "
+            "weights. The manifest says so.",
+            rich_help_panel=_COMPARISON,
         ),
     ] = False,
+    blank: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL",
+            help="The label that is the CTC blank, or its index.",
+            show_default="as the model's files say",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None,
+    normalize: Annotated[
+        bool | None,
+        typer.Option(
+            "--normalize/--no-normalize",
+            help="Normalise the waveform of a Hugging Face checkpoint, or not.",
+            show_default="as its files say, else as feat_extract_norm says",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None,
     allow_unused: Annotated[
         bool,
         typer.Option(
             "--allow-unused",
             help="Leave out weights of a checkpoint that its model does not use, in place of an "
             "error; the manifest and the card list them.",
-            rich_help_panel=_COMPARISON,
+            rich_help_panel=_SOURCE,
         ),
     ] = False,
     features: Annotated[
@@ -184,6 +206,8 @@ def export(
         max_cer=max_cer_loss / 100,
         force=force,
         allow_unused=allow_unused,
+        blank=blank,
+        normalize=normalize,
     )
     with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
         if layout is None:
@@ -195,7 +219,15 @@ def export(
 
 def _print_measurements(manifest: Manifest) -> None:
     """Print a package's measurements, and warnings, on stderr."""
-    if without := manifest.model.labels.count(""):
+    for note in manifest.model.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if (gate := manifest.blank_gate) and gate.forced:
+        print(
+            f"warning: the blank is not the most frequent label: {gate.share:.0%} of the frames "
+            f"against {gate.rival_share:.0%} (forced)",
+            file=sys.stderr,
+        )
+    if without := manifest.model.labels.count("") - len(manifest.model.special_tokens):
         print(
             f"warning: {without} of {len(manifest.model.labels)} outputs have no label in the "
             "model's vocabulary, and add nothing to a transcript",

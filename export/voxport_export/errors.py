@@ -15,5 +15,9 @@ class ParityError(ExportError):
     """The exported file differs from the eager model; no package was written."""
 
 
+class BlankError(ExportError):
+    """Another label than the blank is the most frequent; no package was written."""
+
+
 class LowPrecisionError(ExportError):
     """A low-precision artifact loses too much or is not faster; it was not written."""

@@ -100,8 +100,8 @@ def _make_package(
 
 def _check_package(folder: Path, options: Options) -> Manifest:
     """Read the manifest of an existing package and check its files against it."""
-    for name in ("features", "audio", "calibrate", "force", "allow_unused"):
-        if getattr(options, name):
+    for name in ("features", "audio", "calibrate", "force", "allow_unused", "blank", "normalize"):
+        if getattr(options, name) not in (None, False, ()):
             raise ExportError(
                 f"{folder}: a package already: --{name.replace('_', '-')} has no effect on it"
             )

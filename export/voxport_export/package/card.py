@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from voxport.package.manifest import Artifact, Manifest, ModelInfo, Parity, QualityGate
+from voxport.package.manifest import Artifact, BlankGate, Manifest, ModelInfo, Parity, QualityGate
 
 
 def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -> str:
@@ -29,7 +29,7 @@ def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -
 | Input | mono, {model.sample_rate} Hz, float32 |
 | Frames | one every {stride_ms:g} ms, each {field_ms:g} ms wide |
 | Waveform normalised in the graph | {"yes" if model.normalize_waveform else "no"} |
-{_unused_row(model)}{_head_rows(model) if model.transcribes else ""}
+{_unused_row(model)}{_note_rows(model)}{_head_rows(model, manifest.blank_gate)}
 ## Files and measured parity
 
 Each file was loaded again from disk and compared with {_references(manifest)}, every clip alone
@@ -55,14 +55,46 @@ def _summary(manifest: Manifest) -> str:
     return "A speech model in one file: waveform in, the outputs of its transformer layers out."
 
 
-def _head_rows(model: ModelInfo) -> str:
-    labels = " ".join(map(_code, model.labels))
+def _head_rows(model: ModelInfo, gate: BlankGate | None) -> str:
+    if not model.transcribes:
+        return ""
+    labels = " ".join(_code(label) for label in model.labels if label)
     return f"""| Emission | {"logits" if model.emission == "logits" else "log-probabilities"} |
-| Blank | {_cell_code(model.labels[model.blank])} (index {model.blank}) |
+| Blank | {_cell_code(model.labels[model.blank])} (index {model.blank}){_blank_share(gate)} |
 | Word delimiter | {_cell_code(model.word_delimiter) if model.word_delimiter else "none"} |
-
+{_special_row(model)}
 Labels: {labels}
-"""
+{_decoder_note(model)}"""
+
+
+def _blank_share(gate: BlankGate | None) -> str:
+    if gate is None:
+        return ""
+    forced = (
+        f", less than another label's {gate.rival_share:.0%}: **forced**" if gate.forced else ""
+    )
+    return f", the best label of {gate.share:.0%} of the frames measured{forced}"
+
+
+def _special_row(model: ModelInfo) -> str:
+    if not model.special_tokens:
+        return ""
+    tokens = " ".join(map(_cell_code, model.special_tokens.values()))
+    return f"| Special tokens, without a text | {tokens} |\n"
+
+
+def _note_rows(model: ModelInfo) -> str:
+    return "".join(f"| Decided by the export | {_cell(note)} |\n" for note in model.notes)
+
+
+def _decoder_note(model: ModelInfo) -> str:
+    """Say where the transcript differs from the published decoder's."""
+    if not model.special_tokens:
+        return ""
+    return (
+        "\nRepeats are joined before blanks and special tokens are removed. The tokenizer's own "
+        "`decode(…, skip_special_tokens=True)` removes them first, and so loses double letters.\n"
+    )
 
 
 def _code(text: str) -> str:

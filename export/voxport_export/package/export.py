@@ -17,6 +17,7 @@ from voxport.package.manifest import (
     KINDS,
     ONNX,
     Artifact,
+    BlankGate,
     FeatureInfo,
     FeatureParity,
     Manifest,
@@ -33,6 +34,7 @@ from voxport_export.package.artifact import build_graph, file_name, write_artifa
 from voxport_export.package.card import write_card
 from voxport_export.package.low_precision import LowPrecisionWriter
 from voxport_export.package.staging import check_destination, staged
+from voxport_export.parity.blank_gate import judge_blank
 from voxport_export.parity.eager import expected_answer, expected_features
 from voxport_export.parity.exact import compare_artifact, compare_artifact_features
 from voxport_export.parity.golden import (
@@ -43,6 +45,7 @@ from voxport_export.parity.golden import (
 )
 from voxport_export.parity.low_precision import LowPrecisionLimits
 from voxport_export.precisions import LOW_PRECISIONS
+from voxport_export.sources.overrides import Overrides
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
 from voxport_export.sources.source import Source
@@ -64,13 +67,20 @@ class Options:
     audio: tuple[Path, ...] = ()  # recordings to compare on and keep; default: voxport's own
     calibrate: tuple[Path, ...] = ()  # to calibrate and judge low precisions; default: `audio`
     max_cer: float = 0.01  # the largest loss of a low precision, against float32's transcripts
-    force: bool = False  # write low precisions that lose more, or are not faster
+    force: bool = False  # write what a gate refuses: a low precision, or the blank
     allow_unused: bool = False  # leave out weights of a checkpoint that its model does not use
+    blank: str | None = None  # the blank, a label or its index; None: as the source's files say
+    normalize: bool | None = None  # the waveform; None: as the source's files say
 
     @property
     def low_precisions(self) -> tuple[str, ...]:
         """The precisions measured against float32."""
         return tuple(name for name in self.precisions if name != FP32)
+
+    @property
+    def overrides(self) -> Overrides:
+        """The facts stated in place of the source's files."""
+        return Overrides(self.blank, self.normalize)
 
 
 def export_package(
@@ -91,6 +101,7 @@ def export_package(
         The manifest as written.
 
     Raises:
+        BlankError: the blank is not the most frequent label, as a trained model's is.
         LowPrecisionError: a low precision loses too much or is not faster. With fp32 among the
             precisions the rest of the package is written.
         VoxportError: the source, the recordings or the destination are unfit, or an artifact
@@ -109,7 +120,7 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
     files = read_recordings(options.audio or sample_recordings())
     calibration = read_recordings(options.calibrate) if options.calibrate else files
     with step(f"Loading {model}"):
-        source = resolve(model, options.allow_unused)
+        source = resolve(model, options.allow_unused, options.overrides)
         graph = build_graph(source, options.features)
         _check_low_precisions(source, graph.backbone, options)
     field = graph.backbone.receptive_field
@@ -122,10 +133,11 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
     with step(f"Asking {source.reference_name}"):
         asked = recordings if source.transcribes else ()
         expected = [expected_answer(source, one, field) for one in asked]
+        blank_gate = judge_blank(source, expected, options.force)
         asked = recordings if options.features else ()
         features = [expected_features(source, one, field) for one in asked]
     spoken = resample_recordings(calibration, source.sample_rate)
-    return PackageWriter(source, graph, expected, features, spoken, options, step)
+    return PackageWriter(source, graph, expected, features, spoken, blank_gate, options, step)
 
 
 def _check_low_precisions(source: Source, backbone: Backbone, options: Options) -> None:
@@ -171,6 +183,7 @@ class PackageWriter:
     expected: Sequence[Expected]  # none without a head
     features: Sequence[ExpectedFeatures]  # none where they were not asked for
     spoken: Sequence[ReferenceClip]  # to calibrate and to judge low precisions
+    blank_gate: BlankGate | None
     options: Options
     step: ProgressStep
 
@@ -183,12 +196,13 @@ class PackageWriter:
             _discard(exported.pop().artifact.path, folder)
         manifest = Manifest(
             created_by={name: _version(name) for name in _TOOLS},
-            model=_describe_model(self.source, self.graph.backbone),
+            model=_describe_model(self.source, self.graph.backbone, self.options.overrides),
             artifacts=(*(one.artifact for one in exported), *(artifact for artifact, _ in low)),
             parity=tuple(one.parity for one in exported if one.parity),
             golden=write_golden(folder, self.expected, self.source.sample_rate),
             features=self._describe_features(exported, folder),
             gates=tuple(gate for _, gate in low),
+            blank_gate=self.blank_gate,
         )
         return WrittenPackage(_write_manifest(manifest, folder), refusals)
 
@@ -256,7 +270,7 @@ class _Exported:
     features: FeatureParity | None
 
 
-def _describe_model(source: Source, backbone: Backbone) -> ModelInfo:
+def _describe_model(source: Source, backbone: Backbone, overrides: Overrides) -> ModelInfo:
     return ModelInfo(
         name=source.name,
         source=source.origin,
@@ -271,6 +285,9 @@ def _describe_model(source: Source, backbone: Backbone) -> ModelInfo:
         emission=_emission_kind(source),
         parameters=source.parameters,
         unused_weights=source.unused_weights,
+        special_tokens={str(index): token for index, token in source.special_tokens.items()},
+        notes=source.notes,
+        overrides=overrides.to_texts(),
     )
 
 

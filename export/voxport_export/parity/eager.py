@@ -18,6 +18,7 @@ from voxport.package.manifest import Manifest
 from voxport.verification.comparison import Answer, Expected, ExpectedFeatures
 from voxport.verification.references import ReferenceClip
 from voxport_export.errors import SourceError
+from voxport_export.sources.overrides import Overrides
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.source import Source
 
@@ -100,7 +101,8 @@ def answer(manifest: Manifest, recordings: Sequence[ReferenceClip]) -> Iterator[
         SourceError: the source is missing, or its labels changed.
     """
     model = manifest.model
-    source = resolve(model.source, allow_unused=True)  # its certificate records them
+    overrides = Overrides.from_texts(model.overrides)
+    source = resolve(model.source, True, overrides)  # the certificate records unused weights
     if (source.labels, source.blank) != (model.labels, model.blank):
         raise SourceError(f"{model.source}: its labels are not those of the package any more")
     for recording in recordings:

@@ -22,16 +22,28 @@ from voxport_export.families.family import BASE, CTC, Family, normalize_eps
 from voxport_export.families.registry import all_families
 from voxport_export.quiet import quiet_transformers
 from voxport_export.sources.checkpoint import CONFIG, Checkpoint
+from voxport_export.sources.extractor import build_extractor, read_extractor
 from voxport_export.sources.folder import PREFIX as FOLDER
+from voxport_export.sources.overrides import NO_OVERRIDES, Overrides
 from voxport_export.sources.source import Source
 from voxport_export.sources.unused_weights import check_weights
-from voxport_export.sources.vocabulary import Vocabulary, check_language, read_vocabulary
+from voxport_export.sources.vocabulary import (
+    NO_VOCABULARY,
+    Vocabulary,
+    check_language,
+    check_tokenizer,
+    read_vocabulary,
+)
+from voxport_export.sources.weight_files import check_weight_files
 
 PREFIX = "huggingface:"
 
 
 def load_huggingface(
-    model_id: str, language: str | None = None, allow_unused: bool = False
+    model_id: str,
+    language: str | None = None,
+    allow_unused: bool = False,
+    overrides: Overrides = NO_OVERRIDES,
 ) -> Source:
     """Load a model from the Hugging Face hub, its cache, or a folder in its format.
 
@@ -39,6 +51,7 @@ def load_huggingface(
         model_id: ``owner/name`` or a folder.
         language: of a model with several, as its own files call it ("fra"); None: its default.
         allow_unused: leave out the checkpoint's unused weights.
+        overrides: the blank and the normalisation, where the caller states them.
 
     Raises:
         SourceError: it cannot be loaded, or has parts beyond voxport's graph.
@@ -46,7 +59,7 @@ def load_huggingface(
     """
     checkpoint = Checkpoint(model_id)
     with quiet_transformers():
-        loaded = _load(checkpoint, language, allow_unused)
+        loaded = _load(checkpoint, language, allow_unused, overrides)
     try:
         return Source(
             name=_name(model_id) + (f"-{language}" if language else ""),
@@ -61,6 +74,8 @@ def load_huggingface(
             sample_rate=int(loaded.extractor.sampling_rate),
             normalize_eps=normalize_eps(loaded.extractor),
             unused_weights=loaded.unused,
+            special_tokens=loaded.vocabulary.special_tokens,
+            notes=loaded.notes,
         )
     except ValueError as error:
         raise SourceError(f"{model_id}: {error}") from error
@@ -127,24 +142,26 @@ class _Loaded(NamedTuple):
     extractor: Any
     vocabulary: Vocabulary  # empty without a CTC head
     unused: tuple[str, ...]
+    notes: tuple[str, ...]  # decisions that the checkpoint's files leave open
 
 
-def _load(checkpoint: Checkpoint, language: str | None, allow_unused: bool) -> _Loaded:
+def _load(
+    checkpoint: Checkpoint, language: str | None, allow_unused: bool, overrides: Overrides
+) -> _Loaded:
     model_id = checkpoint.model_id
     settings = checkpoint.require_json(CONFIG, "which describes the model")
     checkpoint.refuse_code()
     family = _find_family(model_id, settings, language)
     ending = CTC if _is_ctc(family, settings) else BASE
     if ending == CTC:
-        checkpoint.require_json("vocab.json", "which lists the labels")
+        check_tokenizer(checkpoint)
         check_language(checkpoint, language)
     checkpoint.check_weights()
-    _check_extractor(checkpoint, family.extractor)
+    check_weight_files(checkpoint)
+    heard, notes = read_extractor(checkpoint, settings, family.extractor, overrides.normalize)
     transformers = _transformers()
     try:
-        extractor = getattr(transformers, family.extractor).from_pretrained(
-            model_id, trust_remote_code=False
-        )
+        extractor = build_extractor(checkpoint, family.extractor, heard)
         architecture = getattr(transformers, family.class_name(ending))
         model, info = _load_model(architecture, model_id, language)
         unused = check_weights(
@@ -153,16 +170,18 @@ def _load(checkpoint: Checkpoint, language: str | None, allow_unused: bool) -> _
             [*info["unexpected_keys"], *_lora_files(checkpoint)],
             allow_unused,
         )
-        vocabulary = Vocabulary((), 0, None)
+        vocabulary = NO_VOCABULARY
         if ending == CTC:
-            vocabulary = read_vocabulary(checkpoint, model.config.vocab_size, language)
+            outputs = model.config.vocab_size
+            vocabulary = read_vocabulary(checkpoint, outputs, language, overrides.blank)
     except SourceError:
         raise
     except Exception as error:  # a damaged or hostile file can fail in any way
         raise SourceError(
             f"{model_id}: transformers cannot load it: {type(error).__name__}: {error}"
         ) from error
-    return _Loaded(family, model.eval(), extractor, vocabulary, unused)
+    notes = (*notes, *vocabulary.notes)
+    return _Loaded(family, model.eval(), extractor, vocabulary, unused, notes)
 
 
 def _load_model(
@@ -189,31 +208,6 @@ def _lora_files(checkpoint: Checkpoint) -> list[str]:
     """List the file of LoRA matrices beside the weights, ignored by transformers."""
     name = "adapter_config.json"
     return [f"{name} (LoRA)"] if checkpoint.find(name) is not None else []
-
-
-def _check_extractor(checkpoint: Checkpoint, expected: str) -> None:
-    """Refuse a feature extractor that does not say what the model hears."""
-    name = "preprocessor_config.json"
-    settings = checkpoint.read_json(name)
-    if settings is None:
-        name = "processor_config.json"  # as transformers 5 writes it
-        settings = (checkpoint.read_json(name) or {}).get("feature_extractor")
-    if not isinstance(settings, dict):
-        raise SourceError(
-            f"{checkpoint.model_id}: there is no preprocessor_config.json in it, which states the "
-            "sampling rate and the normalisation"
-        )
-    kind = settings.get("feature_extractor_type")
-    if kind not in (expected, None):
-        raise SourceError(
-            f"{checkpoint.model_id}: {name}: feature_extractor_type {kind!r} is not supported "
-            f"(only {expected!r}): the model does not hear a plain waveform"
-        )
-    rate = settings.get("sampling_rate", 16_000)  # transformers' default
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate == int(rate):
-        raise SourceError(
-            f"{checkpoint.model_id}: {name}: sampling_rate is {rate!r}, expected a number of Hz"
-        )
 
 
 def _transformers() -> ModuleType:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torchaudio
 from torch import Tensor, nn
@@ -36,6 +37,8 @@ class Source:
     log_probs: bool = False  # the emission is log-softmaxed, not logits
     reference_name: str = _TORCHAUDIO  # "eager transformers 5.23.0"; the manifest states it
     unused_weights: tuple[str, ...] = ()  # of the checkpoint, left out on request
+    special_tokens: Mapping[int, str] = field(default_factory=dict)  # labels without a text
+    notes: tuple[str, ...] = ()  # decisions that the source's files leave open
 
     def __post_init__(self) -> None:
         """Refuse labels that do not fit the head: they would give a wrong transcript."""

@@ -8,7 +8,7 @@ format and its own hash; opens no file.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 ArtifactKind: TypeAlias = Literal["onnx", "torchscript"]
@@ -131,6 +131,21 @@ class QualityGate(Measurement):
 
 
 @dataclass(frozen=True)
+class BlankGate:
+    """Share of the blank among the greedy labels of all frames of the golden clips.
+
+    A trained CTC model gives its blank most often, so another label in its place means another
+    blank, or weights that were never trained: both are refused without ``force``.
+    """
+
+    frames: int
+    share: float  # of frames whose best label is the blank, 0 to 1
+    rival: int  # the most frequent other label, an index
+    rival_share: float
+    forced: bool  # written although the rival is more frequent
+
+
+@dataclass(frozen=True)
 class GoldenClip(FileEntry):
     """A recording in the package and the eager model's answer to it.
 
@@ -188,6 +203,10 @@ class ModelInfo:
     emission: str  # one of EMISSIONS
     parameters: int
     unused_weights: tuple[str, ...] = ()  # of the checkpoint, left out on request
+    # Labels without a text, by their indices as strings: <s>, </s>, <unk>
+    special_tokens: Mapping[str, str] = field(default_factory=dict[str, str])
+    notes: tuple[str, ...] = ()  # decisions that the source's own files leave open
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])  # stated by the caller
 
     @property
     def pieces(self) -> tuple[str, ...]:
@@ -212,6 +231,7 @@ class Manifest:
     files: tuple[FileEntry, ...] = ()  # everything else in the folder
     features: FeatureInfo | None = None  # where artifacts give features
     gates: tuple[QualityGate, ...] = ()  # at most one a low-precision artifact, instead of parity
+    blank_gate: BlankGate | None = None  # None: without a CTC head, or by an earlier exporter
 
     def to_json(self) -> str:
         """Return the text of ``manifest.json`` with its own hash; write it as UTF-8, unchanged."""
@@ -226,8 +246,11 @@ class Manifest:
             del content["features"]
         if not self.gates:
             del content["gates"]
-        if not self.model.unused_weights:
-            del content["model"]["unused_weights"]
+        if self.blank_gate is None:
+            del content["blank_gate"]
+        for name in ("unused_weights", "special_tokens", "notes", "overrides"):
+            if not content["model"][name]:
+                del content["model"][name]
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return text.replace(UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
 

@@ -24,6 +24,7 @@ from voxport.package.manifest import (
     UNSIGNED,
     VERSION,
     Artifact,
+    BlankGate,
     FeatureInfo,
     FeatureParity,
     FileEntry,
@@ -163,6 +164,7 @@ def _manifest(fields: Fields) -> Manifest:
         files=tuple(map(_entry, fields.children("files"))),
         features=_features(fields.child("features")) if "features" in fields.data else None,
         gates=tuple(map(_gate, fields.children("gates"))) if "gates" in fields.data else (),
+        blank_gate=_blank_gate(fields.child("blank_gate")) if "blank_gate" in fields.data else None,
     )
 
 
@@ -180,8 +182,19 @@ def _model(fields: Fields) -> ModelInfo:
         normalize_waveform=fields.boolean("normalize_waveform"),
         emission=fields.one_of("emission", EMISSIONS),
         parameters=fields.integer("parameters"),
-        unused_weights=(fields.texts("unused_weights") if "unused_weights" in fields.data else ()),
+        unused_weights=_optional_texts(fields, "unused_weights"),
+        special_tokens=_optional_map(fields, "special_tokens"),
+        notes=_optional_texts(fields, "notes"),
+        overrides=_optional_map(fields, "overrides"),
     )
+
+
+def _optional_texts(fields: Fields, key: str) -> tuple[str, ...]:
+    return fields.texts(key) if key in fields.data else ()
+
+
+def _optional_map(fields: Fields, key: str) -> dict[str, str]:
+    return fields.text_map(key) if key in fields.data else {}
 
 
 def _artifact(fields: Fields) -> Artifact:
@@ -261,6 +274,16 @@ def _gate(fields: Fields) -> QualityGate:
         cer=fields.number("cer"),
         cer_limit=fields.number("cer_limit"),
         speed=None if fields.value("speed") is None else fields.number("speed"),
+        forced=fields.boolean("forced"),
+    )
+
+
+def _blank_gate(fields: Fields) -> BlankGate:
+    return BlankGate(
+        frames=fields.integer("frames"),
+        share=fields.number("share"),
+        rival=fields.integer("rival"),
+        rival_share=fields.number("rival_share"),
         forced=fields.boolean("forced"),
     )
 
