@@ -50,7 +50,8 @@ def read_extractor(
     name, settings = _read_settings(checkpoint)
     if expected != WAVEFORM and normalize is not None:
         raise SourceError(
-            f"{checkpoint.model_id}: {_option(normalize)} has no effect: {expected} hears no waveform"
+            f"{checkpoint.model_id}: {_option(normalize)} has no effect: {expected} hears no "
+            "waveform"
         )
     if settings is None and expected != WAVEFORM:
         raise SourceError(
