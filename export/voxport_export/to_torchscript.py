@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchaudio.functional import resample
 
+from voxport.package.word_pieces import has_word_pieces
 from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph, Graph
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.quiet import quiet_torchscript
@@ -40,6 +41,17 @@ class _Scripted(nn.Module):
         self.sample_rate = sample_rate
 
 
+class _ScriptedPieces(_Scripted):
+    """Word pieces: the first of a text has no space in front."""
+
+    def __init__(self, graph: torch.jit.ScriptModule, pieces: list[str], sample_rate: int):
+        firsts = [piece.lstrip(" ") for piece in pieces]
+        super().__init__(graph, [*pieces, *firsts], sample_rate)
+        has_text = torch.tensor([*(int(bool(piece)) for piece in pieces), 0])
+        self.register_buffer("has_text", has_text, persistent=True)
+        self.labels = len(pieces)
+
+
 class _WithTranscript(_Scripted):
     def forward(
         self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None
@@ -47,6 +59,23 @@ class _WithTranscript(_Scripted):
         waveform, lengths = _resample(waveform, lengths, sample_rate, self.sample_rate)
         emission, frames, tokens, counts, starts, ends, scores = self.graph(waveform, lengths)
         rows: list[list[int]] = tokens.tolist()
+        transcripts: list[str] = []
+        for row in rows:
+            transcripts.append("".join([self.pieces[token] for token in row]))
+        return emission, frames, tokens, counts, starts, ends, scores, transcripts
+
+
+class _WithPieces(_ScriptedPieces):
+    has_text: Tensor
+
+    def forward(
+        self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, list[str]]:
+        waveform, lengths = _resample(waveform, lengths, sample_rate, self.sample_rate)
+        emission, frames, tokens, counts, starts, ends, scores = self.graph(waveform, lengths)
+        counted = self.has_text[tokens]
+        first = counted * (counted.cumsum(1) == 1)
+        rows: list[list[int]] = (tokens + first * self.labels).tolist()
         transcripts: list[str] = []
         for row in rows:
             transcripts.append("".join([self.pieces[token] for token in row]))
@@ -63,6 +92,10 @@ class _WithFeatures(_Scripted):
 
 
 class _WithBoth(_WithTranscript, _WithFeatures):
+    pass
+
+
+class _WithPiecesAndFeatures(_WithPieces, _WithFeatures):
     pass
 
 
@@ -106,6 +139,8 @@ def export_torchscript(
         RuntimeError: the trace holds a device, so it would run on no other.
     """
     methods, wrapper = _WRAPPERS[type(graph)]
+    if has_word_pieces(pieces):
+        wrapper = _PIECE_WRAPPERS[wrapper]
     with torch.no_grad(), quiet_torchscript():
         module = torch.jit.trace_module(
             _Methods(graph),
@@ -128,6 +163,12 @@ _WRAPPERS = {
     RecognizerGraph: (("forward",), _WithTranscript),
     FeatureGraph: (("extract_features",), _WithFeatures),
     FeatureRecognizerGraph: (("forward", "extract_features"), _WithBoth),
+}
+
+_PIECE_WRAPPERS = {
+    _WithTranscript: _WithPieces,
+    _WithFeatures: _WithFeatures,
+    _WithBoth: _WithPiecesAndFeatures,
 }
 
 

@@ -420,9 +420,11 @@ class StreamDecoder:
         for token, start, end, score in zip(
             path.tokens, path.starts, path.ends, path.scores, strict=True
         ):
-            if self._model.labels[token] == self._model.word_delimiter:
+            label = self._model.labels[token]
+            if label == self._model.word_delimiter:
                 begins = True
                 continue
+            begins = begins or label.startswith(" ")  # a piece that begins a word
             silence = self._first + start - letters[-1].end if letters else 0
             begins = begins or (has_delimiter and silence >= self._frames(_SILENCE_S))
             letters.append(_Letter(token, self._first + start, self._first + end, score, begins))

@@ -15,6 +15,7 @@ from torch import Tensor
 from torchaudio.models import Wav2Vec2Model
 
 from voxport.package.manifest import Manifest
+from voxport.package.word_pieces import drop_first_space, has_word_pieces
 from voxport.verification.comparison import Answer, Expected, ExpectedFeatures
 from voxport.verification.references import ReferenceClip
 from voxport_export.errors import SourceError
@@ -79,11 +80,15 @@ def expected_answer(source: Source, recording: ReferenceClip, receptive_field: i
         name=recording.name,
         waveform=recording.waveform,
         emission=emission.numpy(),
-        transcript="".join(source.pieces[run.label] for run in runs),
+        transcript=_join([source.pieces[run.label] for run in runs], source.pieces),
         tokens=tuple(run.label for run in runs),
         starts=tuple(run.start for run in runs),
         ends=tuple(run.end for run in runs),
     )
+
+
+def _join(texts: list[str], pieces: Sequence[str]) -> str:
+    return "".join(drop_first_space(texts) if has_word_pieces(pieces) else texts)
 
 
 def expected_features(

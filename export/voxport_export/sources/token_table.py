@@ -62,7 +62,7 @@ def build_vocabulary(
     labels = ["" if i in silent else table.texts.get(i, "") for i in range(outputs)]
     labels[index] = table.tokens.get(index) or BLANKS[0]
     delimiter = table.delimiter
-    if delimiter is None and labels.count(" ") == 1:
+    if delimiter not in labels and labels.count(" ") == 1:
         delimiter = " "
     # The tokenizers' default is a delimiter, which not every vocabulary has.
     is_label = delimiter in labels and labels.index(delimiter or "") != index

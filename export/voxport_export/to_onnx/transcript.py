@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
+from voxport.package.word_pieces import has_word_pieces
 from voxport_export.to_onnx.tape import as_scalar, axis_size, constant, name_outputs
 
 TRANSCRIPT = "transcript"  # the output's name
@@ -26,8 +27,12 @@ def append_transcript(model: ir.Model, pieces: Sequence[str]) -> None:
     names = [value.name for value in model.graph.outputs]
     tokens, lengths = (model.graph.outputs[names.index(n)] for n in ("tokens", "token_lengths"))
     tape = Tape()
+    texts = list(pieces)
+    if has_word_pieces(pieces):
+        tokens = _shift_first_pieces(tape, tokens, pieces)
+        texts += [piece.lstrip(" ") for piece in pieces]
     # Negative indices count from the end: -1, the padding, finds the empty string.
-    table = tape.op("Identity", [_string_constant(tape, [*pieces, ""])])
+    table = tape.op("Identity", [_string_constant(tape, [*texts, ""])])
     text = tape.op("Gather", [table, tokens])  # (B, tokens)
     zeros = tape.op("Mul", [lengths, constant(tape, 0)])
     empty = tape.op("Gather", [table, tape.op("Sub", [zeros, constant(tape, 1)])])
@@ -43,6 +48,21 @@ def append_transcript(model: ir.Model, pieces: Sequence[str]) -> None:
     transcript.shape = ir.Shape(["batch"])
     model.graph.extend(tape.nodes)
     model.graph.outputs.insert(1 + names.index("token_scores"), transcript)
+
+
+def _shift_first_pieces(tape: Tape, tokens: ir.Value, pieces: Sequence[str]) -> ir.Value:
+    """Add the number of labels to the first token with a text of each row.
+
+    The second half of the table holds the pieces without their leading space.
+    """
+    has_text = constant(tape, [*(int(bool(piece)) for piece in pieces), 0])
+    counted = tape.op("Gather", [has_text, tokens])  # (B, tokens), 0 for the padding
+    number = tape.op("CumSum", [counted, constant(tape, 1)])
+    is_first = tape.op(
+        "Cast", [tape.op("Equal", [number, constant(tape, 1)])], {"to": ir.DataType.INT64}
+    )
+    first = tape.op("Mul", [counted, is_first])
+    return tape.op("Add", [tokens, tape.op("Mul", [first, constant(tape, len(pieces))])])
 
 
 def _join_pairs(empty: ir.Value) -> ir.Graph:

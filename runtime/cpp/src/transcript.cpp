@@ -52,6 +52,20 @@ Token make_token(const GraphOutput& output, std::size_t i, double duration, cons
           seconds(output.ends[i]), output.scores[i]};
 }
 
+/// A piece of a word that begins it: a space with text behind it.
+bool begins_word(const std::string& label) {
+  return !label.empty() && label.front() == ' ' && label.find_first_not_of(' ') != label.npos;
+}
+
+/// Where labels are pieces of words, the first one with a text has no space in front.
+void drop_first_space(std::vector<Token>& tokens) {
+  for (Token& token : tokens) {
+    if (token.text.empty()) continue;
+    token.text.erase(0, std::min(token.text.find_first_not_of(' '), token.text.size()));
+    return;
+  }
+}
+
 /// Adds up the tokens of one word.
 class WordInProgress {
  public:
@@ -67,6 +81,7 @@ class WordInProgress {
     if (word_.text.empty()) return;
     word_.score /= static_cast<double>(std::max<std::int64_t>(frames_, 1));
     word_.text.erase(word_.text.find_last_not_of(' ') + 1);
+    word_.text.erase(0, std::min(word_.text.find_first_not_of(' '), word_.text.size()));
     words.push_back(word_);
     *this = {};
   }
@@ -81,16 +96,24 @@ class WordInProgress {
 Transcript make_transcript(const GraphOutput& output, double duration, const Model& model) {
   check_path(output, model);
   Transcript transcript{output.transcript, duration, {}, {}};
+  const auto count = static_cast<std::size_t>(output.token_count);
+  for (std::size_t i = 0; i < count; ++i) {
+    transcript.tokens.push_back(make_token(output, i, duration, model));
+  }
+  if (std::any_of(model.labels.begin(), model.labels.end(), begins_word)) {
+    drop_first_space(transcript.tokens);
+  }
   WordInProgress word;
   std::string joined;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(output.token_count); ++i) {
-    transcript.tokens.push_back(make_token(output, i, duration, model));
-    joined += transcript.tokens.back().text;
+  for (std::size_t i = 0; i < count; ++i) {
+    joined += transcript.tokens[i].text;
     const std::string& label = model.labels[static_cast<std::size_t>(output.tokens[i])];
     const bool is_gap = label == model.word_delimiter;
-    if (!is_gap) word.add(transcript.tokens.back(), output.ends[i] - output.starts[i]);
+    if (label.empty()) continue;  // a special token: no text, and in no word
+    if (begins_word(label)) word.finish(transcript.words);
+    if (!is_gap) word.add(transcript.tokens[i], output.ends[i] - output.starts[i]);
     // A phoneme is a word: its label ends in a space.
-    if (is_gap || (!label.empty() && label.back() == ' ')) word.finish(transcript.words);
+    if (is_gap || label.back() == ' ') word.finish(transcript.words);
   }
   word.finish(transcript.words);
   require(joined == transcript.text, "its transcript is not its tokens joined");

@@ -56,6 +56,11 @@ class Speller:
     """The labels of one model by their text."""
 
     def __init__(self, model: ModelInfo) -> None:
+        if model.has_word_pieces:
+            raise AlignmentError(
+                f"{model.name}: its labels are pieces of words, which spell a text in many ways: "
+                "a known text is aligned with models whose labels are letters or phonemes"
+            )
         delimiter = model.word_delimiter
         self._delimiter = None if delimiter is None else model.labels.index(delimiter)
         self._star = len(model.labels)
@@ -69,7 +74,9 @@ class Speller:
         self._longest = max(map(len, self._indices), default=0)
 
     def _is_spelling(self, model: ModelInfo, index: int) -> bool:
-        return index not in (model.blank, self._delimiter) and not _is_special(model.labels[index])
+        label = model.labels[index]
+        is_apart = index in (model.blank, self._delimiter) or not label
+        return not is_apart and not _is_special(label)
 
     def spell(self, text: str) -> Spelling:
         """Spell a text; raise AlignmentError if nothing of it has a label."""

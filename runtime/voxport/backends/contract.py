@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.package.manifest import FEATURES
+from voxport.package.word_pieces import drop_first_space, has_word_pieces
 
 INPUTS = ("waveform", "lengths")
 SAMPLE_RATE = "sample_rate"  # an optional input of ONNX graphs
@@ -109,7 +110,10 @@ def join_pieces(tokens: NDArray[np.int64] | None, pieces: Sequence[str]) -> list
     if tokens is None:
         raise TypeError("a transcript is joined from tokens")
     rows: list[list[int]] = tokens.tolist()
-    return ["".join([pieces[token] for token in row if token >= 0]) for row in rows]
+    texts = [[pieces[token] for token in row if token >= 0] for row in rows]
+    if has_word_pieces(pieces):
+        texts = [drop_first_space(row) for row in texts]
+    return ["".join(row) for row in texts]
 
 
 def feature_output(layer: int) -> str:

@@ -42,14 +42,20 @@ class Fusion:
         hot_words: Sequence[str] = (),
         hot_weight: float = HOT_WEIGHT,
     ) -> None:
-        if model.word_delimiter is None:
+        if model.word_delimiter is None and not model.has_word_pieces:
             raise InputError(
                 "language models and hot words need words, and this model's labels have no "
                 "word delimiter",
                 model.name,
             )
+        if model.has_word_pieces:
+            raise InputError(
+                "language models and hot words need labels that are letters, and this model's "
+                "are pieces of words",
+                model.name,
+            )
         self._model = model
-        self._delimiter = model.labels.index(model.word_delimiter)
+        self._delimiter = model.labels.index(model.word_delimiter or "")
         self._language_model = language_model
         self._alpha, self._beta = alpha, beta
         self._hot = _hot_prefixes(model, hot_words, hot_weight)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from voxport.package.word_pieces import has_word_pieces
+
 ArtifactKind: TypeAlias = Literal["onnx", "torchscript"]
 Precision: TypeAlias = Literal["fp32", "int8", "fp16"]
 
@@ -212,6 +214,11 @@ class ModelInfo:
     def pieces(self) -> tuple[str, ...]:
         """Each label's text in a transcript: itself, or a space for the word delimiter."""
         return tuple(" " if label == self.word_delimiter else label for label in self.labels)
+
+    @property
+    def has_word_pieces(self) -> bool:
+        """True if labels begin words with a space; the first of a text then has none."""
+        return has_word_pieces(self.pieces)
 
     @property
     def transcribes(self) -> bool:

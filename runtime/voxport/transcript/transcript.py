@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from voxport.package.word_pieces import drop_first_space
+
 if TYPE_CHECKING:  # `voxport --help` lists the formats of a transcript, and loads no numpy
     from numpy.typing import NDArray
 
@@ -33,7 +35,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Word:
-    """Run of tokens between two word delimiters, or a phoneme; else all tokens."""
+    """Run of tokens between two word delimiters, a phoneme, or the pieces of a word; else all."""
 
     text: str
     start: float  # seconds, of its first token
@@ -91,11 +93,17 @@ def build_transcript(
 def _word_runs(labels: Sequence[str], delimiter: str | None) -> list[list[int]]:
     """Group the indices of labels into words.
 
-    A word ends at a word delimiter, or with a label that ends in a space, as phonemes do.
+    A word ends at a word delimiter, or with a label that ends in a space, as phonemes do; and a
+    label that begins with a space, as word pieces do, begins one. Labels without a text (special
+    tokens) are in no word.
     """
     runs: list[list[int]] = [[]]
     for index, label in enumerate(labels):
+        if not label:
+            continue
         is_gap = delimiter is not None and label == delimiter
+        if label.startswith(" ") and label.strip(" "):
+            runs.append([])
         if not is_gap:
             runs[-1].append(index)
         if is_gap or label.endswith(" "):
@@ -107,15 +115,18 @@ def build_tokens(
     path: TokenPath, labels: Sequence[str], duration: float, model: "ModelInfo"
 ) -> tuple[Token, ...]:
     """Build the tokens of a path, their times in seconds; ``labels`` holds the label of each."""
-    columns = zip(labels, path.starts, path.ends, path.scores, strict=True)
+    texts = [" " if label == model.word_delimiter else label for label in labels]
+    if model.has_word_pieces:
+        texts = drop_first_space(texts)
+    columns = zip(texts, path.starts, path.ends, path.scores, strict=True)
     return tuple(
         Token(
-            text=" " if label == model.word_delimiter else label,
+            text=text,
             start=min(start * model.frame_stride / model.sample_rate, duration),
             end=min(end * model.frame_stride / model.sample_rate, duration),
             score=score,
         )
-        for label, start, end, score in columns
+        for text, start, end, score in columns
     )
 
 
@@ -126,7 +137,7 @@ def build_word(
     frames = [path.ends[i] - path.starts[i] for i in run]
     total = sum(tokens[i].score * count for i, count in zip(run, frames, strict=True))
     return Word(
-        text="".join(tokens[i].text for i in run).rstrip(" ") if text is None else text,
+        text="".join(tokens[i].text for i in run).strip(" ") if text is None else text,
         start=tokens[run[0]].start,
         end=tokens[run[-1]].end,
         score=total / max(1, sum(frames)),

@@ -46,13 +46,17 @@ const SCORE_ROUNDING = 1e-3; // a mean of probabilities may round to a little ov
 /** Make the transcript of a recording of `duration` seconds; refuses an answer that breaks the contract. */
 export function makeTranscript(output: GraphOutput, duration: number, model: Model): Transcript {
   checkPath(output, model);
+  const texts = output.tokens.map((label) => piece(model, label));
+  if (model.labels.some(beginsWord)) dropFirstSpace(texts);
   const tokens = output.tokens.map((label, i) => ({
-    text: piece(model, label),
+    text: texts[i] ?? "",
     start: Math.min((frame(output.starts, i) * model.frameStride) / model.sampleRate, duration),
     end: Math.min((frame(output.ends, i) * model.frameStride) / model.sampleRate, duration),
     score: output.scores[i] ?? 0,
     frames: frame(output.ends, i) - frame(output.starts, i),
     isGap: model.labels[label] === model.wordDelimiter,
+    begins: beginsWord(model.labels[label] ?? ""),
+    hasText: model.labels[label] !== "",
   }));
   if (tokens.map(({ text }) => text).join("") !== output.text) {
     throw broken("its transcript is not its tokens joined");
@@ -68,6 +72,8 @@ export function makeTranscript(output: GraphOutput, duration: number, model: Mod
 interface Heard extends Token {
   readonly frames: number;
   readonly isGap: boolean;
+  readonly begins: boolean; // a word
+  readonly hasText: boolean; // special tokens have none
 }
 
 /** Check that the logits are numbers, one a label. */
@@ -101,6 +107,8 @@ function checkPath({ tokens, starts, ends, scores, frames }: GraphOutput, model:
 function runs(tokens: readonly Heard[]): Heard[][] {
   const found: Heard[][] = [[]];
   for (const token of tokens) {
+    if (!token.hasText) continue;
+    if (token.begins) found.push([]);
     if (!token.isGap) found.at(-1)?.push(token);
     // A phoneme is a word: its label ends in a space.
     if (token.isGap || token.text.endsWith(" ")) found.push([]);
@@ -112,11 +120,22 @@ function wordOf(run: readonly Heard[]): Word {
   const frames = run.reduce((sum, token) => sum + token.frames, 0);
   const total = run.reduce((sum, token) => sum + token.score * token.frames, 0);
   return {
-    text: run.map((token) => token.text).join("").replace(/ +$/, ""),
+    text: run.map((token) => token.text).join("").replace(/^ +| +$/g, ""),
     start: run[0]?.start ?? 0,
     end: run.at(-1)?.end ?? 0,
     score: total / Math.max(1, frames),
   };
+}
+
+/** Return whether a label begins a word: a space with text behind it, as word pieces have. */
+function beginsWord(label: string): boolean {
+  return /^ +[^ ]/.test(label);
+}
+
+/** Drop the space in front of the first piece with a text. */
+function dropFirstSpace(texts: string[]): void {
+  const first = texts.findIndex((text) => text !== "");
+  if (first >= 0) texts[first] = (texts[first] ?? "").replace(/^ +/, "");
 }
 
 /** Return a label's part of a transcript: itself, or a space for the word delimiter. */

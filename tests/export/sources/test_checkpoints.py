@@ -187,7 +187,8 @@ def test_labels_are_those_of_the_tokenizers_own_class(tmp_path):
     tokenizer = transformers.Wav2Vec2CTCTokenizer.from_pretrained(str(folder))
     source = resolve(str(folder))
     assert source.blank == tokenizer.pad_token_id == 6
-    assert source.labels == ("b", "a", "|", "[b]", "</s>", "<unk>", "[pad]")
+    assert source.labels == ("b", "a", "|", "", "", "", "[pad]")
+    assert list(source.special_tokens.values()) == ["[b]", "</s>", "<unk>"]
 
 
 PHONEMES = ["<pad>", "<s>", "</s>", "<unk>", "h", "ə", "l", "oʊ", "o", "ʊ", "aɪ", "tʃ", "|"]  # noqa: RUF001
@@ -210,13 +211,13 @@ def test_phonemes_are_separated_as_their_own_decoder_does(tmp_path, delimiter):
     path = torch.randint(0, len(vocab), (200,), generator=torch.Generator().manual_seed(1)).tolist()
     collapsed = [token for i, token in enumerate(path) if i == 0 or token != path[i - 1]]
     text = "".join(source.pieces[token] for token in collapsed if token != source.blank)
-    assert text.strip() == tokenizer.decode(path)
+    kept = [token for token in collapsed if token != source.blank]
+    assert text.strip() == tokenizer.decode(kept, skip_special_tokens=True, group_tokens=False)
 
 
 @pytest.mark.parametrize(
     ("file", "fields", "message"),
     [
-        ("tokenizer_config.json", {"pad_token": None}, "names no pad_token, so the blank"),
         ("tokenizer_config.json", {"pad_token": 3}, "pad_token is 3, expected a string"),
         ("tokenizer_config.json", {"tokenizer_class": "BertTokenizer"}, "'BertTokenizer' is not"),
         ("preprocessor_config.json", {"sampling_rate": None}, "sampling_rate is None, expected"),
@@ -233,6 +234,13 @@ def test_phonemes_are_separated_as_their_own_decoder_does(tmp_path, delimiter):
 def test_fields_that_make_no_sense_are_refused(folder, file, fields, message):
     checkpoints.change(folder / file, **fields)
     with pytest.raises(SourceError, match=message):
+        resolve(str(folder))
+
+
+def test_a_blank_that_no_file_states_is_asked_for(folder):
+    checkpoints.change(folder / "tokenizer_config.json", pad_token=None)
+    checkpoints.change(folder / "config.json", pad_token_id=None)
+    with pytest.raises(SourceError, match=r"names no pad_token, .* the blank is not known: name"):
         resolve(str(folder))
 
 
