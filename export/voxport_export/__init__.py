@@ -43,7 +43,8 @@ def export_package(
             Hugging Face id or folder; after a colon, the language of an MMS model.
         output: the package's folder. An earlier package there is replaced at the very end; a folder
             with anything else in it is refused.
-        formats: the kinds of artifact.
+        formats: the kinds of artifact. torch calls TorchScript deprecated since 2.10, and does not
+            support it from Python 3.14 on.
         precisions: ``"fp32"``, and for ONNX ``"int8"`` (CPUs) and ``"fp16"`` (CUDA).
         features: give the output of every transformer layer too; without a CTC head it is all there
             is.
@@ -81,6 +82,9 @@ def export_package(
         >>> voxport.load("mine").transcribe(clip).text == manifest.golden[0].transcript
         True
     """
+    from voxport_export.torch_pair import import_torch_pair
+
+    import_torch_pair()
     from voxport_export.package.export import Options
     from voxport_export.package.export import export_package as export
 

@@ -18,6 +18,7 @@ from voxport.cli.options import each_of, finite, one_of, recordings
 from voxport.errors import MissingDependencyError
 from voxport.package.manifest import FP16, FP32, KINDS
 from voxport_export import layouts
+from voxport_export.torch_pair import import_torch_pair
 
 if TYPE_CHECKING:
     from voxport.package.manifest import Manifest
@@ -60,7 +61,8 @@ def export(
             "-f",
             metavar="|".join(KINDS),
             callback=each_of(KINDS),
-            help="Artifacts to write; repeat for several.",
+            help="Artifacts to write; repeat for several. torch calls TorchScript deprecated since "
+            "2.10, and does not support it from Python 3.14 on.",
             rich_help_panel=_ARTIFACTS,
         ),
     ] = list(KINDS),  # noqa: B006
@@ -189,6 +191,7 @@ def export(
       voxport export build/base960h -o build/sherpa --layout sherpa-onnx
       voxport export facebook/wav2vec2-base-960h -o build/web --layout huggingface
     """
+    import_torch_pair()
     try:
         from voxport_export.layouts.export import export_layout
         from voxport_export.package.export import Options, export_package

@@ -52,4 +52,9 @@ def _load(point: EntryPoint) -> Reference:
         raise MissingDependencyError(
             f'the reference {point.name!r} needs {error.name}: pip install "voxport[export,cpu]"'
         ) from error
+    except (OSError, RuntimeError) as error:  # libraries that do not fit each other
+        reason = " ".join(str(error).split())
+        raise MissingDependencyError(
+            f"the reference {point.name!r} cannot be loaded: {reason}"
+        ) from error
     return cast("Reference", found)
