@@ -177,8 +177,10 @@ def _load(
     except SourceError:
         raise
     except Exception as error:  # a damaged or hostile file can fail in any way
+        reason = " ".join(str(error).split())
         raise SourceError(
-            f"{model_id}: transformers cannot load it: {type(error).__name__}: {error}"
+            f"{model_id}: transformers cannot load it as {CONFIG} describes it: "
+            f"{type(error).__name__}: {reason}"
         ) from error
     notes = (*notes, *vocabulary.notes)
     return _Loaded(family, model.eval(), extractor, vocabulary, unused, notes)
@@ -188,20 +190,35 @@ def _load_model(
     architecture: Any, model_id: str, language: str | None
 ) -> tuple[Any, dict[str, Any]]:
     chosen: dict[str, Any] = {} if language is None else {"target_lang": language}
-    # With another language the head has another size: transformers replaces it by the adapter's.
-    options = {"ignore_mismatched_sizes": True} if chosen else {}
     model, info = architecture.from_pretrained(
         model_id,
         output_loading_info=True,
         trust_remote_code=False,
         dtype=torch.float32,
+        ignore_mismatched_sizes=True,  # they are refused here, by name
         **chosen,
-        **options,
     )
-    names = (item[0] if isinstance(item, tuple) else item for item in info["mismatched_keys"])
-    if resized := sorted(name for name in names if not name.startswith("lm_head.")):
-        raise SourceError(f"{model_id}: {resized[0]} has another size than config.json says")
+    # With another language the head has another size: transformers replaces it by the adapter's.
+    resized = [
+        item
+        for item in map(_mismatch, info["mismatched_keys"])
+        if not (chosen and item[0].startswith("lm_head."))
+    ]
+    if resized:
+        name, *sizes = min(resized)
+        found, stated = (" x ".join(map(str, size)) or "another" for size in sizes)
+        raise SourceError(
+            f"{model_id}: {name} has another size than {CONFIG} says: {found} in the weights, "
+            f"{stated} by {CONFIG}"
+        )
     return model, info
+
+
+def _mismatch(item: Any) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
+    """Return the name, the stored and the stated size of a weight; older versions give names."""
+    if not isinstance(item, tuple):
+        return str(item), (), ()
+    return str(item[0]), tuple(item[1]), tuple(item[2])
 
 
 def _lora_files(checkpoint: Checkpoint) -> list[str]:
@@ -225,7 +242,9 @@ def _find_family(model_id: str, settings: dict[str, Any], language: str | None) 
     kind = settings.get("model_type")
     families = all_families()
     if not isinstance(kind, str) or kind not in families:
-        raise SourceError(f"{model_id}: model type {kind!r} is not one of {list(families)}")
+        raise SourceError(
+            f"{model_id}: {CONFIG}: model type {kind!r} is not one of {list(families)}"
+        )
     if language is not None and settings.get("adapter_attn_dim") is None:
         raise SourceError(f"{model_id}: has one language only; leave out :{language}")
     if reason := families[kind].reason_against(settings):

@@ -91,7 +91,7 @@ def test_half_precision_is_read_as_float32(folder, model, dtype, container):
     else:
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     source = resolve(str(folder))
-    assert {weight.dtype for weight in source.model.parameters()} == {torch.float32}
+    assert {weight.dtype for weight in source.reference.parameters()} == {torch.float32}
     head = dict(model.named_parameters())["lm_head.weight"].to(dtype).float()
     found = source.reference.model.lm_head.weight
     torch.testing.assert_close(found, head, atol=0, rtol=0)
