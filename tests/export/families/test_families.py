@@ -193,7 +193,7 @@ def test_a_package_in_both_formats(name, tmp_path):
 def test_a_package_of_real_size(name, tmp_path):
     folder = BY_NAME[name].write(tmp_path / "model", real=True)
     audio = tuple(recordings()[:2])
-    manifest = export_package(str(folder), tmp_path / "package", Options(audio=audio))
+    manifest = export_package(str(folder), tmp_path / "package", Options(audio=audio, force=True))
     assert all(np.isfinite(one.max_emission_difference) for one in manifest.parity)
     assert all(one.equal_transcripts == 1 for one in manifest.parity)
 
@@ -201,7 +201,8 @@ def test_a_package_of_real_size(name, tmp_path):
 @pytest.mark.parametrize("name", ["sew", "parakeet_ctc", "wav2vec2, add_adapter"])
 def test_fp16_of_another_shape_is_refused_before_any_work(name, sources, tmp_path):
     source = sources(name)
-    options = Options(precisions=("fp32", "fp16"), audio=(SAMPLES / "yes.flac",))
+    audio = (SAMPLES / "yes.flac",)
+    options = Options(precisions=("fp32", "fp16"), audio=audio, force=True)
     with pytest.raises(ExportError, match=r"fp16 is written for .* Wav2Vec2's shape only"):
         export_package(source.origin, tmp_path / "out", options)
     assert not (tmp_path / "out").exists()
