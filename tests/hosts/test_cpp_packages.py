@@ -259,6 +259,29 @@ def test_weights_beside_the_graph_come_from_the_bytes_that_were_hashed(program, 
 
 # Answers that break the contract
 
+
+def test_more_frames_than_the_recording_has_are_not_believed(program, tmp_path):
+    """Each time would be wrong: a frame of 65 s begins at the end of a recording of one."""
+    package = strange_packages.copy_package(tmp_path)
+    strange_packages.edit_manifest(package, lambda x: x["model"].update(frame_stride=2**20))
+    result = program.run(package, data.SAMPLES / "yes.flac")
+    check_refusal(result, data.SAMPLES / "yes.flac", "and the recording has at most 1;")
+
+
+def test_a_number_of_a_million_digits_is_not_repeated(program, tmp_path):
+    package = strange_packages.copy_package(tmp_path)
+    (package / "manifest.json").write_text('{"format": ' + "9" * 10**6 + "}")
+    result = program.run(package, data.SAMPLES / "yes.flac")
+    check_refusal(result, package / "manifest.json", "not JSON: ")
+    assert len(result.stderr) < 1000
+
+
+def test_marks_of_direction_in_a_name_are_not_printed(program, commands, tmp_path):
+    result = program.run(commands, tmp_path / "talk\u202egnp.wav")
+    assert (result.returncode, "\u202e" in result.stderr) == (1, False)
+    assert "talk?gnp.wav: there is no such file" in result.stderr
+
+
 FLOAT, INT = np.float32, np.int64
 ANSWERS = {
     "label": {"tokens": np.array([[2, 29]], INT)},

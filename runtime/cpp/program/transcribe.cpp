@@ -152,6 +152,15 @@ std::string printable(std::string text) {
     const auto byte = static_cast<unsigned char>(one);
     if (byte < 0x20 || byte == 0x7F) one = '?';
   }
+  // Marks that turn the direction of writing: a name may end in one and change how a line reads.
+  for (const std::string_view mark :
+       {"\xD8\x9C", "\xE2\x80\x8E", "\xE2\x80\x8F", "\xE2\x80\xAA", "\xE2\x80\xAB",
+        "\xE2\x80\xAC", "\xE2\x80\xAD", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x81\xA7",
+        "\xE2\x81\xA8", "\xE2\x81\xA9"}) {
+    for (std::size_t i = 0; (i = text.find(mark, i)) != std::string::npos; ++i) {
+      text.replace(i, mark.size(), "?");
+    }
+  }
   // The other control characters, U+0080 to U+009F.
   for (std::size_t i = 0; (i = text.find('\xC2', i)) != std::string::npos; ++i) {
     const bool is_control = i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;

@@ -18,6 +18,15 @@ void require(bool holds, const std::string& what) {
   }
 }
 
+/// Check that the frames are those of so many seconds: else each time would be wrong.
+void check_frames(const GraphOutput& output, double duration, const Model& model) {
+  const double strides = duration * static_cast<double>(model.sample_rate) /
+                         static_cast<double>(model.frame_stride);
+  require(static_cast<double>(output.frames) <= strides + 1,
+          std::to_string(output.frames) + " frames, and the recording has at most " +
+              std::to_string(static_cast<std::int64_t>(strides) + 1));
+}
+
 /// Check the token path: labels of the model, runs of frames one behind another, probabilities.
 void check_path(const GraphOutput& output, const Model& model) {
   const auto count = static_cast<std::size_t>(output.token_count);
@@ -94,6 +103,7 @@ class WordInProgress {
 }  // namespace
 
 Transcript make_transcript(const GraphOutput& output, double duration, const Model& model) {
+  check_frames(output, duration, model);
   check_path(output, model);
   Transcript transcript{output.transcript, duration, {}, {}};
   const auto count = static_cast<std::size_t>(output.token_count);

@@ -41,6 +41,8 @@ from voxport.package.manifest import (
 # Written ones have 5 to 40 kB, and 0.5 MB with 20 000 labels.
 _MAX_BYTES = 4_000_000
 
+_MAX_DIGITS = 400  # of a whole number; the largest that a field takes has 16
+
 # Figures that a model can have: a waveform is at 8 to 48 kHz, a frame sees 25 ms and starts every
 # 20 ms. What is far beyond would end as gigabytes of padding or of silence.
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000  # as of recordings
@@ -77,7 +79,9 @@ def parse_manifest(raw: bytes) -> Manifest:
     if len(raw) > _MAX_BYTES:
         raise ManifestError(f"is larger than {_MAX_BYTES / 1e6:g} MB, which no manifest is")
     try:
-        document = json.loads(raw.decode("utf-8"))
+        document = json.loads(
+            raw.decode("utf-8"), parse_int=_integer_of, parse_constant=_refuse_constant
+        )
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"not JSON: {error}") from None
     fields = Fields.from_value(document, "")
@@ -86,6 +90,18 @@ def parse_manifest(raw: bytes) -> Manifest:
     _check_integrity(raw, fields.sha256("sha256"))
     _check_consistency(manifest)
     return manifest
+
+
+def _integer_of(digits: str) -> int:
+    """Return a whole number; of millions of digits, older versions of Python take minutes."""
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _refuse_constant(name: str) -> float:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _check_version(fields: Fields) -> None:

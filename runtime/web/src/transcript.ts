@@ -45,6 +45,7 @@ const SCORE_ROUNDING = 1e-3; // a mean of probabilities may round to a little ov
 
 /** Make the transcript of a recording of `duration` seconds; refuses an answer that breaks the contract. */
 export function makeTranscript(output: GraphOutput, duration: number, model: Model): Transcript {
+  checkFrames(output, duration, model);
   checkPath(output, model);
   const texts = output.tokens.map((label) => piece(model, label));
   if (model.labels.some(beginsWord)) dropFirstSpace(texts);
@@ -83,6 +84,12 @@ export function checkEmission(emission: Emission, model: Model): Emission {
   }
   if (emission.values.some(Number.isNaN)) throw broken("a logit that is not a number");
   return emission;
+}
+
+/** Check that the frames are those of so many seconds: else each time would be wrong. */
+function checkFrames({ frames }: GraphOutput, duration: number, model: Model): void {
+  const most = Math.floor((duration * model.sampleRate) / model.frameStride + 1);
+  if (frames > most) throw broken(`${frames} frames, and the recording has at most ${most}`);
 }
 
 /** Check the token path: labels of the model, runs of frames one behind another, probabilities. */

@@ -224,7 +224,12 @@ def test_a_golden_recording_of_another_kind_is_reported(package):
     for content, problem in (
         (b"\x1f\x8b" + right, "must be a wav file"),
         (right[:20] + b"\x11\x00" + right[22:], "golden recording"),
-        (right[:24] + (48_000).to_bytes(4, "little") + right[28:], "16000 Hz, got 48000"),
+        (
+            right[:24] + (48_000).to_bytes(4, "little") + right[28:],
+            "at 16000 Hz, got 1 channel of 16 bits at 48000 Hz",
+        ),
+        (right[:30], "must be a wav file"),
+        (right[:-2], "is cut"),
     ):
         path.write_bytes(content)
         changed = dataclasses.replace(golden[0], **vars(file_entry(path)))

@@ -14,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 2;  // the latest format that this reader understands
+constexpr std::size_t kMaxReasonBytes = 200;
 constexpr std::uint64_t kMaxManifestBytes = 4'000'000;  // labels and golden clips take far less
 
 // Bounds of the numbers that sizes are computed from: a stranger's may be anything.
@@ -168,7 +169,8 @@ Manifest read_manifest(const std::filesystem::path& folder) {
   try {
     return parse(raw.view());
   } catch (const json::exception& error) {
-    throw Error(path, std::string("not JSON: ") + error.what());
+    // The library repeats a number that is too large, of any length.
+    throw Error(path, "not JSON: " + std::string(error.what()).substr(0, kMaxReasonBytes));
   } catch (const Error& error) {
     throw Error(path, error.reason());
   }

@@ -234,6 +234,13 @@ for (const [name, change] of Object.entries(ANSWERS)) {
   });
 }
 
+test("more frames than the recording has are not believed", async () => {
+  const manifest = await resigned((document) => (document.model.frame_stride = 2 ** 20));
+  const recognizer = await load(await spoiled("manifest.json", () => manifest));
+  await assert.rejects(recognizer.transcribe(HEARD), /and the recording has at most 1;/);
+  await recognizer.release();
+});
+
 test("an answer of another type is not believed", async () => {
   const outputs = { ...validOutputs(29), tokens: tensor([1, 2], floats(2, 3)) };
   const content = constantModel(outputs, { types: { tokens: FLOAT } });
