@@ -246,7 +246,8 @@ def _read_answers(
     answered = 0
     for answer_line in host.answers(command, batch):
         line = answer_line.text
-        if answered or len(batch) == 1:  # else the program's own start counts
+        is_end = line.startswith("rc ")  # its time is that of the whole batch
+        if len(batch) == 1 or (answered and not is_end):  # the first has the program's own start
             campaign.slowest_s = max(campaign.slowest_s, answer_line.seconds)
             campaign.slowest_cpu_s = max(campaign.slowest_cpu_s, answer_line.cpu_seconds)
         subject = batch[min(answered, len(batch) - 1)].name
