@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.backends.contract import OUTPUTS, Backend, FeatureOutput, GraphOutput
+from voxport.backends.contract import (
+    OUTPUTS,
+    Backend,
+    FeatureOutput,
+    GraphOutput,
+    join_pieces,
+)
 from voxport.errors import InferenceError
 from voxport.package.manifest import ModelInfo
 
@@ -167,12 +173,10 @@ def _text_problem(output: GraphOutput, pieces: Sequence[str]) -> str | None:
     """Compare each transcript with its tokens, whose times and scores would be another text's."""
     if output.transcript is None or output.tokens is None or output.token_lengths is None:
         return None
-    counts: list[int] = output.token_lengths.tolist()
-    rows: list[list[int]] = output.tokens.tolist()
-    for text, tokens, count in zip(output.transcript, rows, counts, strict=True):
-        if text != "".join([pieces[token] for token in tokens[:count]]):
-            return "its transcript is not its tokens joined"
-    return None
+    is_token = np.arange(output.tokens.shape[1]) < output.token_lengths[:, None]
+    joined = join_pieces(np.where(is_token, output.tokens, -1), pieces)
+    is_same = list(output.transcript) == joined
+    return None if is_same else "its transcript is not its tokens joined"
 
 
 def _length_problem(name: str, lengths: Any, rows: int, most: int) -> str | None:

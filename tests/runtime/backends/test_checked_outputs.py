@@ -82,6 +82,7 @@ def test_honest_outputs_are_returned():
         ({"token_scores": put(1.5)}, "token_scores reach from"),
         ({"transcript": lambda x: x[:1]}, "1 transcripts for 2 recordings"),
         ({"transcript": lambda x: [b"A", b"B"]}, "a transcript is no text"),
+        ({"transcript": lambda x: [x[0], "\x1b[2J"]}, "its transcript is not its tokens joined"),
     ],
 )
 def test_a_broken_output_is_refused(changes, problem):
@@ -106,6 +107,15 @@ def test_broken_features_are_refused(layer, problem):
     backend = CheckedBackend(Lying(layer=layer), "model.onnx", fakes.model())
     with pytest.raises(InferenceError, match=problem):
         backend.extract(WAVEFORM, LENGTHS, [1])
+
+
+def test_the_first_space_of_word_pieces_is_not_in_the_transcript():
+    """A label that begins a word holds the space before it, and no text begins with one."""
+    labels = ("-", "|", " A", "B", "C")
+    model = fakes.model(labels=labels, word_delimiter=None)
+    honest = Lying(transcript=lambda x: [" AB|C"[1:], "A"])
+    output = CheckedBackend(honest, "model.onnx", model).run(WAVEFORM, LENGTHS)
+    assert output.transcript == ["AB|C", "A"]
 
 
 def test_scores_that_are_not_numbers_are_an_error_and_never_a_transcript():
