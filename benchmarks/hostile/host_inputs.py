@@ -112,12 +112,15 @@ def write_recordings(clip: Path, folder: Path, count: int, seed: int) -> Iterato
         yield path
 
 
-def write_packages(package: Path, folder: Path, count: int, seed: int) -> Iterator[Path]:
-    """Write `count` packages with a changed manifest or a changed graph, every hash right."""
+def write_packages(package: Path, folder: Path, numbers: range, seed: int) -> Iterator[Path]:
+    """Write packages with a changed manifest or a changed graph, every hash right.
+
+    A package depends on its number and the seed alone.
+    """
     document = read_one_artifact(package)
     graph = (package / _GRAPH).read_bytes()
     kinds = (_change_manifest, _change_constants, _change_bytes, _change_small_bytes)
-    for number in range(count):
+    for number in numbers:
         random = np.random.default_rng((seed, number))
         kind = kinds[number % len(kinds)]
         path = folder / f"{number:05}-{kind.__name__.removeprefix('_change_')}"

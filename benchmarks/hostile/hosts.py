@@ -180,7 +180,7 @@ def run(
         short = package / "golden-9.wav"
         inputs = {
             "recordings": write_recordings(clip, folder, recordings, seed),
-            "packages": write_packages(package, folder, packages, seed),
+            "packages": write_packages(package, folder, range(packages), seed),
         }
         results = [_run(runner, kind, paths, package, short) for kind, paths in inputs.items()]
         if written := sorted(map(str, home.rglob("*"))):

@@ -53,8 +53,11 @@ class Result:
     refusals: Counter[str] = dataclasses.field(default_factory=Counter[str])
 
 
-def run(count: int, seed: int) -> list[str]:
-    """Run the campaign, print its counts as one line of JSON and return its faults."""
+def run(count: int, seed: int, start: int = 0) -> list[str]:
+    """Run the campaign, print its counts as one line of JSON and return its faults.
+
+    Packages are numbered, so that parts of a campaign may run beside each other.
+    """
     import voxport.cli  # before the fork, as all below
     import voxport.loading
     import voxport.verification.verify  # noqa: F401
@@ -67,7 +70,8 @@ def run(count: int, seed: int) -> list[str]:
         home.mkdir()
         os.environ.update(HOME=str(home), XDG_CACHE_HOME=str(home / "cache"))
         base = _write_base(Path(space, "base"))
-        for package in _packages(base, Path(space, "packages"), count, seed):
+        numbers = range(start, start + count)
+        for package in _packages(base, Path(space, "packages"), numbers, seed):
             _try(package, home, result)
             shutil.rmtree(package)
         if written := [str(path) for path in home.rglob("*")]:
@@ -98,13 +102,14 @@ def _sign(document: dict[str, Any], path: Path) -> None:
     (path / "manifest.json").write_text(signed, encoding="utf-8")
 
 
-def _packages(base: Path, folder: Path, count: int, seed: int) -> Iterator[Path]:
+def _packages(base: Path, folder: Path, numbers: range, seed: int) -> Iterator[Path]:
     folder.mkdir()
-    golden = count // _GOLDEN_SHARE
-    for number in range(golden):
-        random = np.random.default_rng((seed, 1, number))
-        yield _with_golden(base, folder / f"{number:05}-golden", random)
-    for package in write_packages(base, folder, count - golden, seed):
+    for number in numbers:
+        if number % _GOLDEN_SHARE == 0:
+            random = np.random.default_rng((seed, 1, number))
+            yield _with_golden(base, folder / f"{number:05}-golden", random)
+            continue
+        [package] = write_packages(base, folder, range(number, number + 1), seed)
         for name in ("golden-0.wav", "golden-0.npy"):
             shutil.copyfile(base / name, package / name)
         yield package
