@@ -213,8 +213,8 @@ class _Process:
                 watch, lambda pipe: pickle.dump(order, pipe, protocol=5), _HEAD_BYTES
             )
         message = _raise_error(message)
-        self.provider = str(message.head.get("provider"))[:200]
-        self.runtime = str(message.head.get("runtime"))[:200]
+        self.provider = _short_text(message.head.get("provider"))
+        self.runtime = _short_text(message.head.get("runtime"))
 
     def ask(
         self,
@@ -321,6 +321,11 @@ def _describe_end(child: "subprocess.Popen[bytes]") -> str:
     except ValueError:
         name = ""
     return f"crashed its process: signal {-code}{name}"
+
+
+def _short_text(value: Any) -> str:
+    """Return the name of an engine, of a process that may say anything."""
+    return "".join(character if character.isprintable() else "?" for character in str(value)[:200])
 
 
 def _raise_error(message: Message) -> Message:
