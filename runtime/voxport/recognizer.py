@@ -40,6 +40,7 @@ from voxport.inference.long_recordings import (
     samples_in,
 )
 from voxport.inference.recording_queue import RecordingQueue, Result, name_each, named
+from voxport.inference.windows import Window
 from voxport.package.manifest import Artifact, Manifest
 from voxport.transcript.transcript import Transcript, build_transcript, build_transcripts
 
@@ -401,9 +402,56 @@ class Recognizer:
         ]
 
     def _transcribe_long(self, recording: Recording, progress: WindowProgress | None) -> Transcript:
-        parts = self._long.emission(recording, progress)
-        if self._decode is None:
-            path = greedy.decode_parts(parts, self._model.blank)
-        else:
+        return self.join_transcript(self._long.emission(recording, progress), recording)
+
+    # Steps of ``transcribe``, for a caller that batches the clips of many recordings: the answers
+    # are the same, since a clip's answer does not depend on its batch.
+
+    def read(self, audio: AudioInput, sample_rate: int | None = None) -> Clip | Recording:
+        """Read a recording to run at once, or open one to run in windows; the caller closes it."""
+        return self._read(sample_rate, audio)
+
+    def padded_length(self, samples: int) -> int:
+        """Return the least length of a row of ``samples`` in a batch."""
+        return self._runner.padded_length(samples)
+
+    def transcribe_clips(self, clips: list[Clip]) -> list[Transcript]:
+        """Transcribe clips in one batch."""
+        return self._transcribe_batch(clips)
+
+    def emit_clips(self, clips: list[Clip]) -> list[_Emission]:
+        """Compute the emissions of clips, or of windows, in one batch."""
+        return self._runner.emissions(clips)
+
+    def windows(self, recording: Recording) -> Iterator[Window]:
+        """Yield the windows of a long recording."""
+        return self._long.windows(recording)
+
+    def join_emission(self, answers: Iterable[tuple[Window, _Emission]]) -> Iterator[_Emission]:
+        """Yield the parts of a long recording's emission from those of its windows."""
+        return self._long.stitch(answers)
+
+    def join_transcript(
+        self,
+        parts: Iterable[_Emission],
+        recording: Recording,
+        heard: Callable[[str], None] | None = None,
+    ) -> Transcript:
+        """Decode the parts of a long recording's emission, which the recording is read for.
+
+        ``heard`` is called with the text that each part adds, where the decoder works in parts;
+        joined, it is the transcript's.
+        """
+        if self._decode is not None:
             path = self._decode(np.concatenate(list(parts)))
-        return build_transcript(path, recording.seconds, self._model)
+            return build_transcript(path, recording.seconds, self._model)
+        decoder, pieces, said = greedy.PartDecoder(self._model.blank), self._model.pieces, 0
+        for part in parts:
+            decoder.push(part)
+            tokens = decoder.path.tokens[said:-1]  # the last may go on in the next part
+            if heard is not None and tokens:
+                heard("".join(pieces[token] for token in tokens))
+                said += len(tokens)
+        if heard is not None and decoder.path.tokens[said:]:
+            heard("".join(pieces[token] for token in decoder.path.tokens[said:]))
+        return build_transcript(decoder.path, recording.seconds, self._model)

@@ -4,7 +4,6 @@ Knows soundfile's classes through its callers, no containers.
 """
 
 import hashlib
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from typing import Any
@@ -16,6 +15,7 @@ from voxport.audio import flac, limits, truncation
 from voxport.audio.containers import Part
 from voxport.audio.native_stderr import captured_lines
 from voxport.audio.resample import Resampler
+from voxport.audio.sample_check import SampleCheck
 from voxport.errors import AudioFileError, accessing
 
 # libmpg123 prints two lines for a frame that it cannot decode, and leaves it out; one line for the
@@ -42,7 +42,7 @@ class AudioStream:
         self.sample_rate = int(self._first.samplerate)  # Hz, of all parts: others are resampled
         self.seconds = self._promised()  # by the headers, None where they do not tell
         self._count = 0  # samples so far
-        self._peak = 0.0
+        self._samples = SampleCheck()
 
     def close(self) -> None:
         """Close the first part; the others are closed as soon as they are decoded."""
@@ -56,11 +56,7 @@ class AudioStream:
         if not self._count:
             with accessing(None, AudioFileError):
                 raise AudioFileError(truncation.problem_of_nothing(self._parts[0].stream))
-        if 0 < self._peak < limits.SILENCE_AMPLITUDE:
-            warnings.warn(
-                f"{self._subject}: the whole recording is below -90 dB, silence to a model",
-                stacklevel=2,
-            )
+        self._samples.finish(self._subject)
 
     def _open(self, part: Part) -> Any:
         try:
@@ -97,11 +93,8 @@ class AudioStream:
                 raise AudioFileError(f"damaged: after {seconds:.2f} s, {reason}")
             if not len(block):
                 break
-            if problem := limits.samples_problem(block):
-                seconds = (self._count + count + _first_problem(block)) / self.sample_rate
-                raise AudioFileError(f"{problem}, near {seconds:.2f} s")
+            self._samples.add(block, (self._count + count) / self.sample_rate, self.sample_rate)
             count += len(block)
-            self._peak = max(self._peak, -float(block.min()), float(block.max()))
             yield resampler.push(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1))
         yield resampler.finish()
         self._check(file, part, count, digest)
@@ -168,10 +161,3 @@ class _Digest:
 def reason_of(error: Any) -> str:
     """Return libsndfile's reason: "flac decoder lost sync" of "Error : flac decoder lost sync."."""
     return str(error.error_string).removeprefix("Error : ").rstrip(". ")
-
-
-def _first_problem(block: NDArray[np.float32]) -> int:
-    """Return the first refused frame of `block`."""
-    with np.errstate(invalid="ignore"):
-        is_sound = np.abs(block) <= limits.MAX_AMPLITUDE
-    return int(is_sound.all(axis=1).argmin())

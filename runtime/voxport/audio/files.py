@@ -1,8 +1,8 @@
-"""Audio files: all that libsndfile reads, as one channel of float32.
+"""Audio files: all that libsndfile reads, and PyAV if it is installed, as one channel of float32.
 
-The only module to know soundfile, but for ``soundfile_stream``. Files are decoded block by block,
-so their length costs no memory. Every bad file is an error with its reason: a wrong transcript is
-worse than none. Knows nothing of a model's rate.
+The only module to know soundfile, but for ``soundfile_stream``; ``media_stream`` knows PyAV. Files
+are decoded block by block, so their length costs no memory. Every bad file is an error with its
+reason: a wrong transcript is worse than none. Knows nothing of a model's rate.
 """
 
 import io
@@ -10,7 +10,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
@@ -18,9 +18,10 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.audio import containers, truncation, unsupported
+from voxport.audio import containers, media_formats, truncation, unsupported
 from voxport.audio.audio_stream import AudioStream, reason_of
 from voxport.audio.containers import Part
+from voxport.audio.media_stream import MediaStream
 from voxport.errors import (
     AudioFileError,
     AudioNotFoundError,
@@ -31,9 +32,10 @@ from voxport.errors import (
 )
 from voxport.optional_import import import_optional
 
-EXTENSIONS = (
+_LIBSNDFILE_EXTENSIONS = (
     ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".au", ".caf",
 )  # fmt: skip
+EXTENSIONS = (*_LIBSNDFILE_EXTENSIONS, *media_formats.EXTENSIONS)
 
 # The content of a pipe is kept, as the decoders seek in it: up to this many bytes in memory, more
 # in a temporary file.
@@ -54,7 +56,7 @@ class Audio:
 
 
 @contextmanager
-def open_audio(source: Source) -> Generator[AudioStream, None, None]:
+def open_audio(source: Source) -> Generator[AudioStream | MediaStream, None, None]:
     """Open the audio in ``source``, to be decoded within the block; its errors name no file.
 
     Raises AudioFileError for no audio, damage and truncation visible before decoding;
@@ -63,6 +65,10 @@ def open_audio(source: Source) -> Generator[AudioStream, None, None]:
     failure = _soundfile().LibsndfileError
     subject = str(source) if isinstance(source, Path) else "the audio"
     with _open(source) as stream:
+        if media_formats.is_installed() and (demuxer := _find_demuxer(stream)):
+            with closing(MediaStream(stream, demuxer, subject)) as media:
+                yield media
+            return
         try:
             with accessing(None, AudioFileError):
                 parts = containers.split(stream)
@@ -103,7 +109,8 @@ def audio_files(path: Path) -> list[Path]:
     with accessing(path, AudioFileError):
         if not os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where it may not look)
             return [path]
-        return sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
+        known = _LIBSNDFILE_EXTENSIONS if not media_formats.is_installed() else EXTENSIONS
+        return sorted(file for file in path.rglob("*") if file.suffix.lower() in known)
 
 
 @contextmanager
@@ -187,14 +194,23 @@ def _open_part(part: Part) -> Any:
     return file
 
 
+def _find_demuxer(stream: BinaryIO) -> str | None:
+    with accessing(None, AudioFileError):
+        demuxer = media_formats.find_demuxer(stream)
+        stream.seek(0)
+        return demuxer
+
+
 def _unreadable(source: Source, stream: BinaryIO, reason: str) -> str:
     version = libsndfile_version()
     path = source if isinstance(source, Path) else None
     stream.seek(0)
     kind = unsupported.format_name(stream.read(_HEAD_BYTES), path.suffix if path else "")
     if kind:
-        command = unsupported.conversion(path)
-        return f"libsndfile {version} does not read {kind}; convert it to wav or flac: {command}"
+        is_media = not media_formats.is_installed() and _find_demuxer(stream)
+        advice = f": {media_formats.REMEDY}, or" if is_media else ";"
+        advice += f" convert it to wav or flac: {unsupported.conversion(path)}"
+        return f"libsndfile {version} does not read {kind}{advice}"
     if "unsupported" in reason:
         reason += f"; convert it to wav or flac: {unsupported.conversion(path)}"
     if "regular file" in reason:  # what it says of an MP3 in which no frame is found

@@ -23,6 +23,7 @@ from voxport.cli.help import PlainCommand, PlainGroup
 from voxport.cli.inspect import inspect
 from voxport.cli.plot import plot
 from voxport.cli.samples import samples
+from voxport.cli.serve import serve
 from voxport.cli.streams import drop_output, prepare_streams
 from voxport.cli.terminal import Messages
 from voxport.cli.transcribe import transcribe
@@ -149,7 +150,8 @@ def build() -> typer.Typer:
     points = {point.name: point for point in entry_points(group=GROUP)}
     if export := points.pop("export", None):
         _add_point(command, export)
-    for function in (transcribe, align, plot, verify, inspect, benchmark, doctor, samples):
+    functions = (transcribe, align, serve, plot, verify, inspect, benchmark, doctor, samples)
+    for function in functions:
         _add(command, function.__name__, function)
     for name in sorted(points):
         _add_point(command, points[name])

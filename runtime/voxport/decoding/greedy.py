@@ -35,19 +35,35 @@ def decode(emission: NDArray[np.float32], blank: int) -> TokenPath:
 
 def decode_parts(parts: Iterable[NDArray[np.float32]], blank: int) -> TokenPath:
     """Decode an emission from parts (F, C), one in memory at a time."""
-    whole = TokenPath([], [], [], [])
-    first = 0  # the frame that the next part starts with
+    decoder = PartDecoder(blank)
     for part in parts:
-        path = decode(part, blank)
+        decoder.push(part)
+    return decoder.path
+
+
+class PartDecoder:
+    """Decoder of an emission that comes in parts.
+
+    Attributes:
+        path: of the parts so far. All its tokens but the last are final.
+    """
+
+    def __init__(self, blank: int) -> None:
+        self.path = TokenPath([], [], [], [])
+        self._blank = blank
+        self._frames = 0  # so far
+
+    def push(self, part: NDArray[np.float32]) -> None:
+        """Add a part (F, C)."""
+        path = decode(part, self._blank)
         path = TokenPath(
             path.tokens,
-            [first + start for start in path.starts],
-            [first + end for end in path.ends],
+            [self._frames + start for start in path.starts],
+            [self._frames + end for end in path.ends],
             path.scores,
         )
-        _append(whole, path)
-        first += len(part)
-    return whole
+        _append(self.path, path)
+        self._frames += len(part)
 
 
 def _append(path: TokenPath, more: TokenPath) -> None:

@@ -60,12 +60,22 @@ class LongRecordings:
         self, recording: Recording, progress: WindowProgress | None = None
     ) -> Iterator[NDArray[np.float32]]:
         """Yield the parts of the emission in order, each (frames, labels)."""
-        return stitch(self._run_windows(recording, progress), self._geometry, self._blank)
+        return self.stitch(self._run_windows(recording, progress))
+
+    def windows(self, recording: Recording) -> Iterator[Window]:
+        """Yield the windows of a recording, one read at a time."""
+        return split_into_windows(recording.read, self._geometry)
+
+    def stitch(
+        self, answers: Iterable[tuple[Window, NDArray[np.float32]]]
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield the parts of the emission from the windows' own emissions, in order."""
+        return stitch(answers, self._geometry, self._blank)
 
     def _run_windows(
         self, recording: Recording, progress: WindowProgress | None
     ) -> Iterator[tuple[Window, NDArray[np.float32]]]:
-        for batch in _batched(split_into_windows(recording.read, self._geometry), self._rows):
+        for batch in _batched(self.windows(recording), self._rows):
             clips = [Clip(window.waveform, 0.0) for window in batch]
             yield from zip(batch, self._runner.emissions(clips), strict=True)
             if progress is not None:

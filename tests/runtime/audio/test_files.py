@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from voxport.audio import media_formats
 from voxport.audio.files import audio_files, read_audio
 from voxport.audio.soundfile_stream import SoundFile
 from voxport.errors import AudioFileError, AudioNotFoundError, MissingDependencyError
@@ -143,14 +144,19 @@ def test_bad_content_is_refused(write, content, message):
         (b"what", "a.mka", r"\.mka"),
     ],
 )
-def test_other_formats_get_a_command_to_paste(write, head, name, kind):
+def test_other_formats_get_a_command_to_paste(write, monkeypatch, head, name, kind):
+    monkeypatch.setattr(media_formats, "is_installed", lambda: False)
     path = write(head + b"\1\2\3" * 200, name)
     command = rf"ffmpeg -i \S+{name} -vn -ac 1 -ar 16000 \S+\.wav$"
-    with pytest.raises(AudioFileError, match=f"does not read {kind}; convert it.*: {command}"):
+    with pytest.raises(AudioFileError, match=f"does not read {kind}[;:] .*: {command}") as caught:
         read_audio(path)
+    is_media = media_formats.find_demuxer(path.open("rb")) is not None
+    assert is_media == (head not in (b"what", b"\xff\xf1\x50\x80"))  # one AAC frame is not two
+    assert is_media == (': pip install "voxport[media]", or convert it' in str(caught.value))
 
 
-def test_the_command_quotes_a_path_with_spaces(write):
+def test_the_command_quotes_a_path_with_spaces(write, monkeypatch):
+    monkeypatch.setattr(media_formats, "is_installed", lambda: False)
     path = write(b"#!AMR\n" * 9, "my talk.wav")
     with pytest.raises(AudioFileError) as caught:
         read_audio(path)

@@ -1,0 +1,249 @@
+"""Routes of the service, in the shapes of OpenAI's API. The module to know Starlette's routing."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Route
+
+from voxport.errors import VoxportError
+from voxport.serving import answers, metrics, openapi
+from voxport.serving.api_keys import ApiKeys
+from voxport.serving.form import (
+    TranscriptionForm,
+    parse_alignment,
+    parse_transcription,
+    read_form,
+)
+from voxport.serving.http_errors import HttpError, to_http
+from voxport.serving.metrics import Metrics
+from voxport.serving.middleware import LOGGER, Application, Gate
+from voxport.serving.service import Model, Service
+from voxport.serving.transcriber import Request
+from voxport.transcript.transcript import Transcript
+
+_Handler = Callable[[HttpRequest], Awaitable[Response]]
+
+
+def build_application(service: Service, keys: ApiKeys, figures: Metrics) -> Application:
+    """Build the ASGI application of a service."""
+    routes = _Routes(service, figures)
+    table: list[tuple[str, str, _Handler]] = [
+        ("POST", "/v1/audio/transcriptions", routes.transcriptions),
+        ("POST", "/v1/audio/alignments", routes.alignments),
+        ("GET", "/v1/models", routes.models),
+        ("GET", "/v1/models/{model:path}", routes.model),
+        ("GET", "/health", routes.health),
+        ("GET", "/ready", routes.ready),
+        ("GET", "/metrics", routes.metrics),
+        ("GET", "/openapi.json", routes.openapi),
+        ("GET", "/docs", routes.docs),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        ready = asyncio.ensure_future(service.become_ready())
+        try:
+            yield
+        finally:
+            service.stop()
+            await ready
+            await asyncio.get_running_loop().run_in_executor(None, service.close)
+
+    application = Starlette(
+        routes=[
+            Route(path, _answering(path, handler), methods=[method])
+            for method, path, handler in table
+        ],
+        exception_handlers={HTTPException: _refuse},
+        lifespan=lifespan,
+    )
+    return Gate(application, keys, service.settings, figures.count_request)
+
+
+class _Routes:
+    """Handlers of all routes."""
+
+    def __init__(self, service: Service, figures: Metrics) -> None:
+        self._service, self._figures = service, figures
+        self._document = openapi.document()
+
+    async def transcriptions(self, request: HttpRequest) -> Response:
+        """Transcribe a file."""
+        self._service.require_room()
+        async with read_form(request) as data:
+            form = parse_transcription(data)
+            model = self._service.model(form.model)
+            request.scope["voxport"]["model"] = model.name
+            headers = {"X-Voxport-Ignored": ", ".join(form.ignored)} if form.ignored else {}
+            if form.is_stream:
+                events = self._events(request, model, form)
+                first = await anext(events)  # an error has a status of its own
+                lines = _server_sent(first, events)
+                return StreamingResponse(lines, headers=headers, media_type="text/event-stream")
+            asked = self._service.new_request()
+            transcript = await self._run(
+                request, model, asked, partial(model.transcriber.transcribe, form.file, asked)
+            )
+        return _transcription(form, transcript, model, headers)
+
+    async def alignments(self, request: HttpRequest) -> Response:
+        """Find the times of a text's words."""
+        self._service.require_room()
+        async with read_form(request) as data:
+            form = parse_alignment(data)
+            model = self._service.model(form.model)
+            request.scope["voxport"]["model"] = model.name
+            asked = self._service.new_request()
+            aligned = await self._run(
+                request, model, asked, partial(model.transcriber.align, form.file, form.text, asked)
+            )
+        return JSONResponse(answers.as_alignment(aligned))
+
+    async def models(self, _: HttpRequest) -> Response:
+        """List the models."""
+        data = [_model(model) for model in self._service.models.values()]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def model(self, request: HttpRequest) -> Response:
+        """Describe one model."""
+        return JSONResponse(_model(self._service.model(request.path_params["model"])))
+
+    async def health(self, _: HttpRequest) -> Response:
+        """Say that the process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _: HttpRequest) -> Response:
+        """Say whether requests should be sent here."""
+        if problem := self._service.problem:
+            return JSONResponse({"status": "not ready", "reason": problem}, 503)
+        return JSONResponse({"status": "ready"})
+
+    async def metrics(self, _: HttpRequest) -> Response:
+        """Give the figures."""
+        return Response(self._figures.render(), media_type=metrics.CONTENT_TYPE)
+
+    async def openapi(self, _: HttpRequest) -> Response:
+        """Give the description of the routes."""
+        return JSONResponse(self._document)
+
+    async def docs(self, _: HttpRequest) -> Response:
+        """Give the description as a page."""
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        page = openapi.page(self._document)
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy})
+
+    async def _run(
+        self, request: HttpRequest, model: Model, asked: Request, work: Callable[[], Any]
+    ) -> Any:
+        try:
+            return await self._service.run(model, asked, work, partial(_client_gone, request))
+        finally:
+            request.scope["voxport"]["audio_seconds"] = round(asked.audio_seconds, 3)
+
+    async def _events(
+        self, request: HttpRequest, model: Model, form: TranscriptionForm
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield the events of a transcript as its text becomes final."""
+        loop = asyncio.get_running_loop()
+        deltas: asyncio.Queue[str | None] = asyncio.Queue()
+        asked = self._service.new_request(
+            lambda text: loop.call_soon_threadsafe(deltas.put_nowait, text) and None
+        )
+        work = partial(model.transcriber.transcribe, form.file, asked)
+        running = asyncio.ensure_future(self._service.run(model, asked, work, asyncio.Event().wait))
+        running.add_done_callback(lambda _: deltas.put_nowait(None))
+        try:
+            while (text := await deltas.get()) is not None:
+                yield answers.delta_event(text)
+            transcript = await running
+            yield answers.done_event(transcript, logprobs=form.is_with_logprobs)
+        finally:
+            request.scope["voxport"]["audio_seconds"] = round(asked.audio_seconds, 3)
+            running.cancel()
+
+
+async def _server_sent(
+    first: dict[str, Any],
+    events: AsyncGenerator[dict[str, Any], None],
+) -> AsyncIterator[str]:
+    """Yield events as lines; an error on the way is the last of them."""
+    try:
+        yield _line(first)
+        async for event in events:
+            yield _line(event)
+    except VoxportError as error:
+        yield _line(to_http(error).body)
+    finally:
+        await events.aclose()
+
+
+def _line(event: dict[str, Any]) -> str:
+    return f"data: {json.dumps(event)}\n\n"
+
+
+def _transcription(
+    form: TranscriptionForm, transcript: Transcript, model: Model, headers: dict[str, str]
+) -> Response:
+    if form.response_format == "json":
+        content = answers.as_json(transcript, logprobs=form.is_with_logprobs)
+    elif form.response_format == "verbose_json":
+        pieces = model.recognizer.manifest.model.pieces
+        content = answers.as_verbose_json(transcript, pieces, form.granularities)
+    else:
+        text = answers.as_text(transcript, form.response_format)
+        return PlainTextResponse(text, headers=headers)
+    return JSONResponse(content, headers=headers)
+
+
+def _model(model: Model) -> dict[str, Any]:
+    return {"id": model.name, "object": "model", "created": model.created, "owned_by": "voxport"}
+
+
+async def _client_gone(request: HttpRequest) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _answering(path: str, handler: _Handler) -> _Handler:
+    """Return a handler whose errors are answers, too."""
+
+    async def answer(request: HttpRequest) -> Response:
+        request.scope["voxport"]["route"] = path
+        try:
+            return await handler(request)
+        except HttpError as error:
+            await request.scope["voxport"]["drain"]()
+            return _respond(error)
+        except VoxportError as error:
+            return _respond(to_http(error))
+        except Exception as error:
+            LOGGER.log(logging.ERROR, "defect", exc_info=error)
+            return _respond(to_http(error))
+
+    return answer
+
+
+async def _refuse(_: HttpRequest, error: Exception) -> Response:
+    """Answer a path or a method that is not there."""
+    assert isinstance(error, HTTPException)
+    refusal = HttpError(error.status_code, error.detail.lower(), headers=dict(error.headers or {}))
+    return _respond(refusal)
+
+
+def _respond(error: HttpError) -> Response:
+    return JSONResponse(error.body, error.status, error.headers)

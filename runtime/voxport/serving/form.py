@@ -1,0 +1,110 @@
+"""Fields of a multipart request. The only module to read a form."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from voxport.serving import http_errors
+from voxport.serving.answers import GRANULARITIES, INCLUDES, RESPONSE_FORMATS
+
+_MAX_FIELDS = 64
+_MAX_FIELD_BYTES = 1 << 20
+_YES, _NO = ("true", "1"), ("false", "0", "")
+# Fields of OpenAI's API without a meaning here: the model has one language and no prompt.
+IGNORED = ("language", "prompt", "temperature", "chunking_strategy")
+
+
+@dataclass(frozen=True)
+class TranscriptionForm:
+    """The fields of a request for a transcript."""
+
+    file: BinaryIO
+    model: str
+    response_format: str = "json"
+    granularities: tuple[str, ...] = ("segment",)
+    is_stream: bool = False
+    is_with_logprobs: bool = False
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AlignmentForm:
+    """The fields of a request for an alignment."""
+
+    file: BinaryIO
+    model: str
+    text: str
+
+
+@asynccontextmanager
+async def read_form(request: Request) -> AsyncIterator[FormData]:
+    """Read the body, its files onto the disk, where they are for the block."""
+    kind = request.headers.get("content-type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        raise http_errors.invalid(f"expected multipart/form-data, got {kind[:100]!r}")
+    try:
+        form = await request.form(
+            max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+        )
+    except HTTPException as error:
+        raise http_errors.invalid(f"the form cannot be read: {error.detail}") from None
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+def parse_transcription(form: FormData) -> TranscriptionForm:
+    """Check the fields of a request for a transcript."""
+    form_of_answer = _text(form, "response_format", "json")
+    if form_of_answer not in RESPONSE_FORMATS:
+        raise http_errors.invalid(
+            f"expected one of {', '.join(RESPONSE_FORMATS)}, got {form_of_answer[:100]!r}",
+            "response_format",
+        )
+    stream = _text(form, "stream", "false").lower()
+    if stream not in (*_YES, *_NO):
+        raise http_errors.invalid(f"expected true or false, got {stream[:100]!r}", "stream")
+    granularities = _choices(form, "timestamp_granularities", GRANULARITIES)
+    return TranscriptionForm(
+        _file(form),
+        _text(form, "model"),
+        form_of_answer,
+        granularities or ("segment",),
+        stream in _YES,
+        bool(_choices(form, "include", INCLUDES)),
+        tuple(name for name in IGNORED if form.get(name)),
+    )
+
+
+def parse_alignment(form: FormData) -> AlignmentForm:
+    """Check the fields of a request for an alignment."""
+    return AlignmentForm(_file(form), _text(form, "model"), _text(form, "text"))
+
+
+def _file(form: FormData) -> BinaryIO:
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise http_errors.invalid("expected an audio file", "file")
+    return cast("BinaryIO", file.file)
+
+
+def _text(form: FormData, name: str, default: str | None = None) -> str:
+    value = form.get(name, default)
+    if not isinstance(value, str) or (default is None and not value):
+        raise http_errors.invalid("expected a text", name)
+    return value
+
+
+def _choices(form: FormData, name: str, known: Collection[str]) -> tuple[str, ...]:
+    given: list[Any] = [*form.getlist(f"{name}[]"), *form.getlist(name)]
+    for item in given:
+        if item not in known:
+            shown = f"{item[:100]!r}" if isinstance(item, str) else "a file"
+            raise http_errors.invalid(f"expected one of {', '.join(known)}, got {shown}", name)
+    return tuple(given)

@@ -1,0 +1,226 @@
+"""A server's life: packages loaded, threads chosen, requests answered until it is told to stop.
+
+Knows uvicorn and the parts of the service; parses no command.
+"""
+
+import contextlib
+import ctypes
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from voxport.errors import InputError
+from voxport.loading import load
+from voxport.machine.threads import default_thread_count
+from voxport.package.find import find_package
+from voxport.package.manifest import GoldenClip
+from voxport.recognizer import Recognizer
+from voxport.serving.api_keys import ApiKeys
+from voxport.serving.application import build_application
+from voxport.serving.http_protocol import TimedProtocol
+from voxport.serving.log import start_logging
+from voxport.serving.measure import Plan, candidate_plans, choose_plan
+from voxport.serving.metrics import Metrics
+from voxport.serving.middleware import Application
+from voxport.serving.scheduler import Scheduler
+from voxport.serving.service import Service
+from voxport.serving.settings import Settings
+from voxport.verification.golden_files import read_waveform
+
+_BACKLOG = 128
+_KEEP_ALIVE_S = 30
+_HEADER_BYTES = 16 << 10
+
+
+@dataclass(frozen=True)
+class ServedPackage:
+    """A package to serve, under a name."""
+
+    name: str
+    package: str  # a folder or a shipped model's name
+    artifact: str | None = None
+    precision: str | None = None
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """All that a server is told."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    provider: str = "auto"
+    workers: int | None = None  # None: measured
+    threads: int | None = None
+    batch_seconds: float = 30.0
+    longest_wait: float = 0.0
+    settings: Settings = field(default_factory=Settings)
+
+
+def serve(
+    packages: Sequence[ServedPackage],
+    options: ServerOptions,
+    keys: ApiKeys,
+    note: Callable[[str], None],
+) -> None:
+    """Serve packages until SIGTERM or SIGINT; what was accepted is answered first.
+
+    Args:
+        packages: at least one; each under a name of its own.
+        options: the address, the workers and the limits.
+        keys: API keys; none: every request is allowed.
+        note: prints a line for the person who starts it.
+    """
+    service, application = build(packages, options, keys, note)
+    start_logging()
+    TimedProtocol.header_seconds = options.settings.header_seconds
+    config = uvicorn.Config(
+        application,
+        http=TimedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        limit_concurrency=options.settings.connections,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(options.settings.stop_seconds),
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+    )
+    server = _Server(config, service)
+    with _listen(options.host, options.port) as listener:
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        note(f"listening on http://{shown}:{port} (documentation: /docs)")
+        # uvicorn raises the signal again once it has stopped: that is no failure here.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        server.run(sockets=[listener])
+
+
+def build(
+    packages: Sequence[ServedPackage],
+    options: ServerOptions,
+    keys: ApiKeys,
+    note: Callable[[str], None],
+) -> tuple[Service, Application]:
+    """Load packages and build the application that serves them."""
+    names = [package.name for package in packages]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"two packages have the name {twice!r}: give one as NAME=PACKAGE")
+    plan, recognizers = _load_all(packages, options, note)
+    figures = Metrics()
+    rate = max(item.manifest.model.sample_rate for item in recognizers.values())
+    scheduler = Scheduler(
+        max(1, int(options.batch_seconds * rate)),
+        plan.workers,
+        options.settings.queue_seconds,
+        options.longest_wait,
+        figures.count_batch,
+    )
+    if plan.speed:
+        scheduler.speed = plan.speed
+    figures.watch(scheduler)
+    folders = {package.name: find_package(package.package) for package in packages}
+
+    def check() -> str | None:
+        return find_problem(recognizers, folders)
+
+    service = Service(recognizers, scheduler, options.settings, check)
+    return service, build_application(service, keys, figures)
+
+
+def find_problem(recognizers: dict[str, Recognizer], folders: dict[str, Path]) -> str | None:
+    """Return what is wrong with the answers to the packages' own recordings, or None."""
+    for name, recognizer in recognizers.items():
+        rate = recognizer.manifest.model.sample_rate
+        for clip in _golden_clips(recognizer):
+            text = recognizer.transcribe(read_waveform(folders[name], clip, rate)).text
+            if text != clip.transcript and recognizer.artifact.precision == "fp32":
+                return f"{name} answers its own recording {clip.path} wrongly"
+    return None
+
+
+def _golden_clips(recognizer: Recognizer) -> Sequence[GoldenClip]:
+    return recognizer.manifest.golden[:1]
+
+
+def _load_all(
+    packages: Sequence[ServedPackage], options: ServerOptions, note: Callable[[str], None]
+) -> tuple[Plan, dict[str, Recognizer]]:
+    first = packages[0]
+    kept: dict[int, Recognizer] = {}
+
+    def load_first(threads: int) -> Recognizer:
+        kept[threads] = _load(first, options, threads)
+        return kept[threads]
+
+    cores = default_thread_count() or 1
+    plan, measured = choose_plan(_plans(options, cores), load_first)
+    for item in measured:
+        if item.speed is not None:
+            note(f"measured {first.name} with {item}")
+    note(f"{plan.workers} workers with {plan.threads} threads each (--workers, --threads)")
+    recognizers = {first.name: kept.get(plan.threads) or load_first(plan.threads)}
+    kept.clear()
+    for package in packages[1:]:
+        recognizers[package.name] = _load(package, options, plan.threads)
+    _return_memory()
+    for name, recognizer in recognizers.items():
+        note(f"serving {name}: {recognizer!r}")
+    return plan, recognizers
+
+
+def _plans(options: ServerOptions, cores: int) -> list[Plan]:
+    if options.workers is not None:
+        return [Plan(options.workers, options.threads or max(1, cores // options.workers))]
+    if options.threads is not None:
+        return [Plan(max(1, cores // options.threads), options.threads)]
+    if options.provider not in ("auto", "cpu"):
+        return [Plan(1, cores)]  # one batch fills a device
+    return candidate_plans(cores)
+
+
+def _load(package: ServedPackage, options: ServerOptions, threads: int) -> Recognizer:
+    return load(
+        package.package,
+        options.provider,
+        package.artifact,
+        package.precision,
+        threads,
+        batch_seconds=options.batch_seconds,
+    )
+
+
+def _return_memory() -> None:
+    """Give back what the measurement's other sessions took."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"cannot listen on {host} port {port}: {reason} (--port)") from None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server; a signal makes the service refuse requests at once."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Stop: no new requests, and an end once the accepted ones are answered."""
+        self._service.stop()
+        super().handle_exit(sig, frame)
