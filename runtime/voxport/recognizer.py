@@ -375,10 +375,10 @@ class Recognizer:
             recording = opened.enter_context(
                 open_recording(audio, self._model.sample_rate, sample_rate)
             )
-            if recording in self._long:
+            read = self.read(recording)
+            if read is recording:
                 opened.pop_all()
-                return recording
-            return recording.read_all()
+            return read
 
     def _emit_batch(self, clips: list[Clip]) -> list[tuple[_Emission, float]]:
         """Return each clip's emission and its seconds."""
@@ -407,9 +407,12 @@ class Recognizer:
     # Steps of ``transcribe``, for a caller that batches the clips of many recordings: the answers
     # are the same, since a clip's answer does not depend on its batch.
 
-    def read(self, audio: AudioInput, sample_rate: int | None = None) -> Clip | Recording:
-        """Read a recording to run at once, or open one to run in windows; the caller closes it."""
-        return self._read(sample_rate, audio)
+    def read(self, recording: Recording) -> Clip | Recording:
+        """Read a recording to run at once and close it; one to run in windows stays open."""
+        if recording in self._long:
+            return recording
+        with recording:
+            return recording.read_all()
 
     def padded_length(self, samples: int) -> int:
         """Return the least length of a row of ``samples`` in a batch."""

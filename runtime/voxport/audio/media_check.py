@@ -8,7 +8,11 @@ the containers' outlines, no codec.
 from typing import BinaryIO
 
 from voxport.audio import tags
-from voxport.audio.media_formats import adts_frame_bytes, is_adts
+from voxport.audio.media_formats import (
+    ac3_frame_bytes,
+    adts_frame_bytes,
+    is_adts,
+)
 from voxport.audio.truncation import CUT
 
 _MAX_TOP_BOXES = 1_000_000
@@ -20,6 +24,7 @@ _AMR_SIZES = {  # bytes of a frame behind its first, by its type
     b"#!AMR\n": (12, 13, 15, 17, 19, 20, 26, 31, 5, 0, 0, 0, 0, 0, 0, 0),
     b"#!AMR-WB\n": (17, 23, 32, 36, 40, 46, 50, 58, 60, 5, 0, 0, 0, 0, 0, 0),
 }
+_AC3_HEADER_BYTES = 6
 _ID3V1_BYTES, _ID3V2_HEADER_BYTES = 128, 10
 
 
@@ -27,7 +32,15 @@ def problem(file: BinaryIO, demuxer: str) -> str | None:
     """Return the reason why a file is not whole, as far as its outline tells, or None."""
     size = file.seek(0, 2)
     file.seek(0)
-    checks = {"mov": _boxes, "matroska": _elements, "asf": _objects, "aac": _adts, "amr": _amr}
+    checks = {
+        "mov": _boxes,
+        "matroska": _elements,
+        "asf": _objects,
+        "aac": _adts,
+        "ac3": _ac3,
+        "eac3": _ac3,
+        "amr": _amr,
+    }
     check = checks.get(demuxer)
     return check(file, size) if check else None
 
@@ -153,6 +166,21 @@ def _adts(file: BinaryIO, size: int) -> str | None:
         length = adts_frame_bytes(head)
         if length < 7:
             return f"damaged: the frame of AAC at byte {place} has no length"
+        place += length
+    return CUT if place > end else None
+
+
+def _ac3(file: BinaryIO, size: int) -> str | None:
+    """Walk AC-3 and E-AC-3 frames: each starts where the one before ends."""
+    place, end = 0, size - _tag_bytes(file, size)
+    while place < end:
+        file.seek(place)
+        head = file.read(_AC3_HEADER_BYTES)
+        if len(head) < _AC3_HEADER_BYTES:
+            return CUT
+        length = ac3_frame_bytes(head)
+        if not length:
+            return f"damaged: byte {place} belongs to no frame of AC-3"
         place += length
     return CUT if place > end else None
 

@@ -24,6 +24,9 @@ _MARKS = (  # bytes at the start, demuxer
 )
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp")  # mp4, QuickTime
 _AC3_MARK, _EAC3_IDS = b"\x0bw", range(11, 17)
+_AC3_KILOBITS = (
+    32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640,
+)  # fmt: skip
 _ADTS_HEADER_BYTES = 7
 
 
@@ -49,6 +52,20 @@ def is_adts(head: bytes) -> bool:
 def adts_frame_bytes(head: bytes) -> int:
     """Return the length of an AAC frame by its header, which is part of it."""
     return (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+
+
+def ac3_frame_bytes(head: bytes) -> int:
+    """Return the length of an AC-3 or E-AC-3 frame by its first 6 bytes; 0 if it is none."""
+    if not head.startswith(_AC3_MARK):
+        return 0
+    if head[5] >> 3 in _EAC3_IDS:
+        return 2 * (((head[2] & 7) << 8 | head[3]) + 1)
+    rate, code = head[4] >> 6, head[4] & 0x3F
+    if rate == 3 or code // 2 >= len(_AC3_KILOBITS):
+        return 0
+    kilobits = _AC3_KILOBITS[code // 2]
+    words = (2 * kilobits, 320 * kilobits // 147 + code % 2, 3 * kilobits)[rate]  # 48, 44.1, 32 kHz
+    return 2 * words
 
 
 def is_installed() -> bool:

@@ -36,6 +36,7 @@ _OPTIONS = {
     "err_detect": "crccheck+bitstream+buffer+explode",
     "enable_drefs": "0",  # of QuickTime: media in other files
 }
+_FRAME_A_PACKET = ("ac3", "eac3")  # less than a frame is a packet, too, and decodes to nothing
 _RAW_DEMUXERS = ("aac", "ac3", "eac3", "amr")  # frames and nothing else: they have no index
 
 # By FFmpeg's sample format: what is full scale, and what is taken off first.
@@ -126,6 +127,8 @@ class MediaStream:
             self._bytes += packet.size
             with self._refusing():
                 frames = list(packet.decode())
+            if packet.size and not frames and self._demuxer in _FRAME_A_PACKET:
+                raise AudioFileError(self._damage("a frame is not whole"))
             for frame in frames:
                 if frame.is_corrupt:
                     raise AudioFileError(self._damage("a frame cannot be decoded"))
@@ -137,13 +140,7 @@ class MediaStream:
         channels = len(frame.layout.channels)
         if problem := limits.channels_problem(channels):
             raise AudioFileError(problem)
-        samples = frame.to_ndarray()
-        if not frame.format.is_planar:
-            samples = np.reshape(samples, (-1, channels)).T
-        silence, scale = _SCALES.get(frame.format.name.removesuffix("p"), (0, 1))
-        if scale > 1:
-            samples = (samples - silence) / scale
-        samples = samples.astype(np.float32, copy=False)
+        samples = _to_float(frame, channels)
         check.add(samples.T, self._count / self.sample_rate, self.sample_rate)
         self._count += samples.shape[1]
         self._frame_samples = max(self._frame_samples, samples.shape[1])
@@ -187,6 +184,17 @@ class MediaStream:
             return None
         reason = str(getattr(error, "strerror", None) or error)
         return AudioFileError(self._damage(reason[:1].lower() + reason[1:]))
+
+
+def _to_float(frame: Any, channels: int) -> NDArray[np.float32]:
+    """Return the samples of a frame, (channels, S)."""
+    values: Any = frame.to_ndarray()
+    if not frame.format.is_planar:
+        values = values.reshape(-1, channels).T
+    silence, scale = _SCALES.get(frame.format.name.removesuffix("p"), (0, 1))
+    if scale > 1:
+        values = (values - silence) / scale
+    return np.asarray(values, np.float32)
 
 
 class _Refusal:

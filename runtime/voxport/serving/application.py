@@ -55,7 +55,7 @@ def build_application(service: Service, keys: ApiKeys, figures: Metrics) -> Appl
     ]
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
         ready = asyncio.ensure_future(service.become_ready())
         try:
             yield
@@ -96,9 +96,8 @@ class _Routes:
                 lines = _server_sent(first, events)
                 return StreamingResponse(lines, headers=headers, media_type="text/event-stream")
             asked = self._service.new_request()
-            transcript = await self._run(
-                request, model, asked, partial(model.transcriber.transcribe, form.file, asked)
-            )
+            work = partial(self._transcribe, model, form, asked)
+            transcript = await self._run(request, model, asked, work)
         return _transcription(form, transcript, model, headers)
 
     async def alignments(self, request: HttpRequest) -> Response:
@@ -109,9 +108,12 @@ class _Routes:
             model = self._service.model(form.model)
             request.scope["voxport"]["model"] = model.name
             asked = self._service.new_request()
-            aligned = await self._run(
-                request, model, asked, partial(model.transcriber.align, form.file, form.text, asked)
-            )
+
+            def work() -> Any:
+                audio = self._service.open_upload(form.file, model)
+                return model.transcriber.align(audio, form.text, asked)
+
+            aligned = await self._run(request, model, asked, work)
         return JSONResponse(answers.as_alignment(aligned))
 
     async def models(self, _: HttpRequest) -> Response:
@@ -147,6 +149,10 @@ class _Routes:
         page = openapi.page(self._document)
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
+    def _transcribe(self, model: Model, form: TranscriptionForm, asked: Request) -> Transcript:
+        audio = self._service.open_upload(form.file, model)
+        return model.transcriber.transcribe(audio, asked)
+
     async def _run(
         self, request: HttpRequest, model: Model, asked: Request, work: Callable[[], Any]
     ) -> Any:
@@ -164,7 +170,7 @@ class _Routes:
         asked = self._service.new_request(
             lambda text: loop.call_soon_threadsafe(deltas.put_nowait, text) and None
         )
-        work = partial(model.transcriber.transcribe, form.file, asked)
+        work = partial(self._transcribe, model, form, asked)
         running = asyncio.ensure_future(self._service.run(model, asked, work, asyncio.Event().wait))
         running.add_done_callback(lambda _: deltas.put_nowait(None))
         try:

@@ -1,8 +1,9 @@
 """Queue of clips that takes turns by seconds of audio, and gives batches of similar length.
 
-Every request is a flow. A clip's turn is the audio that its flow has been given before (start-time
-fair queueing): a short request waits for the running batch, not for the hours behind it. Clips of
-any requests share a batch, as a clip's answer does not depend on its neighbours. Knows times that
+Every request is a flow, and all flows that wait get audio run at the same pace (weighted fair
+queueing): the clip is next that would end first at that pace. So a short request waits for the
+running batch, not for the hours behind it, and the hours come to their turn. Clips of any requests
+share a batch, as a clip's answer does not depend on its neighbours. Knows times that
 it is told and lengths; no threads, no clock, no audio.
 """
 
@@ -29,7 +30,7 @@ class WorkItem:
     deadline: float | None = None  # by the queue's clock: not run after it
     done: Callable[[Any, BaseException | None], None] = lambda _answer, _error: None
     arrived: float = 0.0
-    turn: float = field(default=0.0, init=False)  # seconds of audio
+    turn: float = field(default=0.0, init=False)  # seconds of audio of each flow: its end
     number: int = field(default=0, init=False)
 
 
@@ -45,8 +46,8 @@ class FairQueue:
         self.batch_samples = batch_samples
         self._longest_wait = longest_wait
         self._items: list[WorkItem] = []
-        self._turns: dict[Hashable, float] = {}  # of each flow that waits: its next item's
-        self._now = 0.0  # turn of the item that was taken last
+        self._turns: dict[Hashable, float] = {}  # of each flow: its last item's
+        self._pace = 0.0  # seconds of audio that a flow has been given that waits all the time
         self._count = 0
 
     def __len__(self) -> int:
@@ -60,8 +61,8 @@ class FairQueue:
     def put(self, item: WorkItem, now: float) -> None:
         """Add an item at the time ``now``."""
         item.arrived = now
-        item.turn = max(self._now, self._turns.get(item.flow, 0.0))
-        self._turns[item.flow] = item.turn + item.seconds
+        item.turn = max(self._pace, self._turns.get(item.flow, 0.0)) + item.seconds
+        self._turns[item.flow] = item.turn
         self._count += 1
         item.number = self._count
         self._items.append(item)
@@ -75,9 +76,9 @@ class FairQueue:
         is_full = (len(batch) + 1) * max(item.samples for item in batch) > self.batch_samples
         if not is_full and now < first.arrived + self._longest_wait:
             return []
-        self._remove(batch)
-        self._now = max(self._now, first.turn)
-        return batch
+        flows = len({item.flow for item in self._items})
+        self._pace += sum(item.seconds for item in batch) / flows
+        return self._remove(batch)
 
     def due(self) -> float | None:
         """Return the time from which ``take`` gives a batch, whatever comes; None if empty."""

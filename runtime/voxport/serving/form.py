@@ -1,9 +1,9 @@
 """Fields of a multipart request. The only module to read a form."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -42,7 +42,7 @@ class AlignmentForm:
 
 
 @asynccontextmanager
-async def read_form(request: Request) -> AsyncIterator[FormData]:
+async def read_form(request: Request) -> AsyncGenerator[FormData, None]:
     """Read the body, its files onto the disk, where they are for the block."""
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
@@ -91,7 +91,7 @@ def _file(form: FormData) -> BinaryIO:
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise http_errors.invalid("expected an audio file", "file")
-    return cast("BinaryIO", file.file)
+    return file.file
 
 
 def _text(form: FormData, name: str, default: str | None = None) -> str:

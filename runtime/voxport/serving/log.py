@@ -38,3 +38,5 @@ def start_logging() -> None:
         logger.setLevel(logging.INFO)
         logger.propagate = False
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("python_multipart").propagate = False  # it writes of what clients send
+    logging.getLogger("python_multipart").addHandler(logging.NullHandler())

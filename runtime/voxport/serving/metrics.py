@@ -1,5 +1,7 @@
 """Figures of a service for Prometheus. The only module to know prometheus-client."""
 
+from typing import Any
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -24,7 +26,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        own = {"registry": self._registry}
+        own: dict[str, Any] = {"registry": self._registry}
         self._requests = Counter(
             "voxport_requests", "Requests by route and status.", ["route", "status"], **own
         )

@@ -110,7 +110,8 @@ def _list_of(name: str) -> dict[str, Any]:
 
 
 def _get(summary: str, schema: dict[str, Any] | None, *, keyed: bool = False) -> dict[str, Any]:
-    content = {"application/json": {"schema": schema}} if schema else {"text/plain": {}}
+    kind = "application/json" if schema else "text/plain"
+    content: dict[str, Any] = {kind: {"schema": schema} if schema else {}}
     responses: dict[str, Any] = {"200": {"description": "The answer.", "content": content}}
     if not keyed:
         return {"summary": summary, "responses": responses}

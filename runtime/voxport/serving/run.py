@@ -22,6 +22,7 @@ from voxport.package.manifest import GoldenClip
 from voxport.recognizer import Recognizer
 from voxport.serving.api_keys import ApiKeys
 from voxport.serving.application import build_application
+from voxport.serving.decoders import Decoders
 from voxport.serving.http_protocol import TimedProtocol
 from voxport.serving.log import start_logging
 from voxport.serving.measure import Plan, candidate_plans, choose_plan
@@ -99,7 +100,7 @@ def serve(
         note(f"listening on http://{shown}:{port} (documentation: /docs)")
         # uvicorn raises the signal again once it has stopped: that is no failure here.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, _ignore)
         server.run(sockets=[listener])
 
 
@@ -131,7 +132,8 @@ def build(
     def check() -> str | None:
         return find_problem(recognizers, folders)
 
-    service = Service(recognizers, scheduler, options.settings, check)
+    decoders = Decoders(audio_seconds=options.settings.audio_seconds)
+    service = Service(recognizers, scheduler, options.settings, decoders, check)
     return service, build_application(service, keys, figures)
 
 
@@ -211,6 +213,10 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"cannot listen on {host} port {port}: {reason} (--port)") from None
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """Handle a signal by nothing."""
 
 
 class _Server(uvicorn.Server):

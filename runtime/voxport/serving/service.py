@@ -8,9 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
+from voxport.audio.recording import Recording
 from voxport.recognizer import Recognizer
+from voxport.serving.decoders import Decoders
 from voxport.serving.http_errors import HttpError
 from voxport.serving.scheduler import OverloadedError, Scheduler, StoppedError
 from voxport.serving.settings import Settings
@@ -40,6 +42,7 @@ class Service:
         recognizers: by the names that requests use.
         scheduler: of all of them; the service closes it.
         settings: limits.
+        decoders: of uploads; the service closes them. None: they are decoded in this process.
         check: returns what is wrong with the answers to the packages' own recordings, or None.
     """
 
@@ -48,9 +51,10 @@ class Service:
         recognizers: dict[str, Recognizer],
         scheduler: Scheduler,
         settings: Settings,
+        decoders: Decoders | None = None,
         check: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self.settings, self.scheduler = settings, scheduler
+        self.settings, self.scheduler, self._decoders = settings, scheduler, decoders
         now = int(time.time())
         self.models = {
             name: Model(name, Transcriber(recognizer, scheduler), now)
@@ -75,6 +79,11 @@ class Service:
             message = f"there is no model {name[:100]!r}, only: {known}"
             raise HttpError(404, message, param="model", code="model_not_found")
         return model
+
+    def open_upload(self, file: BinaryIO, model: Model) -> Recording | BinaryIO:
+        """Open an upload for a model, decoded elsewhere; blocks until its rate is known."""
+        rate = model.recognizer.manifest.model.sample_rate
+        return file if self._decoders is None else self._decoders.open(file, rate)
 
     async def become_ready(self) -> None:
         """Answer the packages' own recordings."""
@@ -130,4 +139,6 @@ class Service:
         """End all threads."""
         self.stop()
         self.scheduler.close()
+        if self._decoders is not None:
+            self._decoders.close()
         self._threads.shutdown(wait=True, cancel_futures=True)

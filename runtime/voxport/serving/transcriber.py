@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from voxport.alignment import text_aligner
 from voxport.alignment.text_aligner import AlignedTranscript
-from voxport.audio.recording import AudioInput, Clip, Recording
+from voxport.audio.recording import AudioInput, Clip, Recording, open_recording
 from voxport.errors import InputError
 from voxport.inference.windows import Window
 from voxport.recognizer import Recognizer
@@ -71,8 +71,10 @@ class Transcriber:
         self._scheduler = scheduler
         self._rate = recognizer.manifest.model.sample_rate
 
-    def transcribe(self, audio: AudioInput, request: Request | None = None) -> Transcript:
-        """Transcribe a recording; blocks until it is done.
+    def transcribe(
+        self, audio: AudioInput | Recording, request: Request | None = None
+    ) -> Transcript:
+        """Transcribe a recording, and close it if it is open; blocks until it is done.
 
         Raises:
             OverloadedError, StoppedError: it is not admitted.
@@ -93,7 +95,7 @@ class Transcriber:
             return self.recognizer.join_transcript(parts, read, request.said)
 
     def align(
-        self, audio: AudioInput, text: str, request: Request | None = None
+        self, audio: AudioInput | Recording, text: str, request: Request | None = None
     ) -> AlignedTranscript:
         """Align a known text with a recording; blocks until it is done."""
         request = request or Request()
@@ -114,16 +116,15 @@ class Transcriber:
         request.cancel()
         self._scheduler.release(request)
 
-    def _read(self, audio: AudioInput, request: Request) -> Clip | Recording:
-        read = self.recognizer.read(audio)
+    def _read(self, audio: AudioInput | Recording, request: Request) -> Clip | Recording:
+        is_open = isinstance(audio, Recording)
+        recording = audio if is_open else open_recording(audio, self._rate)
         try:
-            seconds = read.seconds
-            if isinstance(read, Recording):
-                seconds = max(seconds, read.promised or 0.0)
-            request.hear(seconds)
+            request.hear(recording.promised or 0.0)  # before an hour is decoded
+            read = self.recognizer.read(recording)
+            request.hear(read.seconds)
         except BaseException:
-            if isinstance(read, Recording):
-                read.close()
+            recording.close()
             raise
         return read
 

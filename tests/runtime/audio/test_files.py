@@ -150,7 +150,8 @@ def test_other_formats_get_a_command_to_paste(write, monkeypatch, head, name, ki
     command = rf"ffmpeg -i \S+{name} -vn -ac 1 -ar 16000 \S+\.wav$"
     with pytest.raises(AudioFileError, match=f"does not read {kind}[;:] .*: {command}") as caught:
         read_audio(path)
-    is_media = media_formats.find_demuxer(path.open("rb")) is not None
+    with path.open("rb") as file:
+        is_media = media_formats.find_demuxer(file) is not None
     assert is_media == (head not in (b"what", b"\xff\xf1\x50\x80"))  # one AAC frame is not two
     assert is_media == (': pip install "voxport[media]", or convert it' in str(caught.value))
 

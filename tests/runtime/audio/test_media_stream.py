@@ -29,7 +29,6 @@ WRITTEN = {
     "lossless.m4a": ("ipod", "alac", RATE, 1e-4),
     "a.webm": ("webm", "libopus", 48_000, 0.1),
     "a.mkv": ("matroska", "flac", RATE, 1e-4),
-    "a.mka": ("matroska", "libvorbis", RATE, 0.1),
     "a.wma": ("asf", "wmav2", RATE, 0.1),
     "a.aac": ("adts", "aac", RATE, 0.1),
     "a.ac3": ("ac3", "ac3", 32_000, 0.1),
@@ -37,6 +36,8 @@ WRITTEN = {
     "a.amr": ("amr", "libopencore_amrnb", 8_000, 0.3),
     "a.3gp": ("3gp", "libopencore_amrnb", 8_000, 0.3),
 }
+# Bytes of the header and of a frame, where there is no index.
+RAW_FRAMES = {"a.ac3": (0, 384), "a.eac3": (0, 384), "a.amr": (6, 32)}
 CHECKED = [name for name in WRITTEN if name not in ("a.mov", "lossless.m4a")]
 
 
@@ -55,8 +56,7 @@ def write_media(path, container, codec, rate, samples=None, options=None):
     layout = "mono" if len(samples) == 1 else "stereo"
     with av.open(str(path), "w", format=container, options=options or {}) as file:
         stream = file.add_stream(codec, rate=rate, layout=layout)
-        if codec == "libopencore_amrnb":
-            stream.bit_rate = 12_200
+        stream.bit_rate = 12_200 if codec == "libopencore_amrnb" else 64_000
         packed = np.ascontiguousarray(samples.T).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
         frame.sample_rate, frame.pts = rate, 0
@@ -82,7 +82,7 @@ def test_every_format_is_decoded_at_its_own_rate(written, name):
     assert audio.sample_rate == rate
     expected = speech(rate)[0] / 2**15
     assert len(audio.waveform) >= len(expected) - (2048 if codec == "wmav2" else 320)
-    shift = best_shift(audio.waveform, expected)
+    shift = 0 if tolerance < 0.01 else best_shift(audio.waveform, expected)
     found = audio.waveform[shift : shift + len(expected)]
     middle = slice(len(found) // 10, len(found) * 9 // 10)  # codecs begin and end softly
     assert np.abs(found[middle] - expected[: len(found)][middle]).max() < tolerance
@@ -132,8 +132,12 @@ def test_bytes_open_files_and_pipes_are_read_too(written, tmp_path, name):
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_cut_file_is_refused(written, name):
     content = written[name].read_bytes()
+    header, frame = RAW_FRAMES.get(name, (0, len(content)))
     cuts = [len(content) - 1, *range(len(content) // 3, len(content) - 1, len(content) // 7)]
+    cuts += [header + 20 * frame + more for more in (1, 5, frame - 1)] if frame < 1000 else []
     for cut in cuts:
+        if (cut - header) % frame == 0:  # whole by all that is in it
+            continue
         with pytest.raises(AudioFileError, match=r"truncated|damaged"):
             read_audio(content[:cut])
 

@@ -113,10 +113,13 @@ def test_a_long_request_is_not_starved_by_short_ones():
     for _ in range(3):
         queue.put(item(40, "long"), 0)
     taken = []
-    for number in range(60):
+    for number in range(120):  # as many as can be run
         queue.put(item(5, f"short {number}"), number)
-        taken += flows(queue.take(number))
+        taken.append(flows(queue.take(number))[0])
     assert taken.count("long") == 3
+    first, second, third = (place for place, flow in enumerate(taken) if flow == "long")
+    assert first < 20
+    assert third - second < 20  # 40 s of it for 40 to 80 s of the others
 
 
 def test_a_request_that_comes_later_owes_nothing_and_is_owed_nothing():
@@ -127,7 +130,8 @@ def test_a_request_that_comes_later_owes_nothing_and_is_owed_nothing():
     queue.put(item(10, "busy"), 5)
     queue.put(item(10, "new"), 5)
     queue.put(item(10, "new"), 5)
-    assert [flows(queue.take(5))[0] for _ in range(3)] == ["new", "busy", "new"]
+    assert sorted(flows(queue.take(5))[0] for _ in range(2)) == ["busy", "new"]
+    assert flows(queue.take(5)) == ["new"]
 
 
 def test_clips_of_any_requests_share_a_batch_up_to_the_limit_of_padded_samples():
@@ -146,7 +150,7 @@ def test_clips_of_other_lengths_and_other_models_do_not_share_a_batch():
     queue.put(item(20, "b"), 0)
     queue.put(item(2.9, "c"), 0)
     queue.put(item(2, "d", run=print), 0)
-    assert [flows(queue.take(0)) for _ in range(3)] == [["a", "c"], ["b"], ["d"]]
+    assert [flows(queue.take(0)) for _ in range(3)] == [["a", "c"], ["d"], ["b"]]
 
 
 def test_a_clip_longer_than_the_limit_runs_alone():
