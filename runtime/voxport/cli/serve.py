@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from voxport.cli.options import Provider, Quiet, Threads, not_empty
-from voxport.cli.package_argument import ENVIRONMENT, choose_model
+from voxport.cli.package_argument import choose_model
 from voxport.cli.terminal import Messages
 from voxport.errors import MissingDependencyError
 
@@ -22,8 +22,6 @@ def serve(
             callback=not_empty,
             help="Packages, as in `voxport transcribe`. Requests name one by its folder's name, or "
             "as NAME=PACKAGE says.",
-            envvar=ENVIRONMENT,
-            show_envvar=False,
             show_default=False,
         ),
     ],
@@ -117,7 +115,7 @@ def serve(
     \b
     Examples:
       voxport serve commands
-      voxport serve build/base960h english=build/large --port 9000 --api-keys keys.txt
+      voxport serve build/base960h en=build/large --api-keys keys.txt
 
     Clips of all requests, and the windows of long recordings, run in batches: an answer never
     depends on them. Needs pip install "voxport[serve]".

@@ -13,6 +13,7 @@ NAMES = (
     "export",
     "transcribe",
     "align",
+    "serve",
     "plot",
     "verify",
     "inspect",
