@@ -6,10 +6,12 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import (
     HTMLResponse,
@@ -32,6 +34,7 @@ from voxport.serving.form import (
 from voxport.serving.http_errors import HttpError, to_http
 from voxport.serving.metrics import Metrics
 from voxport.serving.middleware import LOGGER, Application, Gate
+from voxport.serving.scheduler import GoneError
 from voxport.serving.service import Model, Service
 from voxport.serving.transcriber import Request
 from voxport.transcript.transcript import Transcript
@@ -43,8 +46,8 @@ def build_application(service: Service, keys: ApiKeys, figures: Metrics) -> Appl
     """Build the ASGI application of a service."""
     routes = _Routes(service, figures)
     table: list[tuple[str, str, _Handler]] = [
-        ("POST", "/v1/audio/transcriptions", routes.transcriptions),
-        ("POST", "/v1/audio/alignments", routes.alignments),
+        ("POST", "/v1/audio/transcriptions", _with_room(service, routes.transcriptions)),
+        ("POST", "/v1/audio/alignments", _with_room(service, routes.alignments)),
         ("GET", "/v1/models", routes.models),
         ("GET", "/v1/models/{model:path}", routes.model),
         ("GET", "/health", routes.health),
@@ -84,7 +87,6 @@ class _Routes:
 
     async def transcriptions(self, request: HttpRequest) -> Response:
         """Transcribe a file."""
-        self._service.require_room()
         async with read_form(request) as data:
             form = parse_transcription(data)
             model = self._service.model(form.model)
@@ -102,7 +104,6 @@ class _Routes:
 
     async def alignments(self, request: HttpRequest) -> Response:
         """Find the times of a text's words."""
-        self._service.require_room()
         async with read_form(request) as data:
             form = parse_alignment(data)
             model = self._service.model(form.model)
@@ -225,6 +226,16 @@ async def _client_gone(request: HttpRequest) -> None:
         pass
 
 
+def _with_room(service: Service, handler: _Handler) -> _Handler:
+    """Return a handler that holds a place of the service while it works."""
+
+    async def answer(request: HttpRequest) -> Response:
+        with service.room():
+            return await handler(request)
+
+    return answer
+
+
 def _answering(path: str, handler: _Handler) -> _Handler:
     """Return a handler whose errors are answers, too."""
 
@@ -236,12 +247,30 @@ def _answering(path: str, handler: _Handler) -> _Handler:
             await request.scope["voxport"]["drain"]()
             return _respond(error)
         except VoxportError as error:
-            return _respond(to_http(error))
+            await request.scope["voxport"]["drain"]()
+            refusal = to_http(error)
+            if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                _log_failure(request, error)
+            return _respond(refusal)
+        except ClientDisconnect:
+            return _respond(to_http(GoneError()))
         except Exception as error:
             LOGGER.log(logging.ERROR, "defect", exc_info=error)
             return _respond(to_http(error))
 
     return answer
+
+
+def _log_failure(request: HttpRequest, error: VoxportError) -> None:
+    """Log the kinds of a failure and its cause; their texts may hold what was said."""
+    cause = error.__cause__
+    facts = {
+        "request_id": request.scope["voxport"]["request_id"],
+        "model": request.scope["voxport"].get("model"),
+        "error": type(error).__name__,
+        "cause": type(cause).__name__ if cause else None,
+    }
+    LOGGER.error("failed", extra={"facts": facts})
 
 
 async def _refuse(_: HttpRequest, error: Exception) -> Response:

@@ -56,7 +56,7 @@ class Gate:
         exchange = _Exchange(_request_id(headers), send)
         body = _Body(receive, self._settings)
         # What the application tells the log, and the way to read on what it refuses.
-        facts: dict[str, Any] = {"drain": body.drain}
+        facts: dict[str, Any] = {"request_id": exchange.request_id, "drain": body.drain}
         scope["voxport"] = facts
         try:
             self._check(scope["path"], headers, facts)
@@ -73,7 +73,6 @@ class Gate:
                 "request",
                 extra={
                     "facts": {
-                        "request_id": exchange.request_id,
                         "method": scope["method"],
                         "route": route,
                         "status": exchange.status,

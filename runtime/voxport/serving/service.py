@@ -5,8 +5,9 @@ Knows recognizers, the scheduler and asyncio; no HTTP framework.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
@@ -94,8 +95,13 @@ class Service:
         deadline = time.monotonic() + self.settings.answer_seconds
         return Request(self.settings.audio_seconds, deadline, said)
 
-    def require_room(self) -> None:
-        """Refuse a request before its body is read, if it would be refused after."""
+    @contextmanager
+    def room(self) -> Generator[None, None, None]:
+        """Hold a place for a request, from before its body is read until it is answered.
+
+        Raises:
+            OverloadedError, StoppedError: it would be refused after its body is read, too.
+        """
         if self._is_stopping:
             raise StoppedError("the service is stopping")
         waiting = self.scheduler.queued_seconds
@@ -105,6 +111,11 @@ class Service:
             )
         if self._active >= self.settings.requests:
             raise OverloadedError(f"{self._active} requests are worked on")
+        self._active += 1
+        try:
+            yield
+        finally:
+            self._active -= 1
 
     async def run(
         self,
@@ -118,7 +129,6 @@ class Service:
         answer = loop.run_in_executor(self._threads, work)
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is seen
         gone = asyncio.ensure_future(client_gone())
-        self._active += 1
         try:
             await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
@@ -128,7 +138,6 @@ class Service:
             model.transcriber.cancel(request)
             raise
         finally:
-            self._active -= 1
             gone.cancel()
 
     def stop(self) -> None:

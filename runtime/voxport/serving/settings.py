@@ -17,6 +17,6 @@ class Settings:
     body_seconds: float = 30.0  # of a body, and more by its size:
     body_bytes_per_second: float = 20_000.0  # the slowest upload that is waited for
     queue_seconds: float = 600.0  # of audio that may wait
-    requests: int = 256  # that are worked on at a time
+    requests: int = 128  # that are read or worked on at a time; each may fill `upload_bytes`
     connections: int = 1000
     stop_seconds: float = 300.0  # for the answers to what was accepted, once told to stop
