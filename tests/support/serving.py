@@ -40,7 +40,7 @@ def running(packages=("commands",), keys="", loading=None, **settings):
         "Protocol", (TimedProtocol,), {"header_seconds": options.settings.header_seconds}
     )
     config = uvicorn.Config(
-        application, http=protocol, ws="none", lifespan="on", log_config=None, access_log=False
+        application, http=protocol, ws="auto", lifespan="on", log_config=None, access_log=False
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))

@@ -20,7 +20,8 @@ from starlette.responses import (
     Response,
     StreamingResponse,
 )
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voxport.errors import VoxportError
 from voxport.serving import answers, metrics, openapi
@@ -34,10 +35,13 @@ from voxport.serving.form import (
 from voxport.serving.http_errors import HttpError, to_http
 from voxport.serving.metrics import Metrics
 from voxport.serving.middleware import LOGGER, Application, Gate
+from voxport.serving.realtime import RealtimeSession
 from voxport.serving.scheduler import GoneError
 from voxport.serving.service import Model, Service
 from voxport.serving.transcriber import Request
 from voxport.transcript.transcript import Transcript
+
+_POLICY, _TRY_LATER = 1008, 1013  # codes of a WebSocket's end
 
 _Handler = Callable[[HttpRequest], Awaitable[Response]]
 
@@ -69,8 +73,11 @@ def build_application(service: Service, keys: ApiKeys, figures: Metrics) -> Appl
 
     application = Starlette(
         routes=[
-            Route(path, _answering(path, handler), methods=[method])
-            for method, path, handler in table
+            *(
+                Route(path, _answering(path, handler), methods=[method])
+                for method, path, handler in table
+            ),
+            WebSocketRoute("/v1/realtime", partial(_talk, service)),
         ],
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
@@ -182,6 +189,32 @@ class _Routes:
         finally:
             request.scope["voxport"]["audio_seconds"] = round(asked.audio_seconds, 3)
             running.cancel()
+
+
+async def _talk(service: Service, socket: WebSocket) -> None:
+    """Hold a realtime connection until either side ends it."""
+    first = next(iter(service.models))
+    await socket.accept()
+    try:
+        with service.room():
+            session = RealtimeSession(
+                lambda name: service.model(name).recognizer,
+                service.scheduler,
+                socket.send_json,
+                socket.query_params.get("model", first),
+            )
+            await session.open()
+            try:
+                while True:
+                    await session.receive(await socket.receive_text())
+            finally:
+                session.close()
+    except (WebSocketDisconnect, KeyError):  # KeyError: bytes in place of text
+        return
+    except (HttpError, VoxportError) as error:
+        refusal = to_http(error)
+        await socket.send_json({"type": "error", "event_id": "", **refusal.body})
+        await socket.close(_TRY_LATER if refusal.status in (429, 503) else _POLICY)
 
 
 async def _server_sent(

@@ -48,6 +48,9 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
@@ -82,6 +85,23 @@ class Gate:
                     }
                 },
             )
+
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a WebSocket with a valid key through; refuse another before it is accepted."""
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        start, facts, status = time.monotonic(), dict[str, Any](), 101
+        try:
+            self._check(scope["path"], headers, facts)
+            await self._application(scope, receive, send)
+        except HttpError as error:
+            status = error.status
+            await receive()  # the client's request to connect
+            await send({"type": "websocket.close", "code": 1008, "reason": error.message[:100]})
+        finally:
+            seconds = time.monotonic() - start
+            self._observe("realtime", status, seconds)
+            facts |= {"request_id": _request_id(headers), "route": "realtime", "status": status}
+            LOGGER.info("request", extra={"facts": facts | {"seconds": round(seconds, 4)}})
 
     def _check(self, path: str, headers: dict[bytes, str], facts: dict[str, Any]) -> None:
         length = headers.get(b"content-length", "")

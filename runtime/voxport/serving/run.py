@@ -36,6 +36,7 @@ from voxport.verification.golden_files import read_waveform
 _BACKLOG = 128
 _KEEP_ALIVE_S = 30
 _HEADER_BYTES = 16 << 10
+_MESSAGE_BYTES = 16 << 20  # of a realtime connection
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def serve(
     config = uvicorn.Config(
         application,
         http=TimedProtocol,
-        ws="none",
+        ws="auto",  # of the package websockets
+        ws_max_size=_MESSAGE_BYTES,
         lifespan="on",
         log_config=None,
         access_log=False,
