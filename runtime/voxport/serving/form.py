@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
 
 from voxport.serving import http_errors
 from voxport.serving.answers import GRANULARITIES, INCLUDES, RESPONSE_FORMATS
+from voxport.serving.http_errors import HttpError
 
 _MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 1 << 20
@@ -47,16 +48,55 @@ async def read_form(request: Request) -> AsyncGenerator[FormData, None]:
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
         raise http_errors.invalid(f"expected multipart/form-data, got {kind[:100]!r}")
-    try:
-        form = await request.form(
-            max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
-        )
-    except HTTPException as error:
-        raise http_errors.invalid(f"the form cannot be read: {error.detail}") from None
+    form = await _parse(request)
     try:
         yield form
     finally:
         await form.close()
+
+
+async def _parse(request: Request) -> FormData:
+    parser = MultiPartParser(
+        request.headers,
+        _chunks(request),
+        max_files=1,
+        max_fields=_MAX_FIELDS,
+        max_part_size=_MAX_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except _EndedError as error:
+        raise error.reason from None
+    except MultiPartException as error:
+        raise http_errors.invalid(f"the form cannot be read: {error.message}") from None
+    _close_unfinished(parser, form)
+    return form
+
+
+def _close_unfinished(parser: MultiPartParser, form: FormData) -> None:
+    """Close the files of parts that the body ended within: Starlette leaves them open."""
+    kept = {id(item.file) for item in form.values() if isinstance(item, UploadFile)}
+    opened: list[Any] = getattr(parser, "_files_to_close_on_error", [])
+    for file in opened:
+        if id(file) not in kept:
+            file.close()
+
+
+async def _chunks(request: Request) -> AsyncGenerator[bytes, None]:
+    """Yield the body; an error is one of the parser's, at which it closes its files."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except (HttpError, ClientDisconnect) as error:
+        raise _EndedError(error) from None
+
+
+class _EndedError(MultiPartException):
+    """End of the body before it is whole."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 def parse_transcription(form: FormData) -> TranscriptionForm:
