@@ -42,7 +42,13 @@ from voxport.inference.long_recordings import (
 from voxport.inference.recording_queue import RecordingQueue, Result, name_each, named
 from voxport.inference.windows import Window
 from voxport.package.manifest import Artifact, Manifest
-from voxport.transcript.transcript import Transcript, build_transcript, build_transcripts
+from voxport.package.word_pieces import drop_first_space
+from voxport.transcript.transcript import (
+    TokenPath,
+    Transcript,
+    build_transcript,
+    build_transcripts,
+)
 
 # Called while a long recording is under way, with its name, the seconds done and, where known, of
 # how many.
@@ -448,13 +454,18 @@ class Recognizer:
         if self._decode is not None:
             path = self._decode(np.concatenate(list(parts)))
             return build_transcript(path, recording.seconds, self._model)
-        decoder, pieces, said = greedy.PartDecoder(self._model.blank), self._model.pieces, 0
+        decoder, said = greedy.PartDecoder(self._model.blank), 0
         for part in parts:
             decoder.push(part)
-            tokens = decoder.path.tokens[said:-1]  # the last may go on in the next part
-            if heard is not None and tokens:
-                heard("".join(pieces[token] for token in tokens))
-                said += len(tokens)
-        if heard is not None and decoder.path.tokens[said:]:
-            heard("".join(pieces[token] for token in decoder.path.tokens[said:]))
+            if heard is not None:
+                texts = self._texts(decoder.path)[said:-1]  # the last may go on in the next part
+                said += len(texts)
+                if any(texts):
+                    heard("".join(texts))
+        if heard is not None and any(texts := self._texts(decoder.path)[said:]):
+            heard("".join(texts))
         return build_transcript(decoder.path, recording.seconds, self._model)
+
+    def _texts(self, path: TokenPath) -> list[str]:
+        texts = [self._model.pieces[token] for token in path.tokens]
+        return list(drop_first_space(texts)) if self._model.has_word_pieces else texts

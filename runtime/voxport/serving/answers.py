@@ -95,6 +95,8 @@ def _segment(
 ) -> dict[str, Any]:
     tokens = [item for item in transcript.tokens if cue.start <= item.start < cue.end]
     scores = [math.log(max(token.score, _LEAST_SCORE)) for token in tokens]
+    # The first word piece of a text has lost its space.
+    ids = [numbers.get(token.text, numbers.get(f" {token.text}")) for token in tokens]
     content = cue.text.encode()
     return {
         "id": index,
@@ -102,7 +104,7 @@ def _segment(
         "start": _rounded(cue.start),
         "end": _rounded(cue.end),
         "text": cue.text,
-        "tokens": [numbers[token.text] for token in tokens if token.text in numbers],
+        "tokens": [number for number in ids if number is not None],
         "temperature": 0.0,
         "avg_logprob": _rounded(sum(scores) / len(scores)) if scores else 0.0,
         "compression_ratio": _rounded(len(content) / max(1, len(zlib.compress(content)))),
