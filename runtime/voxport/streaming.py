@@ -28,19 +28,22 @@ from voxport.recognizer import Recognizer
 from voxport.transcript.edit_distance import edit_distance_table
 from voxport.transcript.transcript import TokenPath, Word, build_transcript
 
-STEP_S = 0.25  # of new audio between two runs, at the least
-LONGEST_STEP_S = 1.0  # and at the most, where audio comes faster than it is spoken
+STEP_S = 0.25  # of new audio between two runs
+IDLE_STEP_S = 0.5  # between two runs while every word heard is final
+LONGEST_STEP_S = 1.0  # between two runs if so much audio waits, as it comes faster than it is heard
 AGREED_AFTER_S = 1.1  # of audio behind a word make it final if hypotheses agree on it
 PAUSED_AFTER_S = 1.0  # do so for the last word, with silence behind it
 GROUPED_AFTER_S = 0.8  # do so for a word that follows one which is final now
-OVERDUE_AFTER_S = 1.7  # is the most that a word may wait, so that it is final within two seconds
+OVERDUE_AFTER_S = 1.8  # is the most that a word may wait, so that it is final within two seconds
 CONTEXT_S = 4.0  # that the model hears before the first word that is not final
 WINDOW_S = 8.0  # that the model hears at once, as long as words end
 
 _NEAR_S = 0.3  # within which a late letter belongs to the word before it
 _SILENCE_S = 0.8  # that no word holds: a run that hears no delimiter there has missed it
 _COMPARED_S = 2.0  # before the boundary, in which letters are compared
-_HYPOTHESES = 5  # of which the readings of a word are counted
+_RECENT_S = 0.8  # at the end of a window, not yet heard with what follows
+_HYPOTHESES = 7  # of which the readings of a word are counted
+_AGREED = 3  # readings at the least, for hypotheses to agree on a word
 _COMPARED_LETTERS = 8  # behind the boundary
 _STEPS = 8  # of which the longest is expected to come again
 
@@ -51,10 +54,10 @@ class Finality(Enum):
     ========  ===================================================  ===============================
     case      audio behind the word                                and
     ========  ===================================================  ===============================
-    ENDED     any                                                  the stream has ended or pauses
+    ENDED     any                                                  the stream ends or pauses
     AGREED    ``AGREED_AFTER_S``                                   hypotheses agree on it
     PAUSED    ``PAUSED_AFTER_S``, and no other word                hypotheses agree on it
-    GROUPED   ``GROUPED_AFTER_S``, and the word before it is       all hypotheses agree on it
+    GROUPED   ``GROUPED_AFTER_S``, and the word before it is       hypotheses agree on it
               final now
     OVERDUE   would be over ``OVERDUE_AFTER_S`` at the next run    no other reading has more votes
     ENDLESS   ``OVERDUE_AFTER_S`` behind some letters of a word    the window is full: the model
@@ -62,7 +65,8 @@ class Finality(Enum):
     PENDING   less                                                 none of these
     ========  ===================================================  ===============================
 
-    Hypotheses agree on a word if the last two have it, letter by letter, and most of the last five.
+    Hypotheses agree on a word if the last three have it, letter by letter, and none of the last
+    seven has another. While they differ, the word waits; then most votes decide.
     """
 
     ENDED = "ended"
@@ -99,6 +103,7 @@ class _Letter:
 
 
 _Letters = tuple[_Letter, ...]
+_Reading = tuple[int, ...]  # the labels of a word
 
 
 @dataclass
@@ -119,7 +124,8 @@ class StreamingRecognizer:
     """A recognizer of one stream, fed block by block.
 
     Every word is final once, within two seconds of its end as long as blocks are short
-    (0.5 s and less) and the model is quicker than speech; meanwhile previews come.
+    (0.5 s and less) and the model is quicker than speech; meanwhile previews come. Blocks of any
+    size up to 0.5 s give the same words.
 
     Args:
         recognizer: from ``voxport.load``; one may serve many streams.
@@ -178,8 +184,9 @@ class StreamingRecognizer:
 class StreamDecoder:
     """A stream without a recognizer: the next clip to run, and the events of its emission.
 
-    Of many streams, a scheduler runs the clips in a batch. Audio pushed while a clip runs waits,
-    and up to ``LONGEST_STEP_S`` of it goes into the next clip.
+    Of many streams, a scheduler runs the clips in a batch. Clips and events depend on the audio
+    alone, whatever its blocks, as long as less than ``LONGEST_STEP_S`` waits; audio pushed while a
+    clip runs waits, and up to so much of it goes into the next clip.
 
     Args:
         model: of the recognizer, ``recognizer.manifest.model``.
@@ -212,7 +219,7 @@ class StreamDecoder:
         self._waveform = np.zeros(0, np.float32)  # that the model hears
         self._first = 0  # the frame of the stream that it starts with
         self._new = 0  # samples of it that the model has not heard
-        self._steps: list[int] = []  # frames between the latest runs
+        self._steps: list[int] = []  # frames between the latest runs with words not final
         self._final: _Letters = ()  # the final letters that lie in the waveform
         self._boundary = 0  # the frame that parts final letters from pending ones
         self._pauses = [0]  # frames between words, at which a window may start
@@ -248,8 +255,9 @@ class StreamDecoder:
                 self._waiting.popleft()
                 self._is_running = self._at_end = bool(self._new or self._preview)
             else:
-                self._append(self._next_samples(self._samples(LONGEST_STEP_S) - self._new))
-                self._is_running = self._new >= self._samples(STEP_S)
+                step = self._step()
+                self._append(self._next_samples(step - self._new))
+                self._is_running = self._new >= step
         return self._waveform if self._is_running else None
 
     def take(self, emission: NDArray[np.float32]) -> list[Event]:
@@ -266,6 +274,14 @@ class StreamDecoder:
     def _wait(self, samples: NDArray[np.float32]) -> None:
         if len(samples):
             self._waiting.append(samples)
+
+    def _step(self) -> int:
+        """Return the new samples that the next clip needs: the same for blocks of any size."""
+        new = self._new + sum(len(block) for block in self._waiting if block is not None)
+        longest = self._samples(LONGEST_STEP_S)
+        if new >= longest:
+            return longest
+        return self._samples(STEP_S if self._preview else IDLE_STEP_S)
 
     def _next_samples(self, most: int) -> NDArray[np.float32]:
         """Return samples that wait, up to a number of them or a pause."""
@@ -284,7 +300,8 @@ class StreamDecoder:
 
     def _hear(self, emission: NDArray[np.float32], at_end: bool) -> list[Event]:
         """Return the newly final words of a window's emission, and a new preview."""
-        self._steps = [*self._steps[1 - _STEPS :], self._new // self._model.frame_stride]
+        if self._preview:
+            self._steps = [*self._steps[1 - _STEPS :], self._new // self._model.frame_stride]
         self._new = 0
         path = greedy.decode(emission, self._model.blank)
         newest = _Hypothesis(self._letters(path), self._first + len(emission))
@@ -319,21 +336,20 @@ class StreamDecoder:
         if not newest.pending:
             return Finality.PENDING, newest, 0
         readings = [self._reading(hypothesis) for hypothesis in self._hypotheses]
-        votes = Counter(reading for reading in readings if reading is not None)
+        votes = Counter(reading for reading in readings[::-1] if reading is not None)
         if not votes:
             if at_end:
                 return Finality.ENDED, newest, _word_length(newest.pending)
             return self._decide_endless(newest)
-        voted = [reading for reading in reversed(readings) if reading is not None]
-        best = max(voted, key=lambda reading: votes[reading])  # of equal ones the newest
+        best = max(votes, key=votes.__getitem__)  # of equal ones the newest
         source = self._hypotheses[max(i for i, found in enumerate(readings) if found == best)]
         count = len(best)
         age = newest.now - source.pending[count - 1].end
-        if at_end and age < self._frames(GROUPED_AFTER_S):
+        if at_end and age < self._frames(_RECENT_S):
             return Finality.ENDED, newest, _word_length(newest.pending)
-        is_agreed = readings[-2:] == [best, best] and 2 * votes[best] > len(readings)
+        is_agreed = readings[-_AGREED:] == [best] * _AGREED and len(votes) == 1
         is_last = len(newest.pending) == count
-        is_grouped = is_agreed and len(votes) == 1 and before is not Finality.PENDING
+        is_grouped = is_agreed and before is not Finality.PENDING
         reason = Finality.PENDING
         if at_end:
             reason = Finality.ENDED
@@ -343,7 +359,7 @@ class StreamDecoder:
             reason = Finality.PAUSED
         elif is_grouped and age >= self._frames(GROUPED_AFTER_S):
             reason = Finality.GROUPED
-        elif age + max(self._steps) > self._frames(OVERDUE_AFTER_S):
+        elif age + max(self._steps, default=self._frames(STEP_S)) > self._frames(OVERDUE_AFTER_S):
             reason = Finality.OVERDUE
         return reason, source, count
 
@@ -355,7 +371,7 @@ class StreamDecoder:
         count = sum(letter.end <= limit for letter in newest.pending)
         return (Finality.ENDLESS if count else Finality.PENDING), newest, count
 
-    def _reading(self, hypothesis: _Hypothesis) -> tuple[int, ...] | None:
+    def _reading(self, hypothesis: _Hypothesis) -> _Reading | None:
         """Return the labels of the first pending word; None if it may still go on."""
         count = _word_length(hypothesis.pending)
         word = hypothesis.pending[:count]
@@ -386,7 +402,8 @@ class StreamDecoder:
         skipped = sum(letter.start < since for letter in hypothesis.letters)
         final = [letter.token for letter in self._final if letter.start >= since]
         letters = hypothesis.letters[skipped:]
-        following = [letter.token for letter in known[:_COMPARED_LETTERS]]
+        heard = [letter.token for letter in known if letter.start < hypothesis.now]
+        following = heard[:_COMPARED_LETTERS]
         near = self._frames(_NEAR_S)
         first = skipped + _split(letters, final, following, self._boundary, near)
         if final and not known:  # a letter heard too late: its word is final without it
@@ -397,7 +414,7 @@ class StreamDecoder:
 
     def _forget(self, newest: _Hypothesis) -> None:
         """Drop audio no longer needed; the window starts in a pause if there is one."""
-        quiet = newest.now - self._frames(GROUPED_AFTER_S)
+        quiet = newest.now - self._frames(_RECENT_S)
         following = newest.pending[0].start if newest.pending else quiet
         self._place_boundary(following)
         self._pauses.append(self._boundary)
