@@ -199,7 +199,7 @@ class StreamDecoder:
         >>> recognizer = voxport.load("commands", provider="cpu")
         >>> streams = [StreamDecoder(recognizer.manifest.model, 16000) for _ in range(3)]
         >>> for stream in streams:
-        ...     stream.push(np.zeros(4000, np.float32))
+        ...     stream.push(np.zeros(8000, np.float32))
         >>> clips = [stream.next_clip() for stream in streams]
         >>> for stream, emission in zip(streams, recognizer.emission(clips)):
         ...     print(stream.take(emission))
