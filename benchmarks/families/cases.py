@@ -20,6 +20,16 @@ from voxport.audio.files import read_audio
 LETTERS = "ETAOINSHRDLUCMFWYPVBGKJQXZ'"
 TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|", *LETTERS)
 
+# Word pieces: \u2581 begins a word, and the blank is the last, as NeMo has it
+PIECES = (
+    "<unk>",
+    *(f"\u2581{letter}" for letter in "tashiwob"),
+    "\u2581",
+    *LETTERS.lower(),
+    "<pad>",
+)
+_PIECES = {"tokenizer_class": "ParakeetTokenizer", "pad_token": "<pad>", "unk_token": "<unk>"}
+
 # As many as Omnilingual ASR has: letters of many scripts
 _MANY_TOKENS = (*TOKENS, *(chr(0x4E00 + index) for index in range(9812 - len(TOKENS))))
 
@@ -108,13 +118,43 @@ class Case:
 def write_files(folder: Path, extractor: Mapping[str, Any], tokens: tuple[str, ...]) -> None:
     """Write the files of the tokenizer and of the feature extractor."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {
-        "vocab.json": {token: index for index, token in enumerate(tokens)},
-        "tokenizer_config.json": _TOKENIZER,
-        "preprocessor_config.json": extractor,
-    }
+    indices = {token: index for index, token in enumerate(tokens)}
+    if tokens == PIECES:
+        files = {"tokenizer.json": _piece_tokenizer(indices), "tokenizer_config.json": _PIECES}
+    else:
+        files = {"vocab.json": indices, "tokenizer_config.json": _TOKENIZER}
+    files["preprocessor_config.json"] = dict(extractor)
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
+
+
+def _piece_tokenizer(indices: Mapping[str, int]) -> dict[str, Any]:
+    """Build ``tokenizer.json`` of word pieces, as Parakeet's is."""
+    special = {"<unk>", "<pad>"}
+    added = [
+        {"id": indices[token], "content": token, "special": True, "single_word": False}
+        | dict.fromkeys(("lstrip", "rstrip", "normalized"), False)
+        for token in sorted(special, key=lambda token: indices[token])
+    ]
+    mark = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        "normalizer": None,
+        "pre_tokenizer": mark,
+        "post_processor": None,
+        "decoder": mark,
+        "model": {
+            "type": "BPE",
+            "unk_token": "<unk>",
+            "fuse_unk": True,
+            "byte_fallback": False,
+            "vocab": {token: index for token, index in indices.items() if token != "<pad>"},
+            "merges": [],
+        },
+    }
 
 
 def make_model(model_type: str, ending: str, config: Mapping[str, Any], seed: int = 0) -> Any:
@@ -159,6 +199,7 @@ def _randomize(module: nn.Module, key: str, weight: torch.Tensor) -> None:
         weight.normal_(0.0, 1.2 / fan**0.5)
 
 
+_BLANK_SHARE = 0.5  # of the frames
 SPREAD = 4.0  # standard deviation of a label's logit over the frames of a recording
 _SPEECH = Path(__file__).parents[2] / "models" / "commands" / "samples" / "one-two-three.flac"
 
@@ -178,6 +219,12 @@ def center_head(model: Any, folder: Path) -> None:
     scale = SPREAD / logits.std(dim=0).clamp(min=1e-3)
     head.weight.mul_(scale.reshape(-1, *[1] * (head.weight.dim() - 1)))
     head.bias.sub_(logits.mean(dim=0)).mul_(scale)
+    # As in a trained model, the blank is the most frequent label.
+    logits = (logits - logits.mean(dim=0)) * scale
+    blank = model.config.pad_token_id
+    others = logits.clone()
+    others[:, blank] = -torch.inf
+    head.bias[blank] += (others.amax(dim=1) - logits[:, blank]).quantile(_BLANK_SHARE)
 
 
 CASES = (
@@ -339,8 +386,8 @@ CASES = (
         "nvidia/parakeet-ctc-0.6b",
         "parakeet_ctc",
         {
-            "vocab_size": len(TOKENS),
-            "pad_token_id": 0,
+            "vocab_size": len(PIECES),
+            "pad_token_id": len(PIECES) - 1,
             "encoder_config": {
                 "hidden_size": 32,
                 "num_hidden_layers": 2,
@@ -351,5 +398,6 @@ CASES = (
             },
         },
         extractor=_NEMO,
+        tokens=PIECES,
     ),
 )

@@ -65,15 +65,13 @@ class _WithTranscript(_Scripted):
         return emission, frames, tokens, counts, starts, ends, scores, transcripts
 
 
-class _WithPieces(_ScriptedPieces):
-    has_text: Tensor
-
+class _WithPieces(_ScriptedPieces):  # no annotation of has_text: torch's compiler reads it as text
     def forward(
         self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, list[str]]:
         waveform, lengths = _resample(waveform, lengths, sample_rate, self.sample_rate)
         emission, frames, tokens, counts, starts, ends, scores = self.graph(waveform, lengths)
-        counted = self.has_text[tokens]
+        counted = self.has_text[tokens]  # pyright: ignore[reportIndexIssue]
         first = counted * (counted.cumsum(1) == 1)
         rows: list[list[int]] = (tokens + first * self.labels).tolist()
         transcripts: list[str] = []

@@ -39,14 +39,26 @@ class Family:
 
     def reason_against(self, settings: Mapping[str, Any]) -> str | None:
         """Return the reason why a model of these settings cannot be exported; None: it can."""
-        for setting, values in self.needed.items():
-            value = settings.get(setting, values[0])
-            if value not in values:
-                return (
-                    f"{setting} = {value!r} is not supported (only "
-                    f"{' or '.join(map(repr, values))}): voxport's graph has no such part"
-                )
-        return self.refuse(settings)
+        return find_unsupported(settings, self.needed) or self.refuse(settings)
+
+
+def find_unsupported(
+    settings: Mapping[str, Any], needed: Mapping[str, tuple[Any, ...]]
+) -> str | None:
+    """Return the reason against the first setting without a part in the graph; None: all have one.
+
+    Args:
+        settings: by name.
+        needed: the values that have one, the default of a setting left out first.
+    """
+    for setting, values in needed.items():
+        value = settings.get(setting, values[0])
+        if value not in values:
+            return (
+                f"{setting} = {value!r} is not supported (only "
+                f"{' or '.join(map(repr, values))}): voxport's graph has no such part"
+            )
+    return None
 
 
 def normalize_eps(extractor: Any) -> float | None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from voxport_export.families.conformer_shaped import ACTIVATIONS
-from voxport_export.families.family import BASE, Family
+from voxport_export.families.family import BASE, Family, find_unsupported
 from voxport_export.graph.acoustic_model import AcousticModel
 from voxport_export.graph.conformer import (
     ConformerEncoder,
@@ -26,6 +26,12 @@ from voxport_export.graph.distances import SinusoidTable
 from voxport_export.graph.filter_bank import MelEnergies
 from voxport_export.graph.filter_bank_backbone import FilterBankBackbone
 from voxport_export.graph.mel_subsampling import MelSubsampling
+
+_NEEDED_OF_THE_ENCODER: dict[str, tuple[Any, ...]] = {
+    "hidden_act": ("silu", *ACTIVATIONS),
+    "subsampling_conv_kernel_size": (3,),
+    "subsampling_conv_stride": (2,),
+}
 
 
 def convert(original: Any, extractor: Any) -> AcousticModel:
@@ -109,13 +115,8 @@ def _take_layer(layer: Any, config: Any) -> ConformerLayer:
 
 def _refuse(settings: Mapping[str, Any]) -> str | None:
     """Return the reason against the encoder's settings; None: there is none."""
-    encoder = cast("Mapping[str, Any]", settings.get("encoder_config") or {})
-    expected: dict[str, tuple[Any, ...]] = {
-        "hidden_act": tuple(dict.fromkeys(["silu", *ACTIVATIONS])),
-        "subsampling_conv_kernel_size": (3,),
-        "subsampling_conv_stride": (2,),
-    }
-    return Family("", "", convert, needed=expected).reason_against(encoder)
+    encoder = settings.get("encoder_config") or {}
+    return find_unsupported(cast("Mapping[str, Any]", encoder), _NEEDED_OF_THE_ENCODER)
 
 
 def _answered_frames(model: Any, inputs: Mapping[str, Any]) -> int:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from voxport_export.graph.backbone import OTHER_RATE
 from voxport_export.graph.encoder import PADDING_BIAS, EncoderLayer
-from voxport_export.graph.first_layer import sliding_windows
 from voxport_export.graph.tracing import arange_like
 
 
@@ -29,6 +29,8 @@ class SqueezedEncoder(nn.Module):
         stretch: from one hidden state to those of ``squeeze`` frames.
         squeeze: frames that become one; a batch has at least as many.
     """
+
+    pooling: Tensor  # float32 (D, 1, squeeze), the kernel of a mean
 
     features_refusal = OTHER_RATE
 
@@ -48,6 +50,7 @@ class SqueezedEncoder(nn.Module):
         self.positions = positions
         self.stretch, self.squeeze = stretch, squeeze
         self.width = stretch.in_features
+        self.register_buffer("pooling", torch.full((self.width, 1, squeeze), 1 / squeeze))
 
     def forward(self, features: Tensor, valid: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
         """Map features to hidden states.
@@ -62,11 +65,13 @@ class SqueezedEncoder(nn.Module):
         """
         x = self.projection(features)
         x = x.where(valid.unsqueeze(-1), x.new_zeros(()))
-        pooled = sliding_windows(x, self.squeeze, self.squeeze)
-        pooled = pooled.unflatten(-1, (self.squeeze, -1)).mean(dim=2)
+        channels_first = x.transpose(1, 2)
+        # A convolution, and no slices: of its length the exporter knows how it follows from T.
+        pooled = F.conv1d(channels_first, self.pooling, stride=self.squeeze, groups=self.width)
+        pooled = pooled.transpose(1, 2)
         frame = arange_like(pooled[..., 0])
         # The convolution may have a frame more.
-        positions = F.gelu(self.conv(x.transpose(1, 2))).transpose(1, 2).index_select(1, frame)
+        positions = F.gelu(self.conv(channels_first)).transpose(1, 2).index_select(1, frame)
         x = self.norm(pooled + positions)
         count = (valid.sum(dim=1) // self.squeeze).unsqueeze(1)
         attended = frame < count

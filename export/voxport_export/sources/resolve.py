@@ -9,7 +9,7 @@ from pathlib import Path
 from voxport.errors import UnknownModelError
 from voxport.package.manifest import FILE_NAME
 from voxport_export.errors import SourceError
-from voxport_export.sources import bundle, folder, huggingface, shipped
+from voxport_export.sources import bundle, folder, huggingface, omnilingual, shipped
 from voxport_export.sources.overrides import NO_OVERRIDES, Overrides, blank_note, find_label
 from voxport_export.sources.source import Source
 
@@ -86,6 +86,8 @@ def _from_folder(path: Path, allow_unused: bool, overrides: Overrides) -> Source
             f"{path}: this is an exported package already, not a model to export; it can be made "
             "the folder of another runtime with --layout"
         )
+    if omnilingual.is_omnilingual_folder(path):
+        return _with_blank(omnilingual.load_omnilingual(path, allow_unused), overrides)
     if not (path / "config.json").exists():
         raise SourceError(
             f"{path}: no config.json; expected it with weights.safetensors, or a Hugging Face model"

@@ -14,12 +14,13 @@ from collections.abc import Callable
 # resampling. A test compares exports with it; an exporter that learns a new operator adds it here.
 _WRITTEN = """
     __and__ __contains__ __is__ __isnot__ __not__ __or__ _convolution add append arange as_tensor
-    bitwise_not cat ceil clamp clamp_ conv1d cos cumsum device div embedding eq exp expand expand_as
-    flatten floor_divide floordiv format full_like gcd gelu i0 index_select is_floating_point join
-    layer_norm le len linear lt masked_fill matmul max minimum mul mul_ ne neg new_zeros nonzero
-    ones_like pad permute pow reciprocal relu reshape rsqrt scaled_dot_product_attention scatter
-    scatter_add select sigmoid sin size slice softmax split sqrt square squeeze stack sub sum tensor
-    to transpose unbind unflatten unsqueeze view warn where
+    bitwise_not cat ceil clamp clamp_ conv1d conv2d cos cumsum device div embedding eq exp expand
+    expand_as flatten flip floor_divide floordiv format full_like gcd gelu glu i0 index index_select
+    is_floating_point join layer_norm le len linear lt mT masked_fill matmul max minimum mul mul_ ne
+    neg new_zeros nonzero ones_like pad permute pow reciprocal relu reshape rsqrt
+    scaled_dot_product_attention scatter scatter_add select sigmoid silu sin size slice softmax
+    split sqrt square squeeze stack sub sum tensor to transpose unbind unflatten unfold unsqueeze
+    view warn where
 """
 # Arithmetic that torch may choose instead, in another version or for another trace.
 _EQUIVALENT = """
@@ -29,10 +30,13 @@ OPERATORS = frozenset(f"{_WRITTEN} {_EQUIVALENT}".split())
 PRIMITIVES = frozenset(["NumToTensor", "RaiseException", "device", "dtype", "max", "min"])
 # Attributes of the exporter's modules. None is the name of an operator that reads or writes.
 _ATTRIBUTES = """
-    _is_full_backward_hook adapter attention backbone beta bias blocks const conv decoder encoder
-    extractor features feed_forward final_layer_norm first gamma gate graph head intermediate keys
-    layer_norm layers linear_1 linear_2 norm normalize out output parts pieces positions projection
-    queries recognizer relative sample_rate table training values weight
+    _is_full_backward_hook adapter attention attention_conv attention_norm backbone beta bias blocks
+    const conv conv_norm convs decoder depthwise difference distance_keys distance_queries encoder
+    energies expand extractor features feed_forward filters final_layer_norm first first_norm
+    frequencies front_end gamma gate graph has_text head indices intermediate keys labels layer_norm
+    layers linear_1 linear_2 norm normalize norms out output parts pieces pooling positions project
+    projection queries recognizer relative residual_conv residual_norm sample_rate second
+    second_norm spectrum stages stretch table training values weight
 """
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 PACKAGES = ("__torch__.voxport_export.", "__torch__.torch.nn.", "__torch__.torchaudio.functional.")

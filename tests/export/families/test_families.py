@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.families.__main__ import PAGE, RESULTS
 from benchmarks.families.cases import CASES
-from benchmarks.families.table import export_case, recordings, rows, write_markdown
+from benchmarks.families.table import export_case, read_rows, recordings, rows, write_markdown
 from support.data import SAMPLES
 from voxport.audio.files import read_audio
 from voxport_export.errors import ExportError, SourceError
@@ -206,3 +207,30 @@ def test_fp16_of_another_shape_is_refused_before_any_work(name, sources, tmp_pat
     with pytest.raises(ExportError, match=r"fp16 is written for .* Wav2Vec2's shape only"):
         export_package(source.origin, tmp_path / "out", options)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("samples", [560, 719, 720, 5_300, 24_000])
+@torch.no_grad()
+def test_the_filter_bank_is_its_extractors(samples, sources, speech):
+    """Features and mask of a row in a longer batch, against the extractor on the row alone."""
+    source = sources("wav2vec2-bert")
+    extractor = source.reference.extractor
+    expected = extractor(speech[:samples].numpy(), sampling_rate=16_000, return_tensors="pt")
+    waveform = torch.zeros(2, 24_000)
+    waveform[0, :samples], waveform[1] = speech[:samples], speech[:24_000]
+    front_end = build_recognizer(source).backbone.front_end
+    found = front_end(waveform, torch.tensor([samples, 24_000]))
+    attended = expected.attention_mask[0].bool()
+    assert int(found.valid[0].sum()) == len(attended)
+    assert found.attended[0, : len(attended)].tolist() == attended.tolist()
+    torch.testing.assert_close(
+        found.features[0, : len(attended)][attended],
+        expected.input_features[0][attended],
+        atol=1e-4,
+        rtol=1e-4,
+    )
+
+
+def test_the_page_shows_the_rows_that_were_measured():
+    """``python -m benchmarks.families`` writes both."""
+    assert write_markdown(read_rows(RESULTS)) in PAGE.read_text(encoding="utf-8")
