@@ -142,6 +142,8 @@ class IsolatedBackend:
                     self.artifact.path,
                 )
             process, self._process = self._process, None
+            if process is not None and process.owner != os.getpid():
+                process = None  # of a parent before a fork: its answers are the parent's
             try:
                 process = process or self._start()
                 message = process.ask(
@@ -186,6 +188,7 @@ class _Process:
     """A running process and the pipes to it. Ends with its last reference."""
 
     def __init__(self, request: OpenRequest, isolation: Isolation) -> None:
+        self.owner = os.getpid()
         size = sum(entry.bytes for entry in request.artifact.files)
         self._memory_bytes = isolation.memory_limit(size)
         # Mapped weights are resident, too, and not counted by the process's own limit.
@@ -198,7 +201,7 @@ class _Process:
             raise
         finally:
             os.close(life)
-        self.end = weakref.finalize(self, _end, self._child, ours, os.getpid())
+        self.end = weakref.finalize(self, _end, self._child, ours, self.owner)
         try:
             self._open(Order(request, self._memory_bytes), isolation.load_seconds)
         except _EndedError as error:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,24 @@ def test_threads_share_an_isolated_package():
     for thread in threads:
         thread.join()
     assert texts == ["ONE TWO THREE"] * 4
+
+
+def test_a_fork_has_a_process_of_its_own():
+    """Two that share one would take each other's answers."""
+    recognizer = voxport.load("commands", "cpu", isolate=True)
+    before = children()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        fork = os.fork()
+    if fork == 0:
+        try:
+            text = recognizer.transcribe(ONE_TWO_THREE).text
+            os._exit(0 if text == "ONE TWO THREE" and children() else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]) == 0
+    assert children() == before
+    assert recognizer.transcribe(ONE_TWO_THREE).text == "ONE TWO THREE"
 
 
 def test_an_isolated_process_may_open_nothing():
