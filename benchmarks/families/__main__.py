@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.families.cases import CASES
+from benchmarks.families.cases import CASES, TASK_CASES
 from benchmarks.families.table import measure, read_rows, write_markdown, write_rows
 
 _ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="of cases; default: all")
     parser.add_argument("--real", action="store_true", help="the published sizes")
     options = parser.parse_args()
-    by_name = {case.name: case for case in CASES}
+    by_name = {case.name: case for case in (*CASES, *TASK_CASES)}
     if unknown := set(options.names) - set(by_name):
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
     chosen = [by_name[name] for name in options.names or by_name]

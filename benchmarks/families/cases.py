@@ -108,6 +108,8 @@ class Case:
     def write(self, folder: Path, real: bool = False, seed: int = 0) -> Path:
         """Write the folder of a checkpoint with seeded weights."""
         config = dict(self.real or {}) if real else dict(self.config)
+        if self.task != "CTC":
+            config = {name: value for name, value in config.items() if name != "vocab_size"}
         model = make_model(self.model_type, self.ending, config, seed)
         write_files(folder, self.extractor, self.tokens)
         center_head(model, folder)
@@ -400,4 +402,113 @@ CASES = (
         extractor=_NEMO,
         tokens=PIECES,
     ),
+)
+
+_XVECTOR = {"tdnn_dim": (24, 24, 24, 24, 40), "xvector_output_dim": 20}
+_SUM = {"use_weighted_layer_sum": True, "classifier_proj_size": 24}
+_TASKS = {
+    "ForSequenceClassification": "classification",
+    "ForAudioFrameClassification": "frame classification",
+    "ForXVector": "embedding",
+}
+
+
+def _task_case(name: str, published: str, kind: str, ending: str, **config: Any) -> Case:
+    """Build the case of a task other than transcription."""
+    extractor = config.pop("extractor", _EXTRACTOR)
+    narrow = {**_NARROW, "num_labels": 5, **config}
+    return Case(
+        name,
+        published,
+        kind,
+        narrow,
+        ending=ending,
+        extractor=extractor,
+        tokens=(),
+        features=False,
+        task=_TASKS[ending],
+    )
+
+
+_LABELS, _FRAMES, _SPEAKERS = _TASKS
+TASK_CASES = (  # of tasks other than transcription
+    _task_case(
+        "wav2vec2, adapters",
+        "facebook/mms-lid-256",
+        "wav2vec2",
+        _LABELS,
+        **_CONVS,
+        **_STABLE,
+        adapter_attn_dim=8,
+        num_labels=256,
+    ),
+    _task_case(
+        "wav2vec2, weighted sum",
+        "superb/wav2vec2-base-superb-ks",
+        "wav2vec2",
+        _LABELS,
+        **_CONVS,
+        **_SUM,
+    ),
+    _task_case(
+        "wav2vec2",
+        "anton-l/wav2vec2-base-superb-sv",
+        "wav2vec2",
+        _SPEAKERS,
+        **_CONVS,
+        **_SUM,
+        **_XVECTOR,
+    ),
+    _task_case(
+        "hubert, weighted sum",
+        "superb/hubert-large-superb-er",
+        "hubert",
+        _LABELS,
+        **_CONVS,
+        **_SUM,
+        **_STABLE,
+    ),
+    _task_case(
+        "wavlm", "microsoft/wavlm-base-plus with a classifier", "wavlm", _LABELS, **_CONVS, **_SUM
+    ),
+    _task_case(
+        "wavlm", "microsoft/wavlm-base-plus-sv", "wavlm", _SPEAKERS, **_CONVS, **_SUM, **_XVECTOR
+    ),
+    _task_case("wavlm", "microsoft/wavlm-base-plus-sd", "wavlm", _FRAMES, **_CONVS, **_SUM),
+    _task_case(
+        "unispeech-sat",
+        "microsoft/unispeech-sat-base-plus-sv",
+        "unispeech-sat",
+        _SPEAKERS,
+        **_CONVS,
+        **_SUM,
+        **_XVECTOR,
+    ),
+    _task_case(
+        "data2vec-audio",
+        "facebook/data2vec-audio-base with a classifier",
+        "data2vec-audio",
+        _LABELS,
+        **_CONVS,
+        **_SUM,
+    ),
+    _task_case(
+        "wav2vec2-conformer",
+        "facebook/wav2vec2-conformer-rel-pos-large with a classifier",
+        "wav2vec2-conformer",
+        _LABELS,
+        **_CONVS,
+        **_CONFORMER,
+        **_SUM,
+    ),
+    _task_case(
+        "wav2vec2-bert",
+        "facebook/w2v-bert-2.0 with a classifier",
+        "wav2vec2-bert",
+        _LABELS,
+        **_BERT,
+        **_SUM,
+        extractor=_FBANK,
+    ),
+    _task_case("sew", "asapp/sew-tiny-100k with a classifier", "sew", _LABELS, **_SEW),
 )

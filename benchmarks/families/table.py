@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.families.cases import CASES, Case
+from benchmarks.families.cases import CASES, TASK_CASES, Case
 from voxport.package.manifest import Manifest, Measurement
 from voxport.verification.comparison import TOLERANCE
 from voxport_export.package.export import Options, export_package
@@ -70,7 +70,7 @@ def read_rows(path: Path) -> list[Row]:
 
 def write_rows(path: Path, found: Iterable[Row]) -> None:
     """Write rows as JSON, in the order of the cases."""
-    order = [case.name for case in CASES]
+    order = [case.name for case in (*CASES, *TASK_CASES)]
     kept = sorted((row for row in found if row.case in order), key=lambda r: order.index(r.case))
     text = json.dumps([asdict(row) for row in kept], indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
@@ -82,6 +82,9 @@ def rows(case: Case, manifest: Manifest) -> Iterator[Row]:
         share = one.max_emission_difference / one.emission_tolerance
         equal = f"{one.equal_transcripts:.0%}"
         yield _row(case, case.task, one, share, equal)
+    for answers in manifest.head.parity if manifest.head else ():
+        share = answers.max_difference / answers.tolerance
+        yield _row(case, case.task, answers, share, f"{answers.equal_labels:.0%}")
     for found in manifest.features.parity if manifest.features else ():
         yield _row(case, "features", found, found.max_difference / found.tolerance, "")
 
@@ -95,7 +98,7 @@ def write_markdown(found: Iterable[Row]) -> str:
     """Write the rows as a table of the documentation."""
     lines = [
         "| family | task | configuration of | file | compared with | largest relative difference "
-        "| equal tokens and text |",
+        "| equal tokens and text, or labels |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [

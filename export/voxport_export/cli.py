@@ -172,7 +172,9 @@ def export(
       voxport export WAV2VEC2_ASR_BASE_960H -o build/base960h
       voxport export facebook/mms-1b-all:fra -o build/mms-french
 
-    With --features, or without a CTC head, it returns the outputs of the transformer's layers.
+    With --features, or without a head, it returns the outputs of the transformer's layers. A
+    Hugging Face model that classifies or embeds is exported for that: voxport classify and embed
+    run it.
 
     Every file is loaded again and compared with the source's eager model (torchaudio's or
     transformers') before the package is put in place; the result is in its manifest.json. A
@@ -187,6 +189,7 @@ def export(
       voxport export facebook/wav2vec2-base-960h -o build/base --format onnx
       voxport export commands -o build/commands --precision fp32 --precision int8
       voxport export WAVLM_BASE_PLUS -o build/wavlm --features
+      voxport export facebook/mms-lid-256 -o build/mms-lid
       voxport export ./my-model -o build/mine --audio recordings/
       voxport export build/base960h -o build/sherpa --layout sherpa-onnx
       voxport export facebook/wav2vec2-base-960h -o build/web --layout huggingface
@@ -222,6 +225,14 @@ def export(
 
 def _print_measurements(manifest: Manifest) -> None:
     """Print a package's measurements, and warnings, on stderr."""
+    from voxport_export.package.emotion_notice import emotion_notice
+
+    if emotion_notice(manifest.model):
+        print(
+            "note: the labels appear to be emotions, which the EU Artificial Intelligence Act has "
+            "rules for: the package's README.md says which (not legal advice)",
+            file=sys.stderr,
+        )
     for note in manifest.model.notes:
         print(f"note: {note}", file=sys.stderr)
     if (gate := manifest.blank_gate) and gate.forced:
@@ -252,6 +263,12 @@ def _print_measurements(manifest: Manifest) -> None:
         print(
             f"{measured.artifact}: every layer equal to {measured.reference} on {measured.clips} "
             f"clips, within {measured.max_difference:.1e}",
+            file=sys.stderr,
+        )
+    for answers in manifest.head.parity if manifest.head else ():
+        print(
+            f"{answers.artifact}: equal to {answers.reference} on {answers.clips} clips, within "
+            f"{answers.max_difference:.1e}",
             file=sys.stderr,
         )
     for gate in manifest.gates:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torchaudio.functional import resample
 
+from voxport.package.manifest import CLASSIFICATION, EMBEDDING, FRAMES
 from voxport.package.word_pieces import has_word_pieces
 from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph, Graph
+from voxport_export.graph.heads import HeadGraph
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.quiet import quiet_torchscript
 
@@ -97,6 +99,31 @@ class _WithPiecesAndFeatures(_WithPieces, _WithFeatures):
     pass
 
 
+class _WithLabel(_Scripted):
+    def forward(
+        self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None
+    ) -> tuple[Tensor, Tensor, list[str]]:
+        waveform, lengths = _resample(waveform, lengths, sample_rate, self.sample_rate)
+        logits, scores, index = self.graph(waveform, lengths)
+        best: list[int] = index.tolist()
+        return logits, scores, [self.pieces[label] for label in best]
+
+
+class _WithFrames(_Scripted):
+    def forward(
+        self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        waveform, lengths = _resample(waveform, lengths, sample_rate, self.sample_rate)
+        logits, scores, frames = self.graph(waveform, lengths)
+        return logits, scores, frames
+
+
+class _WithEmbedding(_Scripted):
+    def forward(self, waveform: Tensor, lengths: Tensor, sample_rate: int | None = None) -> Tensor:
+        waveform, lengths = _resample(waveform, lengths, sample_rate, self.sample_rate)
+        return self.graph(waveform, lengths)
+
+
 class _Methods(nn.Module):
     """A graph with one method for each kind of output, over the same weights."""
 
@@ -107,8 +134,9 @@ class _Methods(nn.Module):
         if isinstance(graph, FeatureRecognizerGraph):
             self.recognizer, self.features = graph.recognizer, graph.features
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        return self.recognizer(waveform, lengths)
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, ...] | Tensor:
+        found = self.recognizer(waveform, lengths)
+        return found if len(found) > 1 else found[0]
 
     def extract_features(self, waveform: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
         return self.features(waveform, lengths)
@@ -136,9 +164,7 @@ def export_torchscript(
     Raises:
         RuntimeError: the trace holds a device, so it would run on no other.
     """
-    methods, wrapper = _WRAPPERS[type(graph)]
-    if has_word_pieces(pieces):
-        wrapper = _PIECE_WRAPPERS[wrapper]
+    methods, wrapper = _wrapper_of(graph, pieces)
     with torch.no_grad(), quiet_torchscript():
         module = torch.jit.trace_module(
             _Methods(graph),
@@ -155,6 +181,16 @@ def export_torchscript(
     _copy_without_source_paths(whole, path)
     whole.unlink()
 
+
+def _wrapper_of(graph: Graph, pieces: list[str]) -> tuple[tuple[str, ...], type[_Scripted]]:
+    """Return the traced methods of a graph, and the scripted module around them."""
+    if isinstance(graph, HeadGraph):
+        return ("forward",), _TASK_WRAPPERS[graph.head.task]
+    methods, wrapper = _WRAPPERS[type(graph)]
+    return methods, _PIECE_WRAPPERS[wrapper] if has_word_pieces(pieces) else wrapper
+
+
+_TASK_WRAPPERS = {CLASSIFICATION: _WithLabel, FRAMES: _WithFrames, EMBEDDING: _WithEmbedding}
 
 # Traced methods of each graph, and the scripted module around them
 _WRAPPERS = {

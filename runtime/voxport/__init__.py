@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voxport.decoding.beam_search import BeamSearch
     from voxport.errors import VoxportError
     from voxport.feature_extractor import FeatureExtractor
-    from voxport.loading import load, load_features
+    from voxport.loading import load, load_classifier, load_features
     from voxport.recognizer import Outcome, Recognizer
     from voxport.results.folder import transcribe_folder
     from voxport.streaming import StreamingRecognizer
@@ -33,6 +33,7 @@ __version__ = "0.1.0"  # the only place: pyproject.toml reads it here
 __all__ = [
     "load",
     "load_features",
+    "load_classifier",
     "transcribe_folder",
     "verify",
     "forced_align",
@@ -57,6 +58,7 @@ __all__ = [
 _MODULES = {
     "load": "loading",
     "load_features": "loading",
+    "load_classifier": "loading",
     "transcribe_folder": "results.folder",
     "verify": "verification.verify",
     "forced_align": "alignment.forced_alignment",
@@ -78,12 +80,24 @@ _MODULES = {
 }
 
 
+# Reachable too, and not listed: what only some models need
+_UNLISTED = {
+    "load_speaker_encoder": "loading",
+    "load_frame_classifier": "loading",
+    "cosine_similarity": "tasks.speaker_encoder",
+    "SpeakerEncoder": "tasks.speaker_encoder",
+    "Classifier": "tasks.classifier",
+    "Classification": "tasks.classifier",
+    "FrameClassifier": "tasks.frame_classifier",
+}
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name; every error of ``voxport.errors`` is reachable here too, unlisted."""
-    is_error = name.endswith("Error")
-    if name not in _MODULES and not is_error:
+    place = _MODULES.get(name) or _UNLISTED.get(name)
+    if place is None and not name.endswith("Error"):
         raise AttributeError(f"module 'voxport' has no attribute {name!r}")
-    module = importlib.import_module(f"voxport.{_MODULES.get(name, 'errors')}")
+    module = importlib.import_module(f"voxport.{place or 'errors'}")
     try:
         return getattr(module, name)
     except AttributeError:

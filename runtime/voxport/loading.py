@@ -1,14 +1,15 @@
-"""``load`` and ``load_features``: from a package to a recognizer or a feature extractor.
+"""``load`` and its siblings: from a package to a recognizer, a classifier or a feature extractor.
 
 The package is found, one of its artifacts is chosen, its files are checked and an engine opens it.
 """
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from voxport.backends.contract import Backend
 from voxport.backends.isolation import Isolation, as_isolation
@@ -21,10 +22,36 @@ from voxport.inference.batches import BATCH_SECONDS
 from voxport.inference.long_recordings import WHOLE_SECONDS, WINDOW_SECONDS
 from voxport.machine.threads import MOST_THREADS
 from voxport.package.find import find_package
-from voxport.package.manifest import FP32, KINDS, ONNX, Artifact, ArtifactKind, Manifest, Precision
+from voxport.package.manifest import (
+    CLASSIFICATION,
+    EMBEDDING,
+    FP32,
+    FRAMES,
+    KINDS,
+    ONNX,
+    TRANSCRIPTION,
+    Artifact,
+    ArtifactKind,
+    Manifest,
+    Precision,
+)
 from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
+from voxport.tasks.classifier import Classifier
+from voxport.tasks.frame_classifier import FrameClassifier
+from voxport.tasks.speaker_encoder import SpeakerEncoder
+from voxport.tasks.whole_recordings import LONGEST_SECONDS
 
+_Loaded = TypeVar("_Loaded")
+
+# What a package of each task gives, and the function and the command for it
+_TASKS = {
+    TRANSCRIPTION: ("text", "load", "transcribe"),
+    CLASSIFICATION: ("labels of recordings", "load_classifier", "classify"),
+    EMBEDDING: ("embeddings of speakers", "load_speaker_encoder", "embed"),
+    FRAMES: ("labels of frames", "load_frame_classifier", "classify"),
+    "features": ("features", "load_features", "plot --features"),
+}
 _MIN_WINDOW_S = 5.0  # with less, a word hardly fits into the context
 
 
@@ -154,14 +181,156 @@ def load_features(
     return FeatureExtractor(manifest, chosen, backend, batch_seconds=batch_seconds)
 
 
+def load_classifier(
+    package: str | os.PathLike[str],
+    provider: Provider | str = "auto",
+    artifact: ArtifactKind | str | None = None,
+    precision: Precision | str | None = None,
+    threads: int | None = None,
+    *,
+    batch_seconds: float = BATCH_SECONDS,
+    longest_seconds: float = LONGEST_SECONDS,
+    isolate: bool | Isolation = False,
+) -> Classifier:
+    """Load a classifier of recordings from a package.
+
+    Args:
+        package: as in ``load``, as are all others but ``longest_seconds``.
+        provider: the execution provider.
+        artifact: "onnx" or "torchscript"; None: ONNX if there.
+        precision: "fp32", or another that the package has.
+        threads: for one operator on the CPU, 1 to 256.
+        batch_seconds: the limit of audio that runs together, in seconds with padding.
+        longest_seconds: a longer recording is refused. Time and memory grow with the square of a
+            recording's length; ``math.inf``: no limit.
+        isolate: as in ``load``.
+
+    Returns:
+        A classifier. Several threads may use it at once.
+
+    Raises:
+        ArtifactUnavailableError: the model has another task; the message names its function.
+        VoxportError: all other errors of ``load``.
+
+    Examples:
+        >>> import voxport
+        >>> voxport.load_classifier("commands")
+        Traceback (most recent call last):
+            ...
+        voxport.errors.ArtifactUnavailableError: ...but text (voxport.load, ...
+    """
+    return _load_task(
+        Classifier,
+        CLASSIFICATION,
+        (package, provider, artifact, precision, threads, isolate),
+        batch_seconds,
+        longest_seconds,
+    )
+
+
+def load_speaker_encoder(
+    package: str | os.PathLike[str],
+    provider: Provider | str = "auto",
+    artifact: ArtifactKind | str | None = None,
+    precision: Precision | str | None = None,
+    threads: int | None = None,
+    *,
+    batch_seconds: float = BATCH_SECONDS,
+    longest_seconds: float = LONGEST_SECONDS,
+    isolate: bool | Isolation = False,
+) -> SpeakerEncoder:
+    """Load an encoder of speakers from a package.
+
+    Arguments and errors are those of ``load_classifier``.
+
+    Returns:
+        An encoder. Several threads may use it at once.
+    """
+    return _load_task(
+        SpeakerEncoder,
+        EMBEDDING,
+        (package, provider, artifact, precision, threads, isolate),
+        batch_seconds,
+        longest_seconds,
+    )
+
+
+def load_frame_classifier(
+    package: str | os.PathLike[str],
+    provider: Provider | str = "auto",
+    artifact: ArtifactKind | str | None = None,
+    precision: Precision | str | None = None,
+    threads: int | None = None,
+    *,
+    batch_seconds: float = BATCH_SECONDS,
+    longest_seconds: float = LONGEST_SECONDS,
+    isolate: bool | Isolation = False,
+) -> FrameClassifier:
+    """Load a classifier of frames from a package.
+
+    Arguments and errors are those of ``load_classifier``.
+
+    Returns:
+        A classifier. Several threads may use it at once.
+    """
+    return _load_task(
+        FrameClassifier,
+        FRAMES,
+        (package, provider, artifact, precision, threads, isolate),
+        batch_seconds,
+        longest_seconds,
+    )
+
+
+def _load_task(
+    make: Callable[..., _Loaded],
+    task: str,
+    choices: tuple[
+        str | os.PathLike[str], str, str | None, str | None, int | None, bool | Isolation
+    ],
+    batch_seconds: float,
+    longest_seconds: float,
+) -> _Loaded:
+    """Open the chosen artifact of a package of this task."""
+    package, provider, artifact, precision, threads, isolate = choices
+    if not isinstance(longest_seconds, Real) or not longest_seconds > 0:
+        raise InputError(f"longest_seconds must be more than 0, got {longest_seconds!r}")
+    folder, manifest = _read(package, threads, batch_seconds)
+    require_task(folder, manifest, task)
+    chosen = choose_artifact(folder, manifest, artifact, precision)
+    limits = as_isolation(isolate)
+    backend = _open(folder, manifest, chosen, provider, threads, artifact is not None, limits)
+    return make(
+        manifest,
+        chosen,
+        backend,
+        batch_seconds=batch_seconds,
+        longest_seconds=float(longest_seconds),
+    )
+
+
 def require_transcripts(folder: Path, manifest: Manifest) -> None:
-    """Refuse a package of features only."""
+    """Refuse a package of features only, or of another task."""
+    require_task(folder, manifest, TRANSCRIPTION)
     if not manifest.model.transcribes:
         raise ArtifactUnavailableError(
             "the model has no CTC head: it gives features and no text "
             "(voxport.load_features, voxport plot --features)",
             folder,
         )
+
+
+def require_task(folder: Path, manifest: Manifest, task: str) -> None:
+    """Refuse a package of another task; the message names the right function and command."""
+    found = manifest.model.task
+    if found == task:
+        return
+    if found == TRANSCRIPTION and not manifest.model.labels:
+        found = "features"
+    wanted, (gives, function, command) = _TASKS[task][0], _TASKS[found]
+    raise ArtifactUnavailableError(
+        f"the model gives no {wanted} but {gives} (voxport.{function}, voxport {command})", folder
+    )
 
 
 def choose_artifact(

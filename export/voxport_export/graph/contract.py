@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from voxport.backends.contract import FEATURE_LENGTHS, SAMPLE_RATE, feature_output
-from voxport.package.manifest import TensorSpec
+from voxport.backends.contract import FEATURE_LENGTHS, LABEL, SAMPLE_RATE, feature_output
+from voxport.package.manifest import CLASSIFICATION, EMBEDDING, FRAMES, TensorSpec
 from voxport_export.graph.features import FeatureGraph, Graph
+from voxport_export.graph.heads import HeadGraph
 from voxport_export.graph.recognizer import RecognizerGraph
 
 _LABELS = "labels"  # placeholder of the number of labels
@@ -31,6 +32,8 @@ _OUTPUTS = (
 
 def graph_outputs(graph: Graph, labels: int) -> tuple[TensorSpec, ...]:
     """Return every output of a graph in the contract's order; transcripts come before features."""
+    if isinstance(graph, HeadGraph):
+        return head_outputs(graph.head.task, graph.head.width)
     features = feature_outputs(graph.backbone.layers, graph.backbone.width)
     if isinstance(graph, FeatureGraph):
         return features
@@ -44,6 +47,24 @@ def recognizer_outputs(labels: int) -> tuple[TensorSpec, ...]:
         TensorSpec(s.name, s.type, tuple(labels if d == _LABELS else d for d in s.shape))
         for s in _OUTPUTS
     )
+
+
+def head_outputs(task: str, width: int) -> tuple[TensorSpec, ...]:
+    """Return the outputs of a task other than transcription, with this many labels or channels."""
+    recording, frames = ("batch", width), ("batch", "frames", width)
+    return {
+        CLASSIFICATION: (
+            TensorSpec("logits", "float32", recording),
+            TensorSpec("scores", "float32", recording),
+            TensorSpec(LABEL, "string", ("batch",)),
+        ),
+        FRAMES: (
+            TensorSpec("logits", "float32", frames),
+            TensorSpec("scores", "float32", frames),
+            TensorSpec("emission_lengths", "int64", ("batch",)),
+        ),
+        EMBEDDING: (TensorSpec("embedding", "float32", recording),),
+    }[task]
 
 
 def feature_outputs(layers: int, width: int) -> tuple[TensorSpec, ...]:

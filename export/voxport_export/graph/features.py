@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 from torch import Tensor, nn
 
 from voxport_export.graph.backbone import Backbone, HiddenStates
+from voxport_export.graph.heads import HeadGraph
 from voxport_export.graph.recognizer import RecognizerGraph, RecognizerOutputs
 
 
@@ -62,5 +63,5 @@ def _trim_layers(hidden: HiddenStates) -> Features:
     )
 
 
-# An exportable graph: transcripts, features or both
-Graph: TypeAlias = RecognizerGraph | FeatureGraph | FeatureRecognizerGraph
+# An exportable graph: transcripts, features or both, or another task's answers
+Graph: TypeAlias = RecognizerGraph | FeatureGraph | FeatureRecognizerGraph | HeadGraph

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from voxport.loading import choose_artifact
 from voxport.package import integrity
-from voxport.package.manifest import FILE_NAME, ONNX, Manifest
+from voxport.package.manifest import FILE_NAME, ONNX, TRANSCRIPTION, Manifest
 from voxport.package.read_manifest import read_manifest
 from voxport_export.errors import ExportError
 from voxport_export.layouts import HUGGINGFACE, SHERPA_ONNX, TRITON, huggingface, sherpa, triton
@@ -61,6 +61,7 @@ def export_layout(
     source: Path | PackageWriter = Path(model)
     if not (source / FILE_NAME).is_file():
         source = prepare_package(model, options, step)
+        _refuse_other_tasks(source.source.name, source.source.task, layout)
     with staged(output) as folder:
         package, written = _make_package(source, folder / _SCRATCH, options)
         with step(f"Writing the files of {layout}"):
@@ -106,11 +107,20 @@ def _check_package(folder: Path, options: Options) -> Manifest:
                 f"{folder}: a package already: --{name.replace('_', '-')} has no effect on it"
             )
     manifest = read_manifest(folder)
+    _refuse_other_tasks(str(folder), manifest.model.task)
     for entry in manifest.entries():
         integrity.check_file(folder, entry)
     if not manifest.golden and manifest.model.transcribes:
         raise ExportError(f"{folder}: the package holds no golden clips to compare a layout on")
     return manifest
+
+
+def _refuse_other_tasks(name: str, task: str, layout: str = "a layout") -> None:
+    if task != TRANSCRIPTION:
+        raise ExportError(
+            f"{name}: is a model for {task}, and {layout} is for transcripts and features: "
+            "export a package (leave --layout out)"
+        )
 
 
 def _write_cards(

@@ -12,6 +12,7 @@ from voxport.package.manifest import FP32, ONNX, TORCHSCRIPT, Artifact
 from voxport_export.errors import ExportError
 from voxport_export.graph import contract
 from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph, Graph
+from voxport_export.graph.heads import HeadGraph
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.sources.source import Source
@@ -35,9 +36,20 @@ def file_name(kind: str, precision: str = FP32) -> str:
 def build_graph(source: Source, features: bool) -> Graph:
     """Build the graph of an artifact: transcripts with a CTC head, features on request.
 
+    A model for another task gives its answers, or features alone.
+
     Raises:
-        ExportError: neither: the model has no head, and features were not asked for.
+        ExportError: neither: the model has no head, and features were not asked for; or its layers
+            do not fit together.
     """
+    if source.answers is not None and not features:
+        backbone = source.model.build_backbone()
+        if source.answers.mix.weights is not None and backbone.features_refusal:
+            raise ExportError(
+                f"{source.name}: a weighted sum of its layers (use_weighted_layer_sum) is not "
+                f"exported: {backbone.features_refusal}"
+            )
+        return HeadGraph(backbone, source.answers)
     if source.transcribes:
         recognizer = build_recognizer(source)
         if features and (reason := recognizer.backbone.features_refusal):

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import re
 
-from voxport.package.manifest import Artifact, BlankGate, Manifest, ModelInfo, Parity, QualityGate
+from voxport.package.manifest import (
+    CLASSIFICATION,
+    EMBEDDING,
+    FRAMES,
+    Artifact,
+    BlankGate,
+    HeadInfo,
+    Manifest,
+    ModelInfo,
+    Parity,
+    QualityGate,
+)
+from voxport_export.package.emotion_notice import emotion_notice
 
 
 def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -> str:
@@ -29,12 +41,16 @@ def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -
 | Input | mono, {model.sample_rate} Hz, float32 |
 | Frames | one every {stride_ms:g} ms, each {field_ms:g} ms wide |
 | Waveform normalised in the graph | {"yes" if model.normalize_waveform else "no"} |
-{_unused_row(model)}{_note_rows(model)}{_head_rows(model, manifest.blank_gate)}
-## Files and measured parity
+{_unused_row(model)}{_note_rows(model)}{_head_rows(model, manifest.blank_gate)}{
+        _task_rows(manifest)
+    }
+{emotion_notice(model)}## Files and measured parity
 
 Each file was loaded again from disk and compared with {_references(manifest)}, every clip alone
 and all of them in one batch.
-{_transcript_parity(manifest) if model.transcribes else ""}{_feature_parity(manifest)}{layout}
+{_transcript_parity(manifest) if model.transcribes else ""}{_feature_parity(manifest)}{
+        _head_parity(manifest)
+    }{layout}
 ## Use
 {_usage(model) if usage is None else usage}"""
 
@@ -43,13 +59,32 @@ def _usage(model: ModelInfo) -> str:
     return f"""
 ```
 pip install "voxport[cpu]"
-voxport {"transcribe . speech.flac" if model.transcribes else "plot . speech.flac --features"}
+voxport {_command(model)}
 voxport verify .
 ```
 """
 
 
+def _command(model: ModelInfo) -> str:
+    if model.transcribes:
+        return "transcribe . speech.flac"
+    return {
+        CLASSIFICATION: "classify . speech.flac",
+        FRAMES: "classify . speech.flac",
+        EMBEDDING: "embed . speech.flac",
+    }.get(model.task, "plot . speech.flac --features")
+
+
+_SUMMARIES = {
+    CLASSIFICATION: "A classifier of speech in one file: waveform in, labels and their scores out.",
+    FRAMES: "A classifier of speech in one file: waveform in, scores of each label in time out.",
+    EMBEDDING: "An encoder of speakers in one file: waveform in, embedding out.",
+}
+
+
 def _summary(manifest: Manifest) -> str:
+    if manifest.model.task in _SUMMARIES:
+        return _SUMMARIES[manifest.model.task]
     if manifest.model.transcribes:
         return "A speech recogniser in one file: waveform in, transcript out."
     return "A speech model in one file: waveform in, the outputs of its transformer layers out."
@@ -94,6 +129,43 @@ def _decoder_note(model: ModelInfo) -> str:
     return (
         "\nRepeats are joined before blanks and special tokens are removed. The tokenizer's own "
         "`decode(…, skip_special_tokens=True)` removes them first, and so loses double letters.\n"
+    )
+
+
+def _task_rows(manifest: Manifest) -> str:
+    """Write the rows of a task other than transcription."""
+    head, model = manifest.head, manifest.model
+    if head is None:
+        return ""
+    least_ms = 1000 * head.least_samples / model.sample_rate
+    rows = f"| Shortest recording with an answer | {least_ms:g} ms |\n"
+    if model.task == EMBEDDING:
+        return f"{rows}| Embedding | {head.width} numbers, not normalised |\n"
+    labels = " ".join(map(_code, model.labels))
+    return f"{rows}| Scores | {head.activation} of the logits |\n\nLabels: {labels}\n"
+
+
+def _head_parity(manifest: Manifest) -> str:
+    head = manifest.head
+    if head is None:
+        return ""
+    rows = "".join(_head_row(item, head) for item in manifest.artifacts)
+    what = "embeddings" if manifest.model.task == EMBEDDING else "logits"
+    return f"""
+| file | MB | run by | clips | seconds | largest difference of {what} | equal answers |
+|---|---|---|---|---|---|---|
+{rows}"""
+
+
+def _head_row(artifact: Artifact, head: HeadInfo) -> str:
+    size = (artifact.bytes + sum(entry.bytes for entry in artifact.external_data)) / 1e6
+    parity = next((one for one in head.parity if one.artifact == artifact.path), None)
+    if parity is None:
+        return f"| {artifact.path} | {size:.1f} | | | | not measured | |\n"
+    return (
+        f"| {artifact.path} | {size:.1f} | {parity.against}, {parity.provider} | {parity.clips} "
+        f"| {parity.seconds:.1f} | {parity.max_difference:.1e} (allowed {parity.tolerance:.1e}) "
+        f"| {parity.equal_labels:.0%} |\n"
     )
 
 

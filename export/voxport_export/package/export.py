@@ -20,27 +20,39 @@ from voxport.package.manifest import (
     BlankGate,
     FeatureInfo,
     FeatureParity,
+    HeadInfo,
+    HeadParity,
     Manifest,
     ModelInfo,
     Parity,
     QualityGate,
 )
-from voxport.verification.comparison import Expected, ExpectedFeatures
+from voxport.verification.comparison import Expected, ExpectedAnswer, ExpectedFeatures
 from voxport.verification.references import ReferenceClip
 from voxport_export.errors import ExportError, LowPrecisionError
 from voxport_export.graph.backbone import Backbone
 from voxport_export.graph.features import Graph
+from voxport_export.graph.heads import HeadGraph
 from voxport_export.package.artifact import build_graph, file_name, write_artifact
 from voxport_export.package.card import write_card
 from voxport_export.package.low_precision import LowPrecisionWriter
 from voxport_export.package.staging import check_destination, staged
 from voxport_export.parity.blank_gate import judge_blank
-from voxport_export.parity.eager import expected_answer, expected_features
-from voxport_export.parity.exact import compare_artifact, compare_artifact_features
+from voxport_export.parity.eager import (
+    expected_answer,
+    expected_features,
+    expected_task_answer,
+)
+from voxport_export.parity.exact import (
+    compare_artifact,
+    compare_artifact_answers,
+    compare_artifact_features,
+)
 from voxport_export.parity.golden import (
     read_recordings,
     resample_recordings,
     write_golden,
+    write_golden_answers,
     write_golden_features,
 )
 from voxport_export.parity.low_precision import LowPrecisionLimits
@@ -121,14 +133,17 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
     calibration = read_recordings(options.calibrate) if options.calibrate else files
     with step(f"Loading {model}"):
         source = resolve(model, options.allow_unused, options.overrides)
+        source = source.without_answers() if options.features else source
         graph = build_graph(source, options.features)
         _check_low_precisions(source, graph.backbone, options)
     field = graph.backbone.receptive_field
+    least = graph.least_samples if isinstance(graph, HeadGraph) else field
     recordings = resample_recordings(files, source.sample_rate)
-    if not any(len(one.waveform) >= field for one in recordings):
+    if not any(len(one.waveform) >= least for one in recordings):
         raise ExportError(
-            f"the recordings are too short to compare on: none has the {field} "
-            f"samples at {source.sample_rate} Hz that make a frame"
+            f"the recordings are too short to compare on: none has the {least} "
+            f"samples at {source.sample_rate} Hz that make "
+            f"{'a frame' if least == field else 'an answer'}"
         )
     with step(f"Asking {source.reference_name}"):
         asked = recordings if source.transcribes else ()
@@ -136,8 +151,12 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
         blank_gate = judge_blank(source, expected, options.force)
         asked = recordings if options.features else ()
         features = [expected_features(source, one, field) for one in asked]
+        asked = recordings if source.answers is not None else ()
+        answers = [expected_task_answer(source, one) for one in asked if len(one.waveform) >= least]
     spoken = resample_recordings(calibration, source.sample_rate)
-    return PackageWriter(source, graph, expected, features, spoken, blank_gate, options, step)
+    return PackageWriter(
+        source, graph, expected, features, spoken, blank_gate, options, step, answers
+    )
 
 
 def _check_low_precisions(source: Source, backbone: Backbone, options: Options) -> None:
@@ -145,6 +164,11 @@ def _check_low_precisions(source: Source, backbone: Backbone, options: Options) 
     for name in options.low_precisions:
         if ONNX not in options.formats:
             raise ExportError(f"{name} is written as ONNX only: leave --format out or add onnx")
+        if source.answers is not None:
+            raise ExportError(
+                f"{name} is judged by its transcripts, and {source.name} is a model for "
+                f"{source.task}: export it in fp32"
+            )
         if not source.transcribes:
             raise ExportError(
                 f"{name} is judged by its transcripts, and {source.name} has no CTC head"
@@ -186,6 +210,7 @@ class PackageWriter:
     blank_gate: BlankGate | None
     options: Options
     step: ProgressStep
+    answers: Sequence[ExpectedAnswer] = ()  # none where the task is transcription
 
     def write(self, folder: Path) -> WrittenPackage:
         """Write the package into ``folder``, every artifact compared."""
@@ -196,13 +221,14 @@ class PackageWriter:
             _discard(exported.pop().artifact.path, folder)
         manifest = Manifest(
             created_by={name: _version(name) for name in _TOOLS},
-            model=_describe_model(self.source, self.graph.backbone, self.options.overrides),
+            model=self._model,
             artifacts=(*(one.artifact for one in exported), *(artifact for artifact, _ in low)),
             parity=tuple(one.parity for one in exported if one.parity),
             golden=write_golden(folder, self.expected, self.source.sample_rate),
             features=self._describe_features(exported, folder),
             gates=tuple(gate for _, gate in low),
             blank_gate=self.blank_gate,
+            head=self._describe_head(exported, folder),
         )
         return WrittenPackage(_write_manifest(manifest, folder), refusals)
 
@@ -215,13 +241,26 @@ class PackageWriter:
             return self._compare(artifact, open_artifact(folder, artifact, provider="cpu"))
 
     def _compare(self, artifact: Artifact, backend: Backend) -> _Exported:
-        parity, features = None, None
+        parity, features, head = None, None, None
         facts = (self.source.sample_rate, self.source.reference_name)
         if self.expected:
             parity = compare_artifact(artifact.path, backend, self.expected, *facts)
         if self.features:
             features = compare_artifact_features(artifact.path, backend, self.features, *facts)
-        return _Exported(artifact, parity, features)
+        if self.answers and self.source.answers is not None:
+            head = compare_artifact_answers(
+                artifact.path,
+                backend,
+                self._model,
+                self.source.answers.activation,
+                self.answers,
+                self.source.reference_name,
+            )
+        return _Exported(artifact, parity, features, head)
+
+    @property
+    def _model(self) -> ModelInfo:
+        return _describe_model(self.source, self.graph.backbone)
 
     def _export_low_precisions(
         self, fp32: Artifact, folder: Path
@@ -260,6 +299,18 @@ class PackageWriter:
             parity=tuple(one.features for one in exported if one.features),
         )
 
+    def _describe_head(self, exported: Sequence[_Exported], folder: Path) -> HeadInfo | None:
+        """Write the golden answers into ``folder`` and describe the measurements."""
+        if not isinstance(self.graph, HeadGraph):
+            return None
+        return HeadInfo(
+            activation=self.graph.head.activation,
+            width=self.graph.head.width,
+            least_samples=self.graph.least_samples,
+            golden=write_golden_answers(folder, self.answers, self.source.sample_rate),
+            parity=tuple(one.head for one in exported if one.head),
+        )
+
 
 @dataclass(frozen=True)
 class _Exported:
@@ -268,6 +319,7 @@ class _Exported:
     artifact: Artifact
     parity: Parity | None
     features: FeatureParity | None
+    head: HeadParity | None
 
 
 def _describe_model(source: Source, backbone: Backbone, overrides: Overrides) -> ModelInfo:
@@ -288,6 +340,7 @@ def _describe_model(source: Source, backbone: Backbone, overrides: Overrides) ->
         special_tokens={str(index): token for index, token in source.special_tokens.items()},
         notes=source.notes,
         overrides=overrides.to_texts(),
+        task=source.task,
     )
 
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torchaudio.models import Wav2Vec2Model
 
-from voxport.package.manifest import Manifest
+from voxport.package.manifest import CLASSIFICATION, Manifest
 from voxport.package.word_pieces import drop_first_space, has_word_pieces
-from voxport.verification.comparison import Answer, Expected, ExpectedFeatures
+from voxport.verification.comparison import Answer, Expected, ExpectedAnswer, ExpectedFeatures
 from voxport.verification.references import ReferenceClip
 from voxport_export.errors import SourceError
 from voxport_export.sources.overrides import Overrides
@@ -99,6 +99,22 @@ def expected_features(
     return ExpectedFeatures(recording.name, recording.waveform, layers.numpy())
 
 
+@torch.no_grad()
+def expected_task_answer(source: Source, recording: ReferenceClip) -> ExpectedAnswer:
+    """Return the eager model's answer of a task other than transcription.
+
+    The recording is long enough for one.
+    """
+    values = source.reference(torch.from_numpy(recording.waveform).unsqueeze(0))[0][0]
+    is_labelled = source.task == CLASSIFICATION
+    return ExpectedAnswer(
+        name=recording.name,
+        waveform=recording.waveform,
+        values=values.float().numpy(),
+        label=source.labels[int(values.argmax())] if is_labelled else None,
+    )
+
+
 def answer(manifest: Manifest, recordings: Sequence[ReferenceClip]) -> Iterator[Answer]:
     """Answer recordings with the eager model behind a package.
 
@@ -108,10 +124,14 @@ def answer(manifest: Manifest, recordings: Sequence[ReferenceClip]) -> Iterator[
     model = manifest.model
     overrides = Overrides.from_texts(model.overrides)
     source = resolve(model.source, True, overrides)  # the certificate records unused weights
-    if (source.labels, source.blank) != (model.labels, model.blank):
+    if manifest.head is None:
+        source = source.without_answers()
+    if (source.labels, source.blank, source.task) != (model.labels, model.blank, model.task):
         raise SourceError(f"{model.source}: its labels are not those of the package any more")
     for recording in recordings:
         if model.transcribes:
             yield expected_answer(source, recording, model.receptive_field)
         if manifest.features is not None:
             yield expected_features(source, recording, model.receptive_field)
+        if manifest.head is not None:
+            yield expected_task_answer(source, recording)

@@ -12,12 +12,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from voxport.backends.contract import Backend
-from voxport.package.manifest import FeatureParity, Measurement, Parity
+from voxport.package.manifest import (
+    FeatureParity,
+    HeadParity,
+    Measurement,
+    ModelInfo,
+    Parity,
+)
 from voxport.transcript.edit_distance import character_error_rate
+from voxport.verification.answers import compare_answers
 from voxport.verification.comparison import (
     Answer,
     Check,
     Expected,
+    ExpectedAnswer,
     ExpectedFeatures,
     compare,
     compare_features,
@@ -84,6 +92,39 @@ def compare_artifact_features(
         **vars(new_measurement(artifact, backend, expected, sample_rate, reference)),
         max_difference=worst.difference,
         tolerance=worst.tolerance,
+    )
+
+
+def compare_artifact_answers(
+    artifact: str,
+    backend: Backend,
+    model: ModelInfo,
+    activation: str,
+    expected: Sequence[ExpectedAnswer],
+    reference: str,
+) -> HeadParity:
+    """Compare the answers of a task other than transcription, alone and in one batch.
+
+    Args:
+        artifact: its file.
+        backend: runs it.
+        model: gives the task and the labels.
+        activation: from logits to scores.
+        expected: the reference's answers.
+        reference: name and version of their model.
+
+    Raises:
+        ParityError: logits, a label or an embedding differ; the message says where.
+    """
+    facts = (artifact, backend, model, activation)
+    checks = [check for one in expected for check in compare_answers(*facts, [one])]
+    checks += compare_answers(*facts, expected, padding=np.nan)
+    worst = _worst_check(checks, reference)
+    return HeadParity(
+        **vars(new_measurement(artifact, backend, expected, model.sample_rate, reference)),
+        max_difference=worst.difference,
+        tolerance=worst.tolerance,
+        equal_labels=sum(check.ok for check in checks) / len(checks),
     )
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from voxport.audio.files import Audio, read_audio
 from voxport.audio.resample import resample
 from voxport.package.integrity import file_entry
-from voxport.package.manifest import FileEntry, GoldenClip, GoldenFeatures
-from voxport.verification.comparison import Expected, ExpectedFeatures
+from voxport.package.manifest import FileEntry, GoldenAnswer, GoldenClip, GoldenFeatures
+from voxport.verification.comparison import Expected, ExpectedAnswer, ExpectedFeatures
 from voxport.verification.references import ReferenceClip
 
 _FULL_SCALE = 32768  # 16-bit samples are multiples of 1 / 32768
@@ -79,6 +79,29 @@ def write_golden_features(
         frames=one.layers.shape[1],
         values=file_entry(values),
     )
+
+
+def write_golden_answers(
+    folder: Path, expected: Sequence[ExpectedAnswer], sample_rate: int
+) -> tuple[GoldenAnswer, ...]:
+    """Write each clip as wav and its logits or embedding as npy into ``folder``."""
+    entries = []
+    for index, one in enumerate(expected):
+        values = folder / f"golden-{index}.npy"
+        np.save(values, one.values, allow_pickle=False)
+        entry = _write_wav(folder / f"golden-{index}.wav", one.waveform, sample_rate)
+        entries.append(
+            GoldenAnswer(
+                path=entry.path,
+                bytes=entry.bytes,
+                sha256=entry.sha256,
+                seconds=len(one.waveform) / sample_rate,
+                label=one.label,
+                values=file_entry(values),
+                frames=len(one.values) if one.values.ndim > 1 else 0,
+            )
+        )
+    return tuple(entries)
 
 
 def _write_wav(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> FileEntry:

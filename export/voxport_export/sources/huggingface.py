@@ -9,6 +9,7 @@ pre-trained, is read without a head. A checkpoint's own code is never run. Needs
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -20,12 +21,20 @@ from voxport.errors import MissingDependencyError
 from voxport_export.errors import SourceError
 from voxport_export.families.family import BASE, CTC, Family, normalize_eps
 from voxport_export.families.registry import all_families
+from voxport_export.graph.heads import Head
 from voxport_export.quiet import quiet_transformers
 from voxport_export.sources.checkpoint import CONFIG, Checkpoint
 from voxport_export.sources.extractor import build_extractor, read_extractor
 from voxport_export.sources.folder import PREFIX as FOLDER
 from voxport_export.sources.overrides import NO_OVERRIDES, Overrides
 from voxport_export.sources.source import Source
+from voxport_export.sources.task_heads import (
+    build_head,
+    check_settings,
+    find_ending,
+    has_normalized_last_state,
+    read_labels,
+)
 from voxport_export.sources.unused_weights import check_weights
 from voxport_export.sources.vocabulary import (
     NO_VOCABULARY,
@@ -66,8 +75,9 @@ def load_huggingface(
             origin=_origin(model_id) + (f":{language}" if language else ""),
             licence=checkpoint.read_licence(),
             model=loaded.family.convert(loaded.model, loaded.extractor),
+            answers=loaded.head,
             reference=TransformersReference(loaded.model, loaded.extractor, loaded.family),
-            reference_name=f"eager transformers {_transformers().__version__}",
+            reference_name=_reference_name(loaded),
             labels=loaded.vocabulary.labels,
             blank=loaded.vocabulary.blank,
             word_delimiter=loaded.vocabulary.word_delimiter,
@@ -91,10 +101,19 @@ class TransformersReference(nn.Module):
         self.family = family
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Map waveform [1, samples] to (emission [1, frames, labels], None)."""
+        """Map waveform [1, samples] to (emission [1, frames, labels], None).
+
+        Of other tasks, to (logits [1, labels], logits [1, frames, labels] or embedding [1, D],
+        None).
+        """
         inputs = self._inputs(waveform)
+        found = self.model(**inputs)
+        if hasattr(found, "embeddings"):
+            return found.embeddings, None
+        if found.logits.dim() == 2:
+            return found.logits, None
         frames = self.family.answered_frames(self.model, inputs)
-        return self.model(**inputs).logits[:, :frames], None
+        return found.logits[:, :frames], None
 
     def extract_features(self, waveform: Tensor) -> tuple[list[Tensor], Tensor | None]:
         """Map waveform [1, samples] to (every layer's output [1, frames, D], None).
@@ -140,9 +159,17 @@ class _Loaded(NamedTuple):
     family: Family
     model: Any  # Wav2Vec2ForCTC, HubertModel ...
     extractor: Any
-    vocabulary: Vocabulary  # empty without a CTC head
+    vocabulary: Vocabulary  # empty without a CTC head; labels of another task's head
     unused: tuple[str, ...]
     notes: tuple[str, ...]  # decisions that the checkpoint's files leave open
+    head: Head | None = None  # of another task than transcription
+
+
+def _reference_name(loaded: _Loaded) -> str:
+    name = f"eager transformers {_transformers().__version__}"
+    if getattr(loaded.model.config, _NORMALIZED_LAST_STATE, False):
+        return f"{name} (its last hidden state normalised, as by the version that wrote the model)"
+    return name
 
 
 def _load(
@@ -152,10 +179,16 @@ def _load(
     settings = checkpoint.require_json(CONFIG, "which describes the model")
     checkpoint.refuse_code()
     family = _find_family(model_id, settings, language)
-    ending = CTC if _is_ctc(family, settings) else BASE
+    ending = CTC if _is_ctc(family, settings) else find_ending(settings) or BASE
     if ending == CTC:
         check_tokenizer(checkpoint)
         check_language(checkpoint, language)
+    elif ending != BASE:
+        check_settings(model_id, ending, settings)
+        if language is not None:
+            raise SourceError(
+                f"{model_id}: its head is one for all languages; leave out :{language}"
+            )
     checkpoint.check_weights()
     check_weight_files(checkpoint)
     heard, notes = read_extractor(checkpoint, settings, family.extractor, overrides.normalize)
@@ -170,10 +203,14 @@ def _load(
             [*info["unexpected_keys"], *_lora_files(checkpoint)],
             allow_unused,
         )
-        vocabulary = NO_VOCABULARY
+        vocabulary, head = NO_VOCABULARY, None
         if ending == CTC:
             outputs = model.config.vocab_size
             vocabulary = read_vocabulary(checkpoint, outputs, language, overrides.blank)
+        elif ending != BASE:
+            head = _build_head(model, ending, settings)
+            labels = read_labels(model_id, ending, settings, head.width)
+            vocabulary = replace(NO_VOCABULARY, labels=tuple(labels))
     except SourceError:
         raise
     except Exception as error:  # a damaged or hostile file can fail in any way
@@ -183,7 +220,28 @@ def _load(
             f"{type(error).__name__}: {reason}"
         ) from error
     notes = (*notes, *vocabulary.notes)
-    return _Loaded(family, model.eval(), extractor, vocabulary, unused, notes)
+    return _Loaded(family, model.eval(), extractor, vocabulary, unused, notes, head)
+
+
+# A setting of transformers from 5.16 on: hidden states end in the encoder's output
+_NORMALIZED_LAST_STATE = "tie_last_hidden_states"
+
+
+def _build_head(model: Any, ending: str, settings: dict[str, Any]) -> Head:
+    """Build the graph's head, and make the eager model answer as the version that wrote it did."""
+    config = model.config
+    # Elsewhere the last layer's output is the encoder's.
+    has_last_norm = (
+        getattr(config, "do_stable_layer_norm", False) or config.model_type == "wav2vec2-conformer"
+    )
+    is_normalized = (
+        config.use_weighted_layer_sum
+        and has_last_norm
+        and has_normalized_last_state(settings, _transformers().__version__)
+    )
+    if is_normalized:
+        setattr(config, _NORMALIZED_LAST_STATE, True)
+    return build_head(model, ending, ends_in_output=is_normalized)
 
 
 def _load_model(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torchaudio
 from torch import Tensor, nn
 from torchaudio.models import Wav2Vec2Model
 
+from voxport.package.manifest import EMBEDDING, TRANSCRIPTION
 from voxport_export.graph.acoustic_model import AcousticModel
+from voxport_export.graph.heads import Head
 
 # torchaudio normalises with nn.functional.layer_norm, whose epsilon this is.
 TORCHAUDIO_EPS = 1e-5
@@ -21,7 +23,7 @@ _TORCHAUDIO = f"eager torchaudio {torchaudio.__version__.partition('+')[0]}"
 class Source:
     """An eager model with its labels, blank, delimiter, rate and normalisation.
 
-    Without a CTC head it has no labels.
+    Without a CTC head it has no labels, unless ``answers`` has.
     """
 
     name: str  # of the package
@@ -39,10 +41,13 @@ class Source:
     unused_weights: tuple[str, ...] = ()  # of the checkpoint, left out on request
     special_tokens: Mapping[int, str] = field(default_factory=dict)  # labels without a text
     notes: tuple[str, ...] = ()  # decisions that the source's files leave open
+    answers: Head | None = None  # the head of another task than transcription
 
     def __post_init__(self) -> None:
         """Refuse labels that do not fit the head: they would give a wrong transcript."""
         outputs = 0 if self.model.head is None else self.model.head.out_features
+        if self.answers is not None and self.task != EMBEDDING:
+            outputs = self.answers.width
         if outputs != len(self.labels):
             raise ValueError(
                 f"{self.name}: the model has {outputs} outputs, but {len(self.labels)} labels"
@@ -55,9 +60,18 @@ class Source:
             )
 
     @property
+    def task(self) -> str:
+        """The model's task, as a manifest names it; features alone are transcription's."""
+        return TRANSCRIPTION if self.answers is None else self.answers.task
+
+    @property
     def transcribes(self) -> bool:
         """True with a CTC head."""
-        return bool(self.labels)
+        return bool(self.labels) and self.answers is None
+
+    def without_answers(self) -> Source:
+        """Return the model without the head of another task, for its features."""
+        return self if self.answers is None else replace(self, answers=None, labels=())
 
     @property
     def pieces(self) -> list[str]:
@@ -67,7 +81,8 @@ class Source:
     @property
     def parameters(self) -> int:
         """The number of weights."""
-        return self.model.parameters
+        head = 0 if self.answers is None else sum(p.numel() for p in self.answers.parameters())
+        return self.model.parameters + head
 
 
 class EagerReference(nn.Module):

@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from voxport_export.errors import SourceError
 
 # Weights that only pre-training or training uses: without effect on any answer. The quantizer, the
-# projections and the final head of pre-training, and the embedding of masked frames.
+# projections and the final head of pre-training, the embedding of masked frames, and the loss of
+# x-vectors.
 HARMLESS = (
     r"(^|\.)masked_spec_embed$",
     r"(^|\.)mask_emb$",
     r"^(quantizer|project_q|project_hid|final_proj|layer_norm_for_extract|dropout_final)\.",
     r"^(label_embs_concat|label_embeddings_concat)$",
+    r"^objective\.",
 )
 _NAMED = 4  # weights in a message
 
@@ -41,7 +43,8 @@ def check_weights(
     """
     if absent := _without_harmless(missing):
         raise SourceError(
-            f"{source}: the checkpoint has no {_named(absent)}; is it a model fine-tuned for CTC?"
+            f"{source}: the checkpoint has no {_named(absent)}; is it a model fine-tuned for its "
+            "task (CTC, classification)?"
         )
     left = _without_harmless(unused)
     if left and not allow_unused:

@@ -15,13 +15,16 @@ import onnx_ir as ir
 import torch
 from torch import Tensor
 
+from voxport.backends.contract import LABEL
 from voxport.package.manifest import TensorSpec
 from voxport_export.graph import block_operators, contract
 from voxport_export.graph.features import FeatureGraph, Graph
+from voxport_export.graph.heads import HeadGraph
 from voxport_export.precisions import quantize_operators
 from voxport_export.quiet import quiet_onnx_exporter
 from voxport_export.to_onnx.block_attention import block_attention
 from voxport_export.to_onnx.close_scans import close_scans
+from voxport_export.to_onnx.label import INDEX, name_label
 from voxport_export.to_onnx.resample import add_sample_rate
 from voxport_export.to_onnx.split_concats import split_concats
 from voxport_export.to_onnx.transcript import TRANSCRIPT, append_transcript
@@ -45,7 +48,7 @@ def export_onnx(
     Args:
         graph: in evaluation mode, on the CPU.
         example: waveform (B, S) and lengths (B,), B at least 2.
-        pieces: text of each label in a transcript.
+        pieces: text of each label in a transcript, or as an answer.
         sample_rate: the model's own, Hz.
         path: the file to write.
 
@@ -53,7 +56,7 @@ def export_onnx(
         True if attention over long recordings runs in blocks.
     """
     outputs = contract.graph_outputs(graph, len(pieces))
-    names = [spec.name for spec in outputs if spec.name != TRANSCRIPT]
+    names = [INDEX if s.name == LABEL else s.name for s in outputs if s.name != TRANSCRIPT]
     batch = torch.export.Dim("batch")
     # Not "samples": after resampling the model's samples are not the input's.
     shapes = {"waveform": {0: batch, 1: torch.export.Dim("heard")}, "lengths": {0: batch}}
@@ -73,11 +76,14 @@ def export_onnx(
         raise RuntimeError("torch.onnx.export returned nothing")
     model = program.model
     _strip_notes(model)
+    _free_output_names(model)
     _name_dimensions(model, outputs)
     close_scans(model)
     is_in_blocks = block_attention(model)
     split_concats(model)
-    if not isinstance(graph, FeatureGraph):
+    if isinstance(graph, HeadGraph):
+        name_label(model, pieces)
+    elif not isinstance(graph, FeatureGraph):
         append_transcript(model, pieces)
     add_sample_rate(model, sample_rate)
     is_large = _weight_bytes(model) > EXTERNAL_DATA_BYTES
@@ -104,7 +110,20 @@ def _strip_notes(model: ir.Model) -> None:
         value.metadata_props.clear()
 
 
+def _free_output_names(model: ir.Model) -> None:
+    """Rename values inside the graph that have the name of an output.
+
+    The exporter names values after operators, such as ``embedding``, and outputs as it is told.
+    """
+    outputs = {value.name: value for value in model.graph.outputs}
+    for node in model.graph.all_nodes():
+        for value in node.outputs:
+            if value.name in outputs and value is not outputs[value.name]:
+                value.name = f"{value.name}_inside"
+
+
 def _name_dimensions(model: ir.Model, outputs: Sequence[TensorSpec]) -> None:
     shapes = {spec.name: spec.shape for spec in (*contract.INPUTS, *outputs)}
+    shapes[INDEX] = ("batch",)
     for value in (*model.graph.inputs, *model.graph.outputs):
         value.shape = ir.Shape(shapes[str(value.name)])

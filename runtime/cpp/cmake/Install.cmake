@@ -1,4 +1,4 @@
-# `cmake --install`: headers, library, program, `find_package(voxport)` and pkg-config.
+# `cmake --install`: headers, library, programs, `find_package(voxport)` and pkg-config.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -18,10 +18,11 @@ install(
     cmake/Dependencies.cmake
   DESTINATION ${package_folder})
 if(VOXPORT_PROGRAM)
-  # The installed program finds a shared library beside it.
+  # The installed programs find a shared library beside them.
   file(RELATIVE_PATH libraries ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
-  set_property(TARGET voxport_transcribe APPEND PROPERTY INSTALL_RPATH "$ORIGIN/${libraries}")
-  install(TARGETS voxport_transcribe)
+  set_property(TARGET voxport_transcribe voxport_classify
+    APPEND PROPERTY INSTALL_RPATH "$ORIGIN/${libraries}")
+  install(TARGETS voxport_transcribe voxport_classify)
 endif()
 
 # Libraries without a .pc file of their own: where they were found, by name.

@@ -5,19 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <charconv>
-#include <cmath>
 #include <cstdlib>
-#include <iostream>
-#include <nlohmann/json.hpp>
 
-#include "voxport/voxport.hpp"
+#include "common.hpp"
 
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kWrongUsage = 2;
-constexpr int kMaxThreads = 256;  // as in Python: more only cost memory
+using namespace program;
 
 constexpr const char* kHelp = R"(usage: transcribe [OPTIONS] PACKAGE AUDIO...
 
@@ -58,32 +52,11 @@ struct Arguments {
   std::vector<std::string> audio;
 };
 
-struct UsageError {
-  std::string reason;
-};
-
-int thread_count(const std::string& text) {
-  int count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size() || count < 1 || count > kMaxThreads) {
-    throw UsageError{"--threads must be a whole number from 1 to " + std::to_string(kMaxThreads) +
-                     ", got '" + text + "'"};
-  }
-  return count;
-}
-
-std::string artifact_kind(const std::string& text) {
-  if (text != "onnx" && text != "torchscript") {
-    throw UsageError{"--artifact must be onnx or torchscript, got '" + text + "'"};
-  }
-  return text;
-}
-
 void parse_option(int option, Arguments& arguments) {
   switch (option) {
     case 'a': arguments.options.artifact = artifact_kind(optarg); break;
     case 'p': arguments.options.precision = optarg; break;
-    case 't': arguments.options.threads = thread_count(optarg); break;
+    case 't': arguments.options.threads = whole_number("--threads", optarg, kMaxThreads); break;
     case 'e': arguments.emission = optarg; break;
     case 'j': arguments.json = true; break;
     case 'h': arguments.help = true; break;
@@ -115,17 +88,6 @@ Arguments parse(int argc, char** argv) {
   return arguments;
 }
 
-using Json = nlohmann::ordered_json;
-
-/// Write an object as one line; bytes of a name that are not UTF-8 become U+FFFD.
-std::string dump_line(const Json& object) {
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-/// Round to four decimals, half up, as every host of voxport prints times and scores: their later
-/// digits differ by batch and by processor.
-double rounded(double value) { return std::floor(value * 1e4 + 0.5) / 1e4; }
-
 template <typename Part>  // a Word or a Token
 Json json_parts(const std::vector<Part>& parts) {
   Json list = Json::array();
@@ -144,29 +106,6 @@ std::string json_line(const std::string& file, const voxport::Transcript& transc
                {"duration", rounded(transcript.duration)},
                {"words", json_parts(transcript.words)},
                {"tokens", json_parts(transcript.tokens)}});
-}
-
-/// Replace control characters, with which a name, a label or a message could steer a terminal.
-std::string printable(std::string text) {
-  for (char& one : text) {
-    const auto byte = static_cast<unsigned char>(one);
-    if (byte < 0x20 || byte == 0x7F) one = '?';
-  }
-  // Marks that turn the direction of writing: a name may end in one and change how a line reads.
-  for (const std::string_view mark :
-       {"\xD8\x9C", "\xE2\x80\x8E", "\xE2\x80\x8F", "\xE2\x80\xAA", "\xE2\x80\xAB",
-        "\xE2\x80\xAC", "\xE2\x80\xAD", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x81\xA7",
-        "\xE2\x81\xA8", "\xE2\x81\xA9"}) {
-    for (std::size_t i = 0; (i = text.find(mark, i)) != std::string::npos; ++i) {
-      text.replace(i, mark.size(), "?");
-    }
-  }
-  // The other control characters, U+0080 to U+009F.
-  for (std::size_t i = 0; (i = text.find('\xC2', i)) != std::string::npos; ++i) {
-    const bool is_control = i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (is_control) text.replace(i, 2, "?");
-  }
-  return text;
 }
 
 /// Write under another name, which nobody can have foretold, and rename: no file is half-written,
@@ -209,14 +148,6 @@ void transcribe(const voxport::Recognizer& recognizer, const std::string& file,
   }
 }
 
-void report(const std::string& file, const std::string& reason, bool json) {
-  if (json) {
-    std::cout << dump_line({{"file", file}, {"error", reason}}) << std::endl;
-  } else {
-    std::cerr << printable("error: " + file + ": " + reason) << std::endl;
-  }
-}
-
 /// Transcribe each file; return true where all succeeded.
 bool transcribe_all(const Arguments& arguments) {
   const voxport::Recognizer recognizer(arguments.package, arguments.options);
@@ -236,14 +167,6 @@ bool transcribe_all(const Arguments& arguments) {
   }
   if (!std::cout) throw voxport::Error("standard output cannot be written");
   return all;
-}
-
-std::string list_backends() {
-  std::string names;
-  for (const std::string& backend : voxport::backends()) {
-    names += (names.empty() ? "" : ", ") + backend;
-  }
-  return names;
 }
 
 }  // namespace

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.backends.checked_arrays import array_problem, length_problem, range_problem
+from voxport.backends.checked_head import head_problem
 from voxport.backends.contract import (
     OUTPUTS,
     Backend,
     FeatureOutput,
     GraphOutput,
+    HeadOutput,
     join_pieces,
 )
 from voxport.errors import InferenceError
@@ -34,6 +37,7 @@ class CheckedBackend:
         self._path = path
         self._labels = len(model.labels)
         self._pieces = model.pieces
+        self._names = model.labels
         self._stride = model.frame_stride
 
     def run(
@@ -66,6 +70,22 @@ class CheckedBackend:
         self._refuse(self._feature_problem(output, *waveform.shape))
         return output
 
+    def answer(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,) samples
+        task: str,
+    ) -> HeadOutput:
+        """Return the outputs of a task other than transcription.
+
+        Raises:
+            InferenceError: the run fails, or an output breaks the contract.
+        """
+        output = self._backend.answer(waveform, lengths, task)
+        frames = self._max_frames(waveform.shape[1])
+        self._refuse(head_problem(output, task, len(waveform), frames, self._names))
+        return output
+
     def _refuse(self, problem: str | None) -> None:
         if problem is not None:
             raise InferenceError(
@@ -90,9 +110,9 @@ class CheckedBackend:
     def _feature_problem(self, output: FeatureOutput, rows: int, samples: int) -> str | None:
         frames = self._max_frames(samples)
         for number, layer in enumerate(output.layers, 1):
-            if problem := _array_problem("a layer", layer, np.float32, (rows, None, None)):
+            if problem := array_problem("a layer", layer, np.float32, (rows, None, None)):
                 return problem
-            if problem := _length_problem("the features", output.lengths, rows, layer.shape[1]):
+            if problem := length_problem("the features", output.lengths, rows, layer.shape[1]):
                 return problem
             if layer.shape[1] > frames:
                 return f"{layer.shape[1]} frames of features for {samples} samples"
@@ -107,14 +127,14 @@ class CheckedBackend:
 def _emission_problem(output: GraphOutput, rows: int, frames: int, labels: int) -> str | None:
     emission, lengths = output.emission, output.emission_lengths
     if emission is not None:
-        if problem := _array_problem("emission", emission, np.float32, (rows, None, labels)):
+        if problem := array_problem("emission", emission, np.float32, (rows, None, labels)):
             return problem
         if emission.shape[1] > frames:
             return f"an emission of {emission.shape[1]} frames, more than {frames}"
         if not (emission < np.inf).all():  # -inf is the logarithm of 0; NaN compares as false
             return "emission holds values that are not numbers"
         frames = emission.shape[1]
-    return None if lengths is None else _length_problem("emission", lengths, rows, frames)
+    return None if lengths is None else length_problem("emission", lengths, rows, frames)
 
 
 def _token_problem(output: GraphOutput, rows: int, frames: int, labels: int) -> str | None:
@@ -127,22 +147,22 @@ def _token_problem(output: GraphOutput, rows: int, frames: int, labels: int) -> 
     given = {name: values for name, (values, _) in columns.items() if values is not None}
     width = next((values.shape[-1] if values.ndim else 0 for values in given.values()), None)
     for name, values in given.items():
-        if problem := _array_problem(name, values, columns[name][1], (rows, width)):
+        if problem := array_problem(name, values, columns[name][1], (rows, width)):
             return problem
     counts = output.token_lengths
     if counts is None:
-        return _range_problem("tokens", output.tokens, -1, labels - 1)
-    if problem := _length_problem("tokens", counts, rows, frames if width is None else width):
+        return range_problem("tokens", output.tokens, -1, labels - 1)
+    if problem := length_problem("tokens", counts, rows, frames if width is None else width):
         return problem
     if width is None:
         return None
     is_token = np.arange(width) < counts[:, None]
     parts = {name: values[is_token] for name, values in given.items()}
     return (
-        _range_problem("tokens", parts.get("tokens"), 0, labels - 1)
-        or _range_problem("token_starts", parts.get("token_starts"), 0, frames)
-        or _range_problem("token_ends", parts.get("token_ends"), 0, frames)
-        or _range_problem("token_scores", parts.get("token_scores"), 0, 1 + _SCORE_SLACK)
+        range_problem("tokens", parts.get("tokens"), 0, labels - 1)
+        or range_problem("token_starts", parts.get("token_starts"), 0, frames)
+        or range_problem("token_ends", parts.get("token_ends"), 0, frames)
+        or range_problem("token_scores", parts.get("token_scores"), 0, 1 + _SCORE_SLACK)
         or _order_problem(output, is_token)
     )
 
@@ -177,33 +197,3 @@ def _text_problem(output: GraphOutput, pieces: Sequence[str]) -> str | None:
     joined = join_pieces(np.where(is_token, output.tokens, -1), pieces)
     is_same = list(output.transcript) == joined
     return None if is_same else "its transcript is not its tokens joined"
-
-
-def _length_problem(name: str, lengths: Any, rows: int, most: int) -> str | None:
-    return _array_problem(f"lengths of {name}", lengths, np.int64, (rows,)) or _range_problem(
-        f"lengths of {name}", lengths, 0, most
-    )
-
-
-def _array_problem(
-    name: str, values: Any, dtype: type[np.generic], shape: tuple[int | None, ...]
-) -> str | None:
-    """Compare an array's type and shape with the expected ones; None in a shape is any size."""
-    found = str(getattr(values, "dtype", type(values).__name__))
-    if found != str(np.dtype(dtype)):
-        return f"{name} is {found}, not {np.dtype(dtype)}"
-    sizes: tuple[int, ...] = values.shape
-    fits = len(sizes) == len(shape) and all(
-        wanted in (None, size) for size, wanted in zip(sizes, shape, strict=True)
-    )
-    expected = ["any" if size is None else size for size in shape]
-    return None if fits else f"{name} has the shape {list(sizes)}, not {expected}"
-
-
-def _range_problem(name: str, values: Any, least: float, most: float) -> str | None:
-    if values is None or not values.size:
-        return None
-    low, high = values.min(), values.max()
-    if least <= low and high <= most:  # false for a NaN
-        return None
-    return f"{name} reach from {low} to {high}, beyond {least} to {most:g}"

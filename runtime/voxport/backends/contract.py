@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.package.manifest import FEATURES
+from voxport.package.manifest import CLASSIFICATION, EMBEDDING, FEATURES, FRAMES
 from voxport.package.word_pieces import drop_first_space, has_word_pieces
 
 INPUTS = ("waveform", "lengths")
@@ -33,6 +33,14 @@ FEATURE_LENGTHS = "feature_lengths"
 ATTENTION = "attention_by_length"
 # int64 [1]: the frames allowed in a block of time, and the frames of a recording's blocks.
 MOST_FRAMES, BLOCK_FRAMES = "most_frames", "block_frames"
+LABEL = "label"
+# Outputs of a graph whose task is not transcription, in the order of TorchScript's results
+HEAD_OUTPUTS = {
+    CLASSIFICATION: ("logits", "scores", LABEL),
+    FRAMES: ("logits", "scores", "emission_lengths"),
+    EMBEDDING: ("embedding",),
+}
+TEXTS = (TRANSCRIPT, LABEL)  # outputs of strings
 EMISSION = OUTPUTS[:2]  # for callers of emissions only
 DECODED = OUTPUTS[2:]  # for callers of transcripts only
 
@@ -57,6 +65,17 @@ class FeatureOutput:
 
     layers: Sequence[NDArray[np.float32]]  # each (B, T, D), in the order requested
     lengths: NDArray[np.int64]  # (B,) frames
+
+
+@dataclass(frozen=True)
+class HeadOutput:
+    """Outputs of a graph whose task is not transcription; the others of its task are None."""
+
+    logits: NDArray[np.float32] | None = None  # (B, L), or (B, T, L) of frames
+    scores: NDArray[np.float32] | None = None  # as the logits, 0 to 1
+    label: Sequence[str] | None = None  # (B,); None also from engines without strings
+    emission_lengths: NDArray[np.int64] | None = None  # (B,) frames
+    embedding: NDArray[np.float32] | None = None  # (B, D)
 
 
 @dataclass(frozen=True)
@@ -99,6 +118,15 @@ class Backend(Protocol):
         layers: Sequence[int],  # counted from 1
     ) -> FeatureOutput:
         """Return the outputs of these transformer layers; for artifacts with features."""
+        ...
+
+    def answer(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,) samples
+        task: str,
+    ) -> HeadOutput:
+        """Return the outputs of a task other than transcription; for artifacts of that task."""
         ...
 
 

@@ -26,11 +26,14 @@ import voxport
 from voxport import errors
 from voxport.backends.checked_outputs import CheckedBackend
 from voxport.backends.contract import (
+    HEAD_OUTPUTS,
     OUTPUTS,
+    TEXTS,
     TRANSCRIPT,
     Backend,
     FeatureOutput,
     GraphOutput,
+    HeadOutput,
 )
 from voxport.backends.engines import OpenRequest, UnnamedError
 from voxport.backends.isolated_child import Order
@@ -117,6 +120,17 @@ class IsolatedBackend:
         except KeyError as error:
             raise InferenceError(f"gave no layer {error}", self.artifact.path) from None
 
+    def answer(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,) samples
+        task: str,
+    ) -> HeadOutput:
+        """Return the outputs of a task other than transcription."""
+        message = self._ask({"outputs": [], "layers": [], "task": task}, waveform, lengths)
+        names = [name for name in HEAD_OUTPUTS[task] if name not in TEXTS]
+        return HeadOutput(**{n: message.arrays.get(n) for n in names}, label=message.texts)
+
     def _start(self) -> "_Process":
         with self._checked() as request:
             if request.model is None:
@@ -172,7 +186,8 @@ class IsolatedBackend:
     def _answer_bytes(self, rows: int, samples: int) -> int:
         """Return the most bytes of an honest answer."""
         frames = samples // self.model.frame_stride + 1
-        values = 4 * len(self.model.labels) + 64  # emission, 4 numbers of each token, its text
+        # Emission, or logits and scores; 4 numbers of each token, its text
+        values = 8 * len(self.model.labels) + 64
         layers = [output.shape[-1] for output in self.artifact.features]
         widths = sum(4 * size for size in layers if isinstance(size, int))
         text = max((len(label.encode()) for label in self.model.labels), default=0)

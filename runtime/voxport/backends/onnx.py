@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 from voxport.backends import providers
 from voxport.backends.contract import (
     FEATURE_LENGTHS,
+    HEAD_OUTPUTS,
     INPUTS,
     OUTPUTS,
+    TEXTS,
     TOKENS,
     TRANSCRIPT,
     FeatureOutput,
     GraphOutput,
+    HeadOutput,
     ModelFile,
     feature_output,
     join_pieces,
@@ -97,6 +100,19 @@ class OnnxBackend:
         outputs = [*map(feature_output, layers), FEATURE_LENGTHS]
         *values, frames = self._fetch(waveform, lengths, outputs)
         return FeatureOutput(values, frames)
+
+    def answer(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        task: str,
+    ) -> HeadOutput:
+        """Compute the outputs of a task; a GPU gives no strings."""
+        outputs = HEAD_OUTPUTS[task]
+        if self.provider in providers.GPUS:
+            outputs = tuple(name for name in outputs if name not in TEXTS)
+        values = self._fetch(waveform, lengths, outputs)
+        return HeadOutput(**dict(zip(outputs, values, strict=True)))
 
     def _fetch(
         self, waveform: NDArray[np.float32], lengths: NDArray[np.int64], outputs: Sequence[str]

@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from voxport.backends import providers
 from voxport.backends.contract import (
     FEATURE_LENGTHS,
+    HEAD_OUTPUTS,
     INPUTS,
     OUTPUTS,
+    TEXTS,
     TOKENS,
     TRANSCRIPT,
     FeatureOutput,
     GraphOutput,
+    HeadOutput,
     ModelFile,
     feature_output,
     join_pieces,
@@ -89,6 +92,16 @@ class OpenVinoBackend:
         values = self._infer(waveform, lengths)
         return FeatureOutput([values[feature_output(n)] for n in layers], values[FEATURE_LENGTHS])
 
+    def answer(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        task: str,
+    ) -> HeadOutput:
+        """Compute the outputs of a task but its strings."""
+        values = self._infer(waveform, lengths)
+        return HeadOutput(**{n: values[n] for n in HEAD_OUTPUTS[task] if n not in TEXTS})
+
     def _infer(self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]) -> dict[str, Any]:
         """Return every output of the graph but its text."""
         try:
@@ -114,13 +127,13 @@ def _openvino() -> Any:
 
 
 def _read_graph(file: ModelFile) -> Any:
-    """Read the graph without its transcript and the transcript's own operators."""
+    """Read the graph without its strings and the strings' own operators."""
     frontend: Any = import_optional(
         "openvino.frontend", "the provider openvino needs OpenVINO", "pip install openvino"
     )
     reader = frontend.FrontEndManager().load_by_framework("onnx")
     graph = reader.load(str(file.source))
-    kept = [place for place in graph.get_outputs() if TRANSCRIPT not in place.get_names()]
+    kept = [place for place in graph.get_outputs() if not {*TEXTS} & {*place.get_names()}]
     graph.override_all_outputs(kept)
     model = reader.convert(graph)
     rewrite(model, _openvino())

@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.backends import providers
-from voxport.backends.contract import OUTPUTS, FeatureOutput, GraphOutput, ModelFile
+from voxport.backends.contract import (
+    HEAD_OUTPUTS,
+    OUTPUTS,
+    FeatureOutput,
+    GraphOutput,
+    HeadOutput,
+    ModelFile,
+)
 from voxport.backends.failures import last_line, run_failure
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.machine import cuda
@@ -69,6 +76,21 @@ class TorchScriptBackend:
         with self._running(waveform, lengths) as inputs:
             values, frames = self._module.extract_features(*inputs)
             return FeatureOutput([_to_host(values[n - 1]) for n in layers], _to_host(frames))
+
+    def answer(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        task: str,
+    ) -> HeadOutput:
+        """Compute the outputs of a task and copy them to the host."""
+        names = HEAD_OUTPUTS[task]
+        with self._running(waveform, lengths) as inputs:
+            found = self._module(*inputs)
+            values = found if len(names) > 1 else (found,)
+            return HeadOutput(
+                **{name: _to_host(value) for name, value in zip(names, values, strict=True)}
+            )
 
     @contextmanager
     def _running(

@@ -30,13 +30,14 @@ OPERATORS = frozenset(f"{_WRITTEN} {_EQUIVALENT}".split())
 PRIMITIVES = frozenset(["NumToTensor", "RaiseException", "device", "dtype", "max", "min"])
 # Attributes of the exporter's modules. None is the name of an operator that reads or writes.
 _ATTRIBUTES = """
-    _is_full_backward_hook adapter attention attention_conv attention_norm backbone beta bias blocks
-    const conv conv_norm convs decoder depthwise difference distance_keys distance_queries encoder
-    energies expand extractor features feed_forward filters final_layer_norm first first_norm
-    frequencies front_end gamma gate graph has_text head indices intermediate keys labels layer_norm
-    layers linear_1 linear_2 norm normalize norms out output parts pieces pooling positions project
-    projection queries recognizer relative residual_conv residual_norm sample_rate second
-    second_norm spectrum stages stretch table training values weight
+    _is_full_backward_hook adapter attention attention_conv attention_norm backbone beta bias
+    blocks classifier const conv conv_norm convs decoder depthwise difference distance_keys
+    distance_queries encoder energies expand extractor features feed_forward filters
+    final_layer_norm first first_norm frequencies front_end gamma gate graph has_text head
+    indices intermediate keys labels layer_norm layers linear_1 linear_2 mix norm normalize
+    norms out output parts pieces pooling positions project projection projector queries
+    recognizer relative residual_conv residual_norm sample_rate second second_norm spectrum
+    stages stretch table tdnn training values weight
 """
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 PACKAGES = ("__torch__.voxport_export.", "__torch__.torch.nn.", "__torch__.torchaudio.functional.")

@@ -18,7 +18,9 @@ import typer
 from voxport import __version__
 from voxport.cli.align import align
 from voxport.cli.benchmark import benchmark
+from voxport.cli.classify import classify
 from voxport.cli.doctor import doctor
+from voxport.cli.embed import embed
 from voxport.cli.help import PlainCommand, PlainGroup
 from voxport.cli.inspect import inspect
 from voxport.cli.plot import plot
@@ -150,8 +152,8 @@ def build() -> typer.Typer:
     points = {point.name: point for point in entry_points(group=GROUP)}
     if export := points.pop("export", None):
         _add_point(command, export)
-    functions = (transcribe, align, serve, plot, verify, inspect, benchmark, doctor, samples)
-    for function in functions:
+    reading = (transcribe, align, classify, embed, serve, plot)
+    for function in (*reading, verify, inspect, benchmark, doctor, samples):
         _add(command, function.__name__, function)
     for name in sorted(points):
         _add_point(command, points[name])

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from voxport.package.manifest import (
         Artifact,
         FeatureParity,
+        HeadInfo,
+        HeadParity,
         Manifest,
         ModelInfo,
         Parity,
@@ -48,8 +50,13 @@ def inspect(
     if manifest.features is not None:
         layers = f"{manifest.features.layers} layers of {manifest.features.width} channels"
         typer.echo(f"{'features':16} {layers}")
+    if manifest.head is not None:
+        _print_head(manifest.head, manifest.model)
     for artifact in manifest.artifacts:
         _print_artifact(artifact)
+        if (of_head := manifest.head_parity_of(artifact)) is not None:
+            _print_head_parity(of_head)
+            continue
         parity, of_features = manifest.parity_of(artifact), manifest.feature_parity_of(artifact)
         if parity is not None:
             _print_parity(parity)
@@ -120,10 +127,28 @@ def _print_feature_parity(parity: "FeatureParity") -> None:
     )
 
 
+def _print_head(head: "HeadInfo", model: "ModelInfo") -> None:
+    seconds = head.least_samples / model.sample_rate
+    typer.echo(f"{'task':16} {model.task}, of recordings of at least {seconds:.3f} s")
+    what = "scores" if model.labels else "embedding"
+    detail = f"{head.activation} of the logits" if model.labels else f"{head.width} numbers"
+    typer.echo(f"{what:16} {detail}")
+
+
+def _print_head_parity(parity: "HeadParity") -> None:
+    typer.echo(
+        f"  parity: {parity.against} ({parity.provider}) against {parity.reference}\n"
+        f"          {parity.equal_labels:.1%} of {parity.clips} recordings equal "
+        f"({parity.seconds:.0f} s), within {parity.max_difference:.1e} "
+        f"(limit {parity.tolerance:.1e})"
+    )
+
+
 def _print_rest(manifest: "Manifest") -> None:
-    seconds = sum(clip.seconds for clip in manifest.golden)
+    golden = manifest.head.golden if manifest.head is not None else manifest.golden
+    seconds = sum(clip.seconds for clip in golden)
     versions = ", ".join(f"{name} {version}" for name, version in manifest.created_by.items())
-    typer.echo(f"\n{'golden clips':16} {len(manifest.golden)} ({seconds:.1f} s)")
+    typer.echo(f"\n{'golden clips':16} {len(golden)} ({seconds:.1f} s)")
     typer.echo(f"{'other files':16} {', '.join(entry.path for entry in manifest.files) or 'none'}")
     typer.echo(f"{'written by':16} {versions}")
 

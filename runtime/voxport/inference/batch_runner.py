@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voxport.audio.recording import Clip
 from voxport.backends import providers
-from voxport.backends.contract import EMISSION, Backend, FeatureOutput, GraphOutput
+from voxport.backends.contract import EMISSION, Backend, FeatureOutput, GraphOutput, HeadOutput
 from voxport.errors import InferenceError
 from voxport.inference import attention_memory
 from voxport.inference.batches import round_up_length
@@ -52,6 +52,10 @@ class BatchRunner:
     def extract(self, clips: Sequence[Clip], layers: Sequence[int]) -> FeatureOutput:
         """Return the outputs of these transformer layers, a row a clip."""
         return self._backend.extract(*self._batch(clips), layers)
+
+    def answer(self, clips: Sequence[Clip]) -> HeadOutput:
+        """Return the outputs of the model's task, not transcription, a row a clip."""
+        return self._backend.answer(*self._batch(clips), self._model.task)
 
     def padded_length(self, samples: int) -> int:
         """Return the least length of a row of ``samples`` in a batch, padding included."""

@@ -17,14 +17,24 @@ ArtifactKind: TypeAlias = Literal["onnx", "torchscript"]
 Precision: TypeAlias = Literal["fp32", "int8", "fp16"]
 
 FORMAT = "voxport"
-# Raised only when an older reader would misunderstand a package: 2 may have no CTC head.
-VERSION = 2
+# Raised only when an older reader would misunderstand a package: 2 may have no CTC head, 3 has
+# another task than transcription.
+VERSION = 3
 FILE_NAME = "manifest.json"
 KINDS = (ONNX, TORCHSCRIPT) = ("onnx", "torchscript")
 FP32 = "fp32"  # the precision that the others are measured against
 FP16 = "fp16"
 FEATURES = "features_"  # and its number, from 1: the output of a transformer layer
 EMISSIONS = ("logits", "log_probs", "none")
+# Tasks of a model: text; labels of a recording; an embedding of its speaker; labels of each frame.
+TASKS = (TRANSCRIPTION, CLASSIFICATION, EMBEDDING, FRAMES) = (
+    "transcription",
+    "classification",
+    "embedding",
+    "frame-classification",
+)
+# From logits to scores: labels that exclude each other, labels that do not, none
+ACTIVATIONS = (SOFTMAX, SIGMOID, NO_ACTIVATION) = ("softmax", "sigmoid", "none")
 
 UNSIGNED = "0" * 64  # placeholder for the manifest's own hash while that is computed
 
@@ -186,10 +196,41 @@ class FeatureInfo:
 
 
 @dataclass(frozen=True)
+class HeadParity(Measurement):
+    """Difference of an artifact's answers from its source model's, for a task other than text."""
+
+    max_difference: float  # of logits or of embeddings
+    tolerance: float  # for that recording
+    equal_labels: float  # the share of recordings, 0 to 1; 1 where the task names none
+
+
+@dataclass(frozen=True)
+class GoldenAnswer(FileEntry):
+    """A recording, as a golden clip's, and the eager model's answer of a task other than text."""
+
+    seconds: float
+    label: str | None  # of the recording; None: the task gives none
+    values: FileEntry  # numpy file, float32: logits [labels], [frames, labels] or embedding [width]
+    frames: int = 0  # of labels in time; 0: the answer is of the recording as a whole
+
+
+@dataclass(frozen=True)
+class HeadInfo:
+    """Facts, golden answers and parity of a model whose task is not transcription."""
+
+    activation: str  # one of ACTIVATIONS
+    width: int  # labels, or channels of an embedding
+    least_samples: int  # a shorter recording has no answer
+    golden: tuple[GoldenAnswer, ...] = ()
+    parity: tuple[HeadParity, ...] = ()  # at most one an artifact
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """The model computed by every artifact of the package.
 
-    Without a CTC head it has no labels, its blank is 0 and its emission "none".
+    Without a CTC head it has no labels, its blank is 0 and its emission "none". With another task
+    than transcription, its labels are the answers to choose from, and its blank means nothing.
     """
 
     name: str
@@ -209,6 +250,7 @@ class ModelInfo:
     special_tokens: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()  # decisions that the source's own files leave open
     overrides: Mapping[str, str] = field(default_factory=dict[str, str])  # stated by the caller
+    task: str = TRANSCRIPTION  # one of TASKS
 
     @property
     def pieces(self) -> tuple[str, ...]:
@@ -222,8 +264,8 @@ class ModelInfo:
 
     @property
     def transcribes(self) -> bool:
-        """True with a CTC head; without it there are features only."""
-        return bool(self.labels)
+        """True with a CTC head; without it there are features, or another task's answers."""
+        return bool(self.labels) and self.task == TRANSCRIPTION
 
 
 @dataclass(frozen=True)
@@ -239,10 +281,12 @@ class Manifest:
     features: FeatureInfo | None = None  # where artifacts give features
     gates: tuple[QualityGate, ...] = ()  # at most one a low-precision artifact, instead of parity
     blank_gate: BlankGate | None = None  # None: without a CTC head, or by an earlier exporter
+    head: HeadInfo | None = None  # where the task is not transcription
 
     def to_json(self) -> str:
         """Return the text of ``manifest.json`` with its own hash; write it as UTF-8, unchanged."""
         version = 1 if self.model.transcribes else 2  # 1 requires a CTC head
+        version = version if self.model.task == TRANSCRIPTION else 3
         content: dict[str, Any] = {
             "format": FORMAT,
             "version": version,
@@ -258,6 +302,10 @@ class Manifest:
         for name in ("unused_weights", "special_tokens", "notes", "overrides"):
             if not content["model"][name]:
                 del content["model"][name]
+        if self.head is None:
+            del content["head"]
+        if self.model.task == TRANSCRIPTION:
+            del content["model"]["task"]
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return text.replace(UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
 
@@ -274,6 +322,11 @@ class Manifest:
         measured = self.features.parity if self.features else ()
         return next((item for item in measured if item.artifact == artifact.path), None)
 
+    def head_parity_of(self, artifact: Artifact) -> HeadParity | None:
+        """Return the parity measured for an artifact's answers, if its task is not text."""
+        measured = self.head.parity if self.head else ()
+        return next((item for item in measured if item.artifact == artifact.path), None)
+
     def entries(self) -> list[FileEntry]:
         """List every file of the package but the manifest."""
         listed: list[FileEntry] = []
@@ -283,4 +336,6 @@ class Manifest:
             listed += [clip, clip.emission]
         if self.features:
             listed += [self.features.golden, self.features.golden.values]
+        for answer in self.head.golden if self.head else ():
+            listed += [answer, answer.values]
         return [*listed, *self.files]

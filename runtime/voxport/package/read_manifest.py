@@ -21,22 +21,24 @@ from voxport.package.manifest import (
     FILE_NAME,
     FORMAT,
     KINDS,
+    TASKS,
+    TRANSCRIPTION,
     UNSIGNED,
     VERSION,
     Artifact,
     BlankGate,
     FeatureInfo,
     FeatureParity,
-    FileEntry,
     GoldenClip,
     GoldenFeatures,
     Manifest,
-    Measurement,
     ModelInfo,
     Parity,
     QualityGate,
     TensorSpec,
 )
+from voxport.package.read_entries import read_entry, read_measurement
+from voxport.package.read_head import check_head, read_head
 
 # Written ones have 5 to 40 kB, and 0.5 MB with 20 000 labels.
 _MAX_BYTES = 4_000_000
@@ -132,6 +134,7 @@ def _check_consistency(manifest: Manifest) -> None:
         raise ManifestError(f"model.blank is {model.blank} of {len(model.labels)} labels")
     if model.word_delimiter is not None and model.word_delimiter not in model.labels:
         raise ManifestError(f"model.word_delimiter {model.word_delimiter!r} is not a label")
+    check_head(manifest)
     _check_outputs(manifest)
     _check_measurements(manifest)
     paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
@@ -142,7 +145,9 @@ def _check_consistency(manifest: Manifest) -> None:
 def _check_measurements(manifest: Manifest) -> None:
     artifacts = [artifact.path for artifact in manifest.artifacts]
     features = manifest.features
-    for item in (*manifest.parity, *(features.parity if features else ()), *manifest.gates):
+    of_features = features.parity if features else ()
+    of_head = manifest.head.parity if manifest.head else ()
+    for item in (*manifest.parity, *of_features, *of_head, *manifest.gates):
         if item.artifact not in artifacts:
             name = "gates" if isinstance(item, QualityGate) else "parity"
             raise ManifestError(f"{name} names {item.artifact!r}, which is not an artifact")
@@ -177,10 +182,11 @@ def _manifest(fields: Fields) -> Manifest:
         artifacts=tuple(map(_artifact, fields.children("artifacts"))),
         parity=tuple(map(_parity, fields.children("parity"))),
         golden=tuple(map(_golden_clip, fields.children("golden"))),
-        files=tuple(map(_entry, fields.children("files"))),
+        files=tuple(map(read_entry, fields.children("files"))),
         features=_features(fields.child("features")) if "features" in fields.data else None,
         gates=tuple(map(_gate, fields.children("gates"))) if "gates" in fields.data else (),
         blank_gate=_blank_gate(fields.child("blank_gate")) if "blank_gate" in fields.data else None,
+        head=read_head(fields.child("head")) if "head" in fields.data else None,
     )
 
 
@@ -202,6 +208,7 @@ def _model(fields: Fields) -> ModelInfo:
         special_tokens=_optional_map(fields, "special_tokens"),
         notes=_optional_texts(fields, "notes"),
         overrides=_optional_map(fields, "overrides"),
+        task=fields.one_of("task", TASKS) if "task" in fields.data else TRANSCRIPTION,
     )
 
 
@@ -215,12 +222,12 @@ def _optional_map(fields: Fields, key: str) -> dict[str, str]:
 
 def _artifact(fields: Fields) -> Artifact:
     return Artifact(
-        **vars(_entry(fields)),
+        **vars(read_entry(fields)),
         kind=fields.one_of("kind", KINDS),
         precision=fields.text("precision"),
         inputs=tuple(map(_tensor, fields.children("inputs"))),
         outputs=tuple(map(_tensor, fields.children("outputs"))),
-        external_data=tuple(map(_entry, fields.children("external_data"))),
+        external_data=tuple(map(read_entry, fields.children("external_data"))),
         # Packages of earlier exporters have neither of these two fields.
         optional_inputs=(
             tuple(map(_tensor, fields.children("optional_inputs")))
@@ -235,14 +242,14 @@ def _artifact(fields: Fields) -> Artifact:
 
 def _golden_clip(fields: Fields) -> GoldenClip:
     return GoldenClip(
-        **vars(_entry(fields)),
+        **vars(read_entry(fields)),
         seconds=fields.number("seconds"),
         transcript=fields.text("transcript"),
         tokens=fields.integers("tokens"),
         token_starts=fields.integers("token_starts"),
         token_ends=fields.integers("token_ends"),
         frames=fields.integer("frames"),
-        emission=_entry(fields.child("emission")),
+        emission=read_entry(fields.child("emission")),
     )
 
 
@@ -257,16 +264,16 @@ def _features(fields: Fields) -> FeatureInfo:
 
 def _golden_features(fields: Fields) -> GoldenFeatures:
     return GoldenFeatures(
-        **vars(_entry(fields)),
+        **vars(read_entry(fields)),
         seconds=fields.number("seconds"),
         frames=fields.integer("frames"),
-        values=_entry(fields.child("values")),
+        values=read_entry(fields.child("values")),
     )
 
 
 def _parity(fields: Fields) -> Parity:
     return Parity(
-        **vars(_measurement(fields)),
+        **vars(read_measurement(fields)),
         max_emission_difference=fields.number("max_emission_difference"),
         emission_tolerance=fields.number("emission_tolerance"),
         equal_transcripts=fields.number("equal_transcripts"),
@@ -276,7 +283,7 @@ def _parity(fields: Fields) -> Parity:
 
 def _feature_parity(fields: Fields) -> FeatureParity:
     return FeatureParity(
-        **vars(_measurement(fields)),
+        **vars(read_measurement(fields)),
         max_difference=fields.number("max_difference"),
         tolerance=fields.number("tolerance"),
     )
@@ -284,7 +291,7 @@ def _feature_parity(fields: Fields) -> FeatureParity:
 
 def _gate(fields: Fields) -> QualityGate:
     return QualityGate(
-        **vars(_measurement(fields)),
+        **vars(read_measurement(fields)),
         max_emission_difference=fields.number("max_emission_difference"),
         equal_transcripts=fields.number("equal_transcripts"),
         cer=fields.number("cer"),
@@ -304,20 +311,5 @@ def _blank_gate(fields: Fields) -> BlankGate:
     )
 
 
-def _measurement(fields: Fields) -> Measurement:
-    return Measurement(
-        artifact=fields.file_name("artifact"),
-        reference=fields.text("reference"),
-        against=fields.text("against"),
-        provider=fields.text("provider"),
-        clips=fields.integer("clips"),
-        seconds=fields.number("seconds"),
-    )
-
-
 def _tensor(fields: Fields) -> TensorSpec:
     return TensorSpec(fields.text("name"), fields.text("type"), fields.dimensions("shape"))
-
-
-def _entry(fields: Fields) -> FileEntry:
-    return FileEntry(fields.file_name("path"), fields.integer("bytes"), fields.sha256("sha256"))

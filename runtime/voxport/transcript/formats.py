@@ -175,6 +175,11 @@ def format_clock(seconds: float, point: str) -> str:
     return f"{hours:02}:{minute:02}:{second:02}{point}{milliseconds:03}"
 
 
+def round_number(value: float) -> float:
+    """Round a time or a score as every format does."""
+    return _rounded(value)
+
+
 def _plain(value: Any) -> Any:
     """Return a value for JSON: floats rounded, infinities and NaN as None."""
     if isinstance(value, float):

@@ -43,7 +43,17 @@ class ExpectedFeatures:
     layers: NDArray[np.float32]  # (layers, frames, width)
 
 
-Answer: TypeAlias = Expected | ExpectedFeatures
+@dataclass(frozen=True)
+class ExpectedAnswer:
+    """The right answer for a recording where the task is not transcription."""
+
+    name: str
+    waveform: NDArray[np.float32]  # (S,) at the model's rate
+    values: NDArray[np.float32]  # logits (labels,) or (frames, labels), or an embedding (width,)
+    label: str | None  # of the recording; None: the task gives none
+
+
+Answer: TypeAlias = Expected | ExpectedFeatures | ExpectedAnswer
 
 
 @dataclass(frozen=True)
@@ -55,9 +65,9 @@ class Check:
     samples: int
     difference: float  # largest, of emissions or of features
     tolerance: float
-    transcript: str  # the artifact's; features have none
+    transcript: str  # the artifact's, or its label; features have none
     problem: str | None = None  # None: equal
-    what: str = "emission"  # or "features", "CER"
+    what: str = "emission"  # or "features", "CER", "logits", "embedding"
     exact: bool = True  # all but the emission had to be equal
 
     @property
@@ -78,7 +88,7 @@ def compare(
     ``limit``: the largest difference allowed in a low-precision emission; tokens and text may then
     differ.
     """
-    output = backend.run(*_batch(expected, padding))
+    output = backend.run(*pad_batch(expected, padding))
     return [_check(artifact, output, row, item, limit) for row, item in enumerate(expected)]
 
 
@@ -100,12 +110,12 @@ def compare_features(
     padding: float = 0.0,
 ) -> list[Check]:
     """Compare the features of all of the artifact's ``layers`` in the same way."""
-    output = backend.extract(*_batch(expected, padding), range(1, layers + 1))
+    output = backend.extract(*pad_batch(expected, padding), range(1, layers + 1))
     return [_check_features(artifact, output, row, item) for row, item in enumerate(expected)]
 
 
-def _batch(
-    expected: Sequence[Answer], padding: float
+def pad_batch(
+    expected: Sequence[Answer], padding: float = 0.0
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return waveforms (B, S) and lengths (B,)."""
     lengths = np.array([len(item.waveform) for item in expected], np.int64)

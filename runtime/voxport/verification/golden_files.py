@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from voxport.errors import PackageError, VoxportError
 from voxport.package.integrity import read_file
-from voxport.package.manifest import FileEntry, GoldenClip, GoldenFeatures
+from voxport.package.manifest import FileEntry, GoldenAnswer, GoldenClip, GoldenFeatures
 
 _BITS = 16
 _MAX_HEADER_CHARACTERS = 10_000  # numpy's own limit, for which it would read longer ones
 
 
 def read_waveform(
-    folder: Path, clip: GoldenClip | GoldenFeatures, sample_rate: int
+    folder: Path, clip: GoldenClip | GoldenFeatures | GoldenAnswer, sample_rate: int
 ) -> NDArray[np.float32]:
     """Read a golden recording, float32 (S,), at the model's rate.
 

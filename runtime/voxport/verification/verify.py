@@ -18,6 +18,7 @@ from voxport.backends.isolation import Isolation, as_isolation
 from voxport.backends.open import open_artifact
 from voxport.backends.providers import Provider, torchscript_refusal
 from voxport.errors import (
+    AudioError,
     InputError,
     MissingDependencyError,
     PackageError,
@@ -38,10 +39,12 @@ from voxport.package.manifest import (
     QualityGate,
 )
 from voxport.package.read_manifest import read_manifest
+from voxport.verification.answers import compare_answers, values_shape
 from voxport.verification.comparison import (
     Answer,
     Check,
     Expected,
+    ExpectedAnswer,
     ExpectedFeatures,
     compare,
     compare_features,
@@ -143,6 +146,9 @@ def verify(
                 is_named=artifacts is not None,
                 isolation=isolation,
             )
+            if manifest.head is not None:
+                checks += _run_task(backend, artifact, manifest, expected)
+                continue
             gate = manifest.gate_of(artifact)
             checks += _run(backend, artifact, gate, expected, is_golden=not audio)
         except UnnamedError as error:
@@ -203,6 +209,19 @@ def _run(
     return checks
 
 
+def _run_task(
+    backend: Backend, artifact: Artifact, manifest: Manifest, expected: Sequence[Answer]
+) -> list[Check]:
+    """Check an artifact whose task is not transcription."""
+    activation = manifest.head.activation if manifest.head else ""
+    return [
+        check
+        for item in expected
+        if isinstance(item, ExpectedAnswer)
+        for check in compare_answers(artifact.path, backend, manifest.model, activation, [item])
+    ]
+
+
 def _expected(
     folder: Path,
     manifest: Manifest,
@@ -221,17 +240,26 @@ def _expected(
         return golden
     rate = manifest.model.sample_rate
     recordings = [ReferenceClip(str(path), read_clip(path, rate).waveform) for path in audio]
+    _require_lengths(recordings, manifest)
     for item in golden:  # a package with transcripts and features has one of them twice
-        if isinstance(item, Expected) or not manifest.model.transcribes:
+        if not isinstance(item, ExpectedFeatures) or not manifest.model.transcribes:
             recordings.append(ReferenceClip(item.name, item.waveform))
     answers = list(find_reference(against)(manifest, recordings))
-    kinds = (manifest.model.transcribes, manifest.features is not None)
+    kinds = (manifest.model.transcribes, manifest.features is not None, manifest.head is not None)
     if len(answers) != len(recordings) * sum(kinds):
         raise VerificationError(
             f"the reference {against!r} gave {len(answers)} answers "
             f"for {len(recordings)} recordings"
         )
     return answers
+
+
+def _require_lengths(recordings: Sequence[ReferenceClip], manifest: Manifest) -> None:
+    """Refuse recordings that are too short for an answer of the model's task."""
+    for one in recordings if manifest.head is not None else ():
+        if manifest.head is not None and len(one.waveform) < manifest.head.least_samples:
+            least = manifest.head.least_samples / manifest.model.sample_rate
+            raise AudioError(f"is shorter than the {least:.3f} s that an answer takes", one.name)
 
 
 def _golden(folder: Path, manifest: Manifest) -> list[Answer]:
@@ -242,6 +270,11 @@ def _golden(folder: Path, manifest: Manifest) -> list[Answer]:
         waveform = read_waveform(folder, clip, manifest.model.sample_rate)
         layers = read_array(folder, clip.values, (features.layers, clip.frames, features.width))
         answers.append(ExpectedFeatures(clip.path, waveform, layers))
+    if manifest.head is not None:
+        for clip in manifest.head.golden:
+            waveform = read_waveform(folder, clip, manifest.model.sample_rate)
+            values = read_array(folder, clip.values, values_shape(clip.frames, manifest.head))
+            answers.append(ExpectedAnswer(clip.path, waveform, values, clip.label))
     return answers
 
 

@@ -28,6 +28,13 @@ export interface Emission {
   readonly labels: number;
 }
 
+/** The output of a classifier's graph for one recording; types and shapes are checked. */
+export interface LabelOutput {
+  readonly logits: Float32Array; // (labels,)
+  readonly scores: Float32Array; // (labels,) 0 to 1
+  readonly label: string;
+}
+
 export interface Weights {
   readonly path: string; // its name in the graph
   readonly data: Uint8Array;
@@ -44,9 +51,14 @@ const DECODED = [
   "transcript",
 ] as const;
 
+const LABELLED = ["logits", "scores", "label"] as const;
+
 const ERROR = 3; // one of onnxruntime's severities
 
-type Output = (typeof EMISSION)[number] | (typeof DECODED)[number];
+type Output =
+  | (typeof EMISSION)[number]
+  | (typeof DECODED)[number]
+  | (typeof LABELLED)[number];
 type Tensors = Readonly<Record<string, Tensor>>;
 
 /** A loaded graph. */
@@ -91,6 +103,16 @@ export class Graph {
   async all(waveform: Float32Array, length: number): Promise<[GraphOutput, Emission]> {
     const tensors = await this.run(waveform, length, [...new Set([...EMISSION, ...DECODED])]);
     return [decoded(tensors), emissionOf(tensors)];
+  }
+
+  /** Run the graph of a classifier. */
+  async classify(waveform: Float32Array, length: number): Promise<LabelOutput> {
+    const tensors = await this.run(waveform, length, LABELLED);
+    return {
+      logits: values(tensors, "logits", 2, Float32Array).slice(),
+      scores: values(tensors, "scores", 2, Float32Array).slice(),
+      label: String(values(tensors, "label", 1, Array)[0]),
+    };
   }
 
   async release(): Promise<void> {

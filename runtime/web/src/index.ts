@@ -5,9 +5,18 @@
 
 export type { Audio } from "./audio.js";
 export * from "./errors.js";
+export { type Classification, Classifier, type LabelScore } from "./classifier.js";
 export type { Emission, OnnxRuntime } from "./graph.js";
 export type { FileEntry } from "./file-entry.js";
-export type { Artifact, GoldenClip, Manifest, Model } from "./manifest.js";
+export type {
+  Artifact,
+  GoldenAnswer,
+  GoldenClip,
+  Head,
+  Manifest,
+  Model,
+  Task,
+} from "./manifest.js";
 export { parseManifest } from "./manifest.js";
 export type { Choice, PackageFiles } from "./package.js";
 export { chooseArtifact, readManifest } from "./package.js";

@@ -21,9 +21,14 @@ export class Fields {
     return new Fields(value as Record<string, unknown>, name && `${name}.`);
   }
 
+  /** Tell whether there is such a field. */
+  has(key: string): boolean {
+    return Object.hasOwn(this.data, key);
+  }
+
   /** Return the field as it is. */
   value(key: string): unknown {
-    if (!Object.hasOwn(this.data, key)) {
+    if (!this.has(key)) {
       throw new ManifestError(`the field '${this.where}${key}' is missing`);
     }
     return this.data[key];

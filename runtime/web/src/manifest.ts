@@ -12,7 +12,7 @@ import { Fields } from "./json-fields.js";
 
 export const FILE_NAME = "manifest.json";
 const FORMAT = "voxport";
-const VERSION = 2; // the latest that this reader understands
+const VERSION = 3; // the latest that this reader understands
 const UNSIGNED = "0".repeat(64); // in place of the manifest's own hash while that is computed
 
 export const MAX_MANIFEST_BYTES = 4_000_000; // labels and golden clips take far less
@@ -21,6 +21,8 @@ export const MAX_MANIFEST_BYTES = 4_000_000; // labels and golden clips take far
 const MIN_RATE_HZ = 1_000;
 const MAX_RATE_HZ = 1_000_000;
 const MAX_SAMPLES = 1 << 20; // of a stride or a receptive field
+const MAX_LEAST_SAMPLES = 1 << 24; // of a recording with an answer
+const MAX_WIDTH = 1_000_000;
 
 /** An executable form of the model. */
 export interface Artifact extends FileEntry {
@@ -53,12 +55,31 @@ export interface Model {
   readonly receptiveField: number; // samples; a shorter waveform has no frames
   readonly emission: "logits" | "log_probs" | "none";
   readonly parameters: number;
+  readonly task: Task;
+}
+
+const TASKS = ["transcription", "classification", "embedding", "frame-classification"] as const;
+export type Task = (typeof TASKS)[number];
+
+/** A recording in the package with the eager model's answer of a task other than transcription. */
+export interface GoldenAnswer extends FileEntry {
+  readonly seconds: number;
+  readonly label: string | null;
+  readonly values: FileEntry; // numpy file, float32: logits or an embedding
+}
+
+/** Facts of a model whose task is not transcription. */
+export interface Head {
+  readonly width: number; // labels, or numbers of an embedding
+  readonly leastSamples: number; // a shorter waveform has no answer
+  readonly golden: readonly GoldenAnswer[];
 }
 
 export interface Manifest {
   readonly model: Model;
   readonly artifacts: readonly Artifact[];
   readonly golden: readonly GoldenClip[];
+  readonly head: Head | null; // null where the task is transcription
 }
 
 /** Parse the bytes of a `manifest.json`. Rejects with ManifestError, naming the field, where it is wrong. */
@@ -80,9 +101,11 @@ export async function parseManifest(raw: Uint8Array): Promise<Manifest> {
     model: readModel(fields.child("model")),
     artifacts: fields.children("artifacts").map(readArtifact),
     golden: fields.children("golden").map(readGolden),
+    head: fields.has("head") ? readHead(fields.child("head")) : null,
   };
   await checkIntegrity(text, fields.sha256("sha256"));
   checkConsistency(manifest.model);
+  checkHead(manifest.model, manifest.head);
   return manifest;
 }
 
@@ -120,6 +143,15 @@ function checkConsistency(model: Model): void {
   }
 }
 
+function checkHead({ task, labels }: Model, head: Head | null): void {
+  if ((task === "transcription") !== (head === null)) {
+    throw new ManifestError(`model.task is '${task}', and there is ${head ? "a" : "no"} head`);
+  }
+  if (head !== null && task !== "embedding" && head.width !== labels.length) {
+    throw new ManifestError(`head.width is ${head.width} of ${labels.length} labels`);
+  }
+}
+
 function readModel(fields: Fields): Model {
   return {
     name: fields.text("name"),
@@ -133,6 +165,20 @@ function readModel(fields: Fields): Model {
     receptiveField: fields.integer("receptive_field", 1, MAX_SAMPLES),
     emission: fields.oneOf("emission", ["logits", "log_probs", "none"] as const),
     parameters: fields.integer("parameters"),
+    task: fields.has("task") ? fields.oneOf("task", TASKS) : "transcription",
+  };
+}
+
+function readHead(fields: Fields): Head {
+  return {
+    width: fields.integer("width", 1, MAX_WIDTH),
+    leastSamples: fields.integer("least_samples", 1, MAX_LEAST_SAMPLES),
+    golden: fields.children("golden").map((clip) => ({
+      ...readEntry(clip),
+      seconds: clip.number("seconds"),
+      label: clip.optionalText("label"),
+      values: readEntry(clip.child("values")),
+    })),
   };
 }
 

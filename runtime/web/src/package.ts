@@ -6,7 +6,7 @@
 
 import { ArtifactUnavailableError, ManifestError } from "./errors.js";
 import type { FileEntry } from "./file-entry.js";
-import { type Artifact, FILE_NAME, type Manifest, parseManifest } from "./manifest.js";
+import { type Artifact, FILE_NAME, type Manifest, type Task, parseManifest } from "./manifest.js";
 
 export const NO_MANIFEST =
   `not a voxport package: there is no ${FILE_NAME} in it; ` +
@@ -42,13 +42,18 @@ export async function readManifest(files: PackageFiles): Promise<Manifest> {
   }
 }
 
-/** Choose among the ONNX artifacts; TorchScript, which runs code, is never taken here. */
-export function chooseArtifact(manifest: Manifest, choice: Choice, subject: string): Artifact {
-  if (manifest.model.labels.length === 0) {
-    throw new ArtifactUnavailableError(
-      "the model has no CTC head: it gives features and no text",
-      subject,
-    );
+/**
+ * Choose among the ONNX artifacts; TorchScript, which runs code, is never taken here. Throws where
+ * the model's task is not `task`.
+ */
+export function chooseArtifact(
+  manifest: Manifest,
+  choice: Choice,
+  subject: string,
+  task: Task = "transcription",
+): Artifact {
+  if (manifest.model.task !== task || manifest.model.labels.length === 0) {
+    throw new ArtifactUnavailableError(refusal(manifest, task), subject);
   }
   const { precision, prefer = "fp32" } = choice;
   const fitting = manifest.artifacts.filter(
@@ -62,4 +67,16 @@ export function chooseArtifact(manifest: Manifest, choice: Choice, subject: stri
     `holds no ${wanted}, only: ${listed || "none"}; \`voxport export\` writes others`,
     subject,
   );
+}
+
+/** Say why a model is not one for `task`, and what opens it. */
+function refusal({ model }: Manifest, task: Task): string {
+  if (model.task === "classification") {
+    return "the model gives no text but labels of recordings (loadClassifier)";
+  }
+  if (model.task !== "transcription") {
+    return `the model gives answers of the task ${model.task}, which voxport's Python runtime runs`;
+  }
+  if (model.labels.length === 0) return "the model has no CTC head: it gives features and no text";
+  return `the model is one for transcription (load), not for ${task}`;
 }

@@ -4,24 +4,14 @@
  * Does not know the build of ONNX Runtime, formats of files, or where packages lie.
  */
 
-import type { InferenceSession } from "onnxruntime-common";
-
 import type { Audio } from "./audio.js";
-import { AudioError } from "./errors.js";
-import { type Emission, Graph, type OnnxRuntime, type Weights } from "./graph.js";
+import type { Emission, Graph, OnnxRuntime } from "./graph.js";
 import type { Artifact, Manifest, Model } from "./manifest.js";
-import { checkOnnx } from "./onnx-protobuf.js";
-import { type Choice, type PackageFiles, chooseArtifact, readManifest } from "./package.js";
-import { resample } from "./resample.js";
+import { type Options, openArtifact, paddedTo, resampledTo } from "./open-artifact.js";
+import type { PackageFiles } from "./package.js";
 import { type Transcript, checkEmission, makeTranscript } from "./transcript.js";
 
-const MIN_RATE_HZ = 1_000;
-const MAX_RATE_HZ = 1_000_000;
-
-/** Choice of an artifact, and settings for its session. */
-export interface Options extends Choice {
-  readonly session?: InferenceSession.SessionOptions; // execution providers, threads, ...
-}
+export type { Options };
 
 /** A loaded artifact. */
 export class Recognizer {
@@ -37,16 +27,7 @@ export class Recognizer {
     files: PackageFiles,
     options: Options = {},
   ): Promise<Recognizer> {
-    const manifest = await readManifest(files);
-    const artifact = chooseArtifact(manifest, options, files.name);
-    const weights: Weights[] = [];
-    for (const entry of artifact.externalData) {
-      weights.push({ path: entry.path, data: await files.open(entry) });
-    }
-    const model = await files.open(artifact);
-    const name = `${files.name}/${artifact.path}`;
-    checkOnnx(model, weights.map(({ path }) => path), name);
-    const graph = await Graph.open(await ort, name, model, weights, options.session ?? {});
+    const { manifest, artifact, graph } = await openArtifact(ort, files, options, "transcription");
     return new Recognizer(manifest, artifact, graph);
   }
 
@@ -88,19 +69,12 @@ export class Recognizer {
   }
 
   /** Return the waveform at the model's rate. */
-  private resampled({ waveform, sampleRate, name }: Audio): Float32Array {
-    if (!Number.isInteger(sampleRate) || sampleRate < MIN_RATE_HZ || sampleRate > MAX_RATE_HZ) {
-      const reason = `the sample rate must be ${MIN_RATE_HZ} to ${MAX_RATE_HZ}, got ${sampleRate}`;
-      throw new AudioError(reason, name);
-    }
-    return resample(waveform, sampleRate, this.model.sampleRate);
+  private resampled(audio: Audio): Float32Array {
+    return resampledTo(audio, this.model.sampleRate);
   }
 
   /** Pad the waveform to one receptive field at least. */
   private padded(waveform: Float32Array): Float32Array {
-    if (waveform.length >= this.model.receptiveField) return waveform;
-    const padded = new Float32Array(this.model.receptiveField);
-    padded.set(waveform);
-    return padded;
+    return paddedTo(waveform, this.model.receptiveField);
   }
 }

@@ -4,6 +4,7 @@
 // them, and `backends()` lists them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -76,14 +77,30 @@ struct Emission {
   std::int64_t labels = 0;
 };
 
+/// A label and its score.
+struct LabelScore {
+  std::string label;
+  float score = 0;  // 0 to 1
+};
+
+/// The answer of a classifier for one recording.
+struct Classification {
+  std::string label;               // of the highest score, as the graph named it
+  double duration = 0;             // seconds
+  std::vector<LabelScore> scores;  // of the best labels, the highest first
+  std::vector<float> logits;       // of every label
+};
+
 /// The model as its manifest describes it.
 struct Model {
   std::string name;
+  std::string task = "transcription";  // or "classification", "embedding", "frame-classification"
   std::vector<std::string> labels;
   std::optional<std::string> word_delimiter;  // the label that becomes a space
   std::int64_t sample_rate = 0;               // Hz
   std::int64_t frame_stride = 0;              // samples
   std::int64_t receptive_field = 0;           // samples; a shorter waveform has no frames
+  std::int64_t least_samples = 0;  // of a recording with an answer, where the task is another
 };
 
 /// A transcript and the logits that it was decoded from.
@@ -131,6 +148,27 @@ class Recognizer {
  private:
   GraphOutput run(const Audio& audio) const;
 
+  Model model_;
+  bool resamples_ = false;
+  std::unique_ptr<Backend> backend_;
+};
+
+/// A loaded artifact of a model that classifies recordings, on the CPU. Several threads may use one
+/// at once.
+class Classifier {
+ public:
+  /// Open a package's folder, as Recognizer does. Error where the model's task is another.
+  explicit Classifier(const std::filesystem::path& package, const Options& options = {});
+  ~Classifier();
+  Classifier(Classifier&&) noexcept;
+  Classifier& operator=(Classifier&&) noexcept;
+
+  const Model& model() const noexcept { return model_; }
+
+  /// Classify audio of any rate; `top_k` is the number of scores. Error where it is too short.
+  Classification classify(const Audio& audio, std::size_t top_k = 5) const;
+
+ private:
   Model model_;
   bool resamples_ = false;
   std::unique_ptr<Backend> backend_;

@@ -33,6 +33,16 @@ struct GraphOutput {
   std::string transcript;
 };
 
+/// The outputs of a classifier's graph in the order of the contract.
+inline constexpr std::array kLabelOutputs = {"logits", "scores", "label"};
+
+/// The answer of a classifier's graph for the one row of a batch; nothing in it is checked.
+struct LabelOutput {
+  std::vector<float> logits;  // (labels,)
+  std::vector<float> scores;  // (labels,) 0 to 1
+  std::string label;
+};
+
 /// A loaded artifact. Safe to call from several threads.
 class Backend {
  public:
@@ -42,6 +52,10 @@ class Backend {
   /// are valid. `sample_rate`: its rate in Hz, where that is not the model's.
   virtual GraphOutput run(std::vector<float> waveform, std::int64_t length,
                           std::optional<std::int64_t> sample_rate) const = 0;
+
+  /// Run the graph of a classifier; the arguments are run()'s.
+  virtual LabelOutput classify(std::vector<float> waveform, std::int64_t length,
+                               std::optional<std::int64_t> sample_rate) const = 0;
 };
 
 /// The bytes of an artifact, hashed as they were read; backends see no file. Free to go once the

@@ -27,8 +27,8 @@ void check_output(const Ort::Value& output, const char* name, ONNXTensorElementD
 /// Return the values of the output at `index`, which has one row.
 template <typename T>
 std::vector<T> values(const std::vector<Ort::Value>& outputs, std::size_t index,
-                      std::size_t rank) {
-  check_output(outputs.at(index), kOutputs.at(index), Ort::TypeToTensorType<T>::type, rank);
+                      std::size_t rank, const char* name) {
+  check_output(outputs.at(index), name, Ort::TypeToTensorType<T>::type, rank);
   const T* data = outputs[index].GetTensorData<T>();
   return {data, data + outputs[index].GetTensorTypeAndShapeInfo().GetElementCount()};
 }
@@ -43,7 +43,21 @@ class OnnxBackend : public Backend {
   GraphOutput run(std::vector<float> waveform, std::int64_t length,
                   std::optional<std::int64_t> sample_rate) const override {
     try {
-      return answer(fetch(waveform, length, sample_rate));
+      return answer(fetch(waveform, length, sample_rate, kOutputs.data(), kOutputs.size()));
+    } catch (const Ort::Exception& error) {
+      throw Error(describe_failure("ONNX Runtime", length, error.what()));
+    }
+  }
+
+  LabelOutput classify(std::vector<float> waveform, std::int64_t length,
+                       std::optional<std::int64_t> sample_rate) const override {
+    try {
+      const auto outputs =
+          fetch(waveform, length, sample_rate, kLabelOutputs.data(), kLabelOutputs.size());
+      check_output(outputs.at(2), kLabelOutputs[2], ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, 1);
+      return {values<float>(outputs, 0, 2, kLabelOutputs[0]),
+              values<float>(outputs, 1, 2, kLabelOutputs[1]),
+              outputs[2].GetStringTensorElement(0)};
     } catch (const Ort::Exception& error) {
       throw Error(describe_failure("ONNX Runtime", length, error.what()));
     }
@@ -74,7 +88,8 @@ class OnnxBackend : public Backend {
   }
 
   std::vector<Ort::Value> fetch(std::vector<float>& waveform, std::int64_t& length,
-                                std::optional<std::int64_t>& sample_rate) const {
+                                std::optional<std::int64_t>& sample_rate,
+                                const char* const* outputs, std::size_t count) const {
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
     const std::array<std::int64_t, 2> shape = {1, static_cast<std::int64_t>(waveform.size())};
     const std::array<std::int64_t, 1> rows = {1};
@@ -91,19 +106,19 @@ class OnnxBackend : public Backend {
     // Run() is not const, and safe to call from several threads.
     auto& session = const_cast<Ort::Session&>(session_);
     return session.Run(Ort::RunOptions(), names.data(), inputs.data(), inputs.size(),
-                       kOutputs.data(), kOutputs.size());
+                       outputs, count);
   }
 
   static GraphOutput answer(const std::vector<Ort::Value>& outputs) {
     GraphOutput answer;
-    answer.emission = values<float>(outputs, 0, 3);
+    answer.emission = values<float>(outputs, 0, 3, kOutputs[0]);
     answer.labels = outputs[0].GetTensorTypeAndShapeInfo().GetShape().at(2);
-    answer.frames = values<std::int64_t>(outputs, 1, 1).at(0);
-    answer.tokens = values<std::int64_t>(outputs, 2, 2);
-    answer.token_count = values<std::int64_t>(outputs, 3, 1).at(0);
-    answer.starts = values<std::int64_t>(outputs, 4, 2);
-    answer.ends = values<std::int64_t>(outputs, 5, 2);
-    answer.scores = values<float>(outputs, 6, 2);
+    answer.frames = values<std::int64_t>(outputs, 1, 1, kOutputs[1]).at(0);
+    answer.tokens = values<std::int64_t>(outputs, 2, 2, kOutputs[2]);
+    answer.token_count = values<std::int64_t>(outputs, 3, 1, kOutputs[3]).at(0);
+    answer.starts = values<std::int64_t>(outputs, 4, 2, kOutputs[4]);
+    answer.ends = values<std::int64_t>(outputs, 5, 2, kOutputs[5]);
+    answer.scores = values<float>(outputs, 6, 2, kOutputs[6]);
     check_output(outputs.at(7), kOutputs[7], ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, 1);
     answer.transcript = outputs[7].GetStringTensorElement(0);
     return answer;

@@ -67,10 +67,23 @@ class TorchScriptBackend : public Backend {
     }
   }
 
+  LabelOutput classify(std::vector<float> waveform, std::int64_t length,
+                       std::optional<std::int64_t> sample_rate) const override {
+    try {
+      const c10::InferenceMode guard;
+      const auto outputs = forward(waveform, length, sample_rate, kLabelOutputs.size());
+      return {values<float>(outputs[0]), values<float>(outputs[1]),
+              outputs[2].toList().get(0).toStringRef()};
+    } catch (const std::exception& error) {
+      throw Error(describe_failure("LibTorch", length, last_line(error)));
+    }
+  }
+
  private:
-  GraphOutput answer(std::vector<float>& waveform, std::int64_t length,
-                     std::optional<std::int64_t> sample_rate) const {
-    const c10::InferenceMode guard;
+  /// Run the module; of another number of outputs, an error.
+  std::vector<torch::IValue> forward(std::vector<float>& waveform, std::int64_t length,
+                                     std::optional<std::int64_t> sample_rate,
+                                     std::size_t count) const {
     const auto samples = static_cast<std::int64_t>(waveform.size());
     const at::Tensor rows = torch::from_blob(waveform.data(), {1, samples}, at::kFloat);
     const at::Tensor lengths = torch::full({1}, length, at::kLong);
@@ -79,8 +92,15 @@ class TorchScriptBackend : public Backend {
     if (sample_rate) inputs.emplace_back(*sample_rate);
     const auto result = module.forward(std::move(inputs));
     const std::vector<torch::IValue> outputs = result.toTupleRef().elements().vec();
-    TORCH_CHECK(outputs.size() == kOutputs.size(), "expected ", kOutputs.size(), " outputs, got ",
+    TORCH_CHECK(outputs.size() == count, "expected ", count, " outputs, got ",
                 outputs.size());
+    return outputs;
+  }
+
+  GraphOutput answer(std::vector<float>& waveform, std::int64_t length,
+                     std::optional<std::int64_t> sample_rate) const {
+    const c10::InferenceMode guard;
+    const auto outputs = forward(waveform, length, sample_rate, kOutputs.size());
     GraphOutput answer;
     answer.emission = values<float>(outputs[0]);
     answer.labels = outputs[0].toTensor().size(-1);

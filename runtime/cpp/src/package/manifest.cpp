@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 2;  // the latest format that this reader understands
+constexpr int kVersion = 3;  // the latest format that this reader understands
 constexpr std::size_t kMaxReasonBytes = 200;
 constexpr std::uint64_t kMaxManifestBytes = 4'000'000;  // labels and golden clips take far less
 
@@ -21,6 +21,7 @@ constexpr std::uint64_t kMaxManifestBytes = 4'000'000;  // labels and golden cli
 constexpr std::int64_t kMinRate = 1'000;  // Hz
 constexpr std::int64_t kMaxRate = 1'000'000;
 constexpr std::int64_t kMaxSamples = 1 << 20;  // of a stride or a receptive field
+constexpr std::int64_t kMaxLeastSamples = 1 << 24;  // of a recording with an answer
 
 [[noreturn]] void wrong(const std::string& field, const std::string& expected) {
   throw Error("the field '" + field + "' must be " + expected);
@@ -116,6 +117,7 @@ Model model(const json& object) {
   read.sample_rate = integer(object, "sample_rate", kMinRate, kMaxRate);
   read.frame_stride = integer(object, "frame_stride", 1, kMaxSamples);
   read.receptive_field = integer(object, "receptive_field", 1, kMaxSamples);
+  if (object.find("task") != object.end()) read.task = text(object, "task");
   return read;
 }
 
@@ -148,6 +150,10 @@ Manifest parse(std::string_view raw) {
   check_unchanged(std::string(raw), sha256_field(document));
   Manifest manifest;
   manifest.model = model(value(document, "model"));
+  if (manifest.model.task != "transcription") {
+    manifest.model.least_samples =
+        integer(value(document, "head"), "least_samples", 1, kMaxLeastSamples);
+  }
   for (const json& entry : list(document, "artifacts")) {
     manifest.artifacts.push_back(artifact(entry));
   }

@@ -5,6 +5,7 @@
 
 import * as ort from "onnxruntime-web/wasm";
 
+import { Classifier } from "../classifier.js";
 import type { PackageFiles } from "../package.js";
 import { type Options, Recognizer } from "../recognizer.js";
 import { ServedFiles } from "./files.js";
@@ -18,6 +19,17 @@ export async function load(
   source: string | PackageFiles,
   options: Options = {},
 ): Promise<Recognizer> {
-  const files = typeof source === "string" ? new ServedFiles(source.replace(/\/$/, "")) : source;
-  return Recognizer.open(ort, files, options);
+  return Recognizer.open(ort, filesOf(source), options);
+}
+
+/** Load a package of a model that classifies recordings. */
+export async function loadClassifier(
+  source: string | PackageFiles,
+  options: Options = {},
+): Promise<Classifier> {
+  return Classifier.open(ort, filesOf(source), options);
+}
+
+function filesOf(source: string | PackageFiles): PackageFiles {
+  return typeof source === "string" ? new ServedFiles(source.replace(/\/$/, "")) : source;
 }

@@ -5,6 +5,7 @@ import "./telemetry.js";
 import * as ort from "onnxruntime-node";
 
 import type { Audio } from "../audio.js";
+import { Classifier } from "../classifier.js";
 import { AudioError, messageOf } from "../errors.js";
 import { type Options, Recognizer } from "../recognizer.js";
 import { readWav } from "../wav.js";
@@ -16,6 +17,11 @@ export * from "../index.js";
 /** Load the package in a folder. */
 export async function load(folder: string, options: Options = {}): Promise<Recognizer> {
   return Recognizer.open(ort, new Folder(folder), options);
+}
+
+/** Load the package in a folder, of a model that classifies recordings. */
+export async function loadClassifier(folder: string, options: Options = {}): Promise<Classifier> {
+  return Classifier.open(ort, new Folder(folder), options);
 }
 
 /** Read a wav file at its own rate. */
