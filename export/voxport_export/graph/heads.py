@@ -157,7 +157,11 @@ class TimeDelay(nn.Module):
         self.lost_frames = dilation * (size - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x (B, in, T) to (B, out, T - lost_frames)."""
+        """Map x (B, in, T) to (B, out, T); the last ``lost_frames`` have no meaning.
+
+        Appended zeros keep T the same: the exporter takes minutes over sizes that shrink.
+        """
+        x = F.pad(x, (0, self.lost_frames))
         return F.relu(F.conv1d(x, self.weight, self.bias, dilation=self.dilation))
 
 
@@ -189,7 +193,6 @@ class EmbeddingHead(nn.Module):
     def forward(self, hidden: HiddenStates) -> EmbeddingOutputs:
         """Map hidden states to an embedding."""
         x = self.projector(self.mix(hidden)).transpose(1, 2)  # (B, C, T)
-        x = F.pad(x, (0, self.least_frames))  # a constant: no size depends on a comparison
         for layer in self.tdnn:
             x = layer(x)
         x = x.transpose(1, 2)
