@@ -55,9 +55,7 @@ def test_a_list_is_answered_in_order_and_batched():
 
 def test_a_recording_without_a_frame_is_an_error_and_no_label():
     classifier, _ = make()
-    with pytest.raises(
-        AudioError, match=r"lasts 0\.0190 s, .* at least 0\.0200 s"
-    ):
+    with pytest.raises(AudioError, match=r"lasts 0\.0190 s, .* at least 0\.0200 s"):
         classifier.classify(noise(19))
     assert classifier.classify(noise(20)).duration == 0.02
 

@@ -260,7 +260,7 @@ class PackageWriter:
 
     @property
     def _model(self) -> ModelInfo:
-        return _describe_model(self.source, self.graph.backbone)
+        return _describe_model(self.source, self.graph.backbone, self.options.overrides)
 
     def _export_low_precisions(
         self, fp32: Artifact, folder: Path
