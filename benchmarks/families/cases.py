@@ -503,9 +503,9 @@ TASK_CASES = (  # of tasks other than transcription
     ),
     _task_case(
         "wav2vec2-bert",
-        "facebook/w2v-bert-2.0 with a classifier",
+        "facebook/w2v-bert-2.0 with a classifier of frames",
         "wav2vec2-bert",
-        _LABELS,
+        _FRAMES,
         **_BERT,
         **_SUM,
         extractor=_FBANK,

@@ -33,6 +33,7 @@ from voxport_export.sources.task_heads import (
     check_settings,
     find_ending,
     has_normalized_last_state,
+    pools_frames,
     read_labels,
 )
 from voxport_export.sources.unused_weights import check_weights
@@ -46,6 +47,7 @@ from voxport_export.sources.vocabulary import (
 from voxport_export.sources.weight_files import check_weight_files
 
 PREFIX = "huggingface:"
+_WAVEFORM_EXTRACTOR = "Wav2Vec2FeatureExtractor"
 
 
 def load_huggingface(
@@ -185,6 +187,11 @@ def _load(
         check_language(checkpoint, language)
     elif ending != BASE:
         check_settings(model_id, ending, settings)
+        if family.extractor != _WAVEFORM_EXTRACTOR and pools_frames(ending):
+            raise SourceError(
+                f"{model_id}: {family.class_name(ending)} is not exported: it pools the frames in "
+                f"the mask of {family.extractor}, which are not those of its answer"
+            )
         if language is not None:
             raise SourceError(
                 f"{model_id}: its head is one for all languages; leave out :{language}"

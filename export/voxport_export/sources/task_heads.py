@@ -60,6 +60,11 @@ def find_ending(settings: Mapping[str, Any]) -> str | None:
     return next((ending for ending in ENDINGS if str(classes[0]).endswith(ending)), None)
 
 
+def pools_frames(ending: str) -> bool:
+    """Return True for classes with one answer for all frames."""
+    return ending != _FRAMES
+
+
 def check_settings(model_id: str, ending: str, settings: Mapping[str, Any]) -> None:
     """Refuse heads whose answer is no label.
 

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import voxport
+from benchmarks.families import cases
 from support import data, task_models
 from voxport.audio.files import read_audio
 from voxport.cli import app
@@ -260,6 +261,15 @@ def test_a_config_of_another_task_or_head_is_refused(models, tmp_path, config, m
     with pytest.raises(SourceError) as caught:
         resolve(str(folder))
     assert message in str(caught.value) or "another size" in str(caught.value)
+
+
+def test_a_pooled_head_behind_a_filter_bank_is_refused(tmp_path):
+    case = next(one for one in cases.CASES if one.name == "wav2vec2-bert")
+    model = cases.make_model(case.model_type, "ForSequenceClassification", case.config)
+    cases.write_files(tmp_path, case.extractor, case.tokens)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(SourceError, match="it pools the frames in the mask of SeamlessM4T"):
+        resolve(str(tmp_path))
 
 
 def test_features_of_a_classifier_are_those_of_its_backbone(models):
