@@ -418,7 +418,7 @@ def _task_case(name: str, published: str, kind: str, ending: str, **config: Any)
     extractor = config.pop("extractor", _EXTRACTOR)
     narrow = {**_NARROW, "num_labels": 5, **config}
     return Case(
-        name,
+        f"{name}: {_TASKS[ending]}",  # unlike that of a CTC model
         published,
         kind,
         narrow,
