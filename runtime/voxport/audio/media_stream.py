@@ -141,7 +141,7 @@ class MediaStream:
         if problem := limits.channels_problem(channels):
             raise AudioFileError(problem)
         samples = _to_float(frame, channels)
-        check.add(samples.T, self._count / self.sample_rate, self.sample_rate)
+        check.add(np.transpose(samples), self._count / self.sample_rate, self.sample_rate)
         self._count += samples.shape[1]
         self._frame_samples = max(self._frame_samples, samples.shape[1])
         return samples[0] if channels == 1 else samples.mean(axis=0)

@@ -18,7 +18,11 @@ INFO, SAMPLES, ERROR, END = b"I", b"S", b"E", b"D"
 MAX_REQUEST_BYTES = 1 << 12
 
 _MAX_FILE_BYTES = 1 << 24  # that it may write: captured lines of libraries
-_LIBRARIES = ("soundfile", "av")  # loaded before the limit of memory counts
+_LIBRARIES = (
+    "soundfile",
+    "av",
+    "voxport.audio.recording",
+)  # loaded before the limit of memory counts
 
 
 def main() -> None:
@@ -27,8 +31,6 @@ def main() -> None:
     memory_bytes = int(sys.argv[2])
     for name in _LIBRARIES:
         _try_import(name)
-    from voxport.audio import recording  # noqa: F401 (loaded, too)
-
     _limit(resource.RLIMIT_AS, _virtual_bytes() + memory_bytes)
     _limit(resource.RLIMIT_FSIZE, _MAX_FILE_BYTES)
     _limit(resource.RLIMIT_CORE, 0)

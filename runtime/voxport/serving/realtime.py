@@ -274,7 +274,7 @@ def _decode(audio: object) -> NDArray[np.float32]:
         raise invalid("expected base64", "audio") from None
     if len(content) % 2:
         raise invalid("expected 16-bit samples: an even number of bytes", "audio")
-    return np.frombuffer(content, "<i2").astype(np.float32) / np.float32(2**15)
+    return (np.frombuffer(content, "<i2") / 2**15).astype(np.float32)
 
 
 def _new_id(kind: str) -> str:
