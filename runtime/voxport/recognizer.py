@@ -43,6 +43,7 @@ from voxport.inference.recording_queue import RecordingQueue, Result, name_each,
 from voxport.inference.windows import Window
 from voxport.package.manifest import Artifact, Manifest
 from voxport.package.word_pieces import drop_first_space
+from voxport.transcript.growing_text import WholeWords
 from voxport.transcript.transcript import (
     TokenPath,
     Transcript,
@@ -53,6 +54,10 @@ from voxport.transcript.transcript import (
 # Called while a long recording is under way, with its name, the seconds done and, where known, of
 # how many.
 Progress: TypeAlias = Callable[[str, float, float | None], None]
+
+# Called while a long recording is under way, with its name and the text that has become final since
+# the last call; the texts joined are the beginning of the transcript's.
+GrowingTextListener: TypeAlias = Callable[[str, str], None]
 
 _Emission: TypeAlias = NDArray[np.float32]  # (frames, labels)
 _Answer = TypeVar("_Answer")
@@ -181,6 +186,7 @@ class Recognizer:
         audio: Iterable[AudioInput],
         sample_rate: int | None = None,
         progress: Progress | None = None,
+        on_text: GrowingTextListener | None = None,
     ) -> Iterator[Outcome]:
         """Transcribe many recordings, each answered as soon as it and its predecessors are done.
 
@@ -192,6 +198,9 @@ class Recognizer:
             sample_rate: Hz, of arrays; the model's own by default. Files bring theirs.
             progress: called while a long recording is under way, with its name, the seconds done
                 and, where known, of how many.
+            on_text: called while a long recording is under way, with its name and the words that
+                have become final since the last call, spaces included. With a beam search no word
+                is final before the end, and it is not called.
 
         Yields:
             One outcome a recording, in the order given.
@@ -209,7 +218,15 @@ class Recognizer:
             missing.flac: there is no such file
         """
         recordings = require_sequence(audio)
-        queue = self._queue(sample_rate, self._transcribe_batch, self._transcribe_long, progress)
+
+        def run_long(name: str, recording: Recording) -> Transcript:
+            return self._transcribe_long(
+                recording,
+                partial(progress, name) if progress else None,
+                partial(on_text, name) if on_text else None,
+            )
+
+        queue = self._queue(sample_rate, self._transcribe_batch, run_long)
         results = queue.results(name_each(recordings))
         return (Outcome(result.name, result.answer, result.error) for result in results)
 
@@ -351,28 +368,24 @@ class Recognizer:
         audio: Any,
         sample_rate: int | None,
         run_batch: Callable[[list[Clip]], list[_Answer]],
-        run_long: Callable[[Recording, WindowProgress | None], _Answer],
+        run_long: Callable[[Recording], _Answer],
     ) -> list[_Answer]:
         """Return the answers to a recording or a list of them, or raise the first error."""
-        queue = self._queue(sample_rate, run_batch, run_long)
+        queue = self._queue(sample_rate, run_batch, lambda _, recording: run_long(recording))
         return [result.get() for result in queue.results(named(audio))]
 
     def _queue(
         self,
         sample_rate: int | None,
         run_batch: Callable[[list[Clip]], list[_Answer]],
-        run_long: Callable[[Recording, WindowProgress | None], _Answer],
-        progress: Progress | None = None,
+        run_long: Callable[[str, Recording], _Answer],
     ) -> RecordingQueue[_Answer]:
-        def run_window_by_window(name: str, recording: Recording) -> _Answer:
-            return run_long(recording, partial(progress, name) if progress else None)
-
         return RecordingQueue(
             partial(self._read, sample_rate),
             run_batch,
             self._runner.padded_length,
             max(1, samples_in(self._batch_seconds, self._model)),
-            run_window_by_window,
+            run_long,
         )
 
     def _read(self, sample_rate: int | None, audio: AudioInput) -> Clip | Recording:
@@ -391,10 +404,8 @@ class Recognizer:
         emissions = self._runner.emissions(clips)
         return [(item, clip.seconds) for item, clip in zip(emissions, clips, strict=True)]
 
-    def _emit_long(
-        self, recording: Recording, progress: WindowProgress | None
-    ) -> tuple[_Emission, float]:
-        emission = np.concatenate(list(self._long.emission(recording, progress)))
+    def _emit_long(self, recording: Recording) -> tuple[_Emission, float]:
+        emission = np.concatenate(list(self._long.emission(recording)))
         return emission, recording.seconds
 
     def _transcribe_batch(self, clips: list[Clip]) -> list[Transcript]:
@@ -407,8 +418,14 @@ class Recognizer:
             for emission, seconds in found
         ]
 
-    def _transcribe_long(self, recording: Recording, progress: WindowProgress | None) -> Transcript:
-        return self.join_transcript(self._long.emission(recording, progress), recording)
+    def _transcribe_long(
+        self,
+        recording: Recording,
+        progress: WindowProgress | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Transcript:
+        heard = WholeWords(on_text) if on_text else None
+        return self.join_transcript(self._long.emission(recording, progress), recording, heard)
 
     # Steps of ``transcribe``, for a caller that batches the clips of many recordings: the answers
     # are the same, since a clip's answer does not depend on its batch.

@@ -122,7 +122,7 @@ def _from_folder_name(path: str, allow_unused: bool, overrides: Overrides) -> So
 def _unknown(model: str) -> UnknownModelError:
     known = [*shipped.names(), *bundle.bundles(), *bundle.backbones()]
     folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(model.casefold(), folded, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(model.casefold(), folded, n=3, cutoff=0.75)
     hint = ", ".join(folded[name] for name in near) or ", ".join(known)
     return UnknownModelError(
         f"{model}: no such model or folder; {'nearest' if near else 'known'} names: {hint}. "

@@ -115,7 +115,7 @@ def align(
     from voxport.loading import load
 
     known = text if text is not None else _read_text(cast("str", text_file))
-    model = choose_model(package, artifact, precision)
+    model = choose_model(package, artifact, precision, quiet)
     choice = (model.artifact, model.precision)
     recognizer = load(model.package, provider, *choice, threads, isolate=isolate)
     source = cast("BinaryIO", sys.stdin.buffer) if audio == STANDARD_INPUT else audio

@@ -115,7 +115,7 @@ def benchmark(
     from voxport.benchmark.package import benchmark as measure
 
     package, given = split_package([package, *map(str, audio or [])], "benchmark")
-    model = choose_model(package)
+    model = choose_model(package, is_quiet=quiet)
     plan = BenchmarkPlan(
         kinds=tuple(artifact) or ((model.artifact,) if model.artifact else ()),
         precisions=tuple(precision) or ((model.precision,) if model.precision else ()),

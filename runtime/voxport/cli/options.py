@@ -116,8 +116,9 @@ Package: TypeAlias = Annotated[
     typer.Argument(
         metavar="PACKAGE",
         callback=not_empty,
-        help="A folder that `voxport export` wrote, a model.onnx in one, or the name of a shipped "
-        f"model (commands). The variable {ENVIRONMENT} names one for every call.",
+        help="A folder that `voxport export` wrote, a model.onnx in one, the name of a shipped "
+        "model (commands), or that of a torchaudio bundle (WAV2VEC2_ASR_BASE_960H), exported when "
+        f"it is first used. The variable {ENVIRONMENT} names one for every call.",
         envvar=ENVIRONMENT,
         show_envvar=False,
         show_default=False,

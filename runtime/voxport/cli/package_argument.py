@@ -7,6 +7,8 @@ from pathlib import Path
 
 import typer
 
+from voxport.cli.terminal import Messages
+
 ENVIRONMENT = "VOXPORT_PACKAGE"
 
 
@@ -38,21 +40,25 @@ def split_package(given: Sequence[str | None], command: str) -> tuple[str, list[
             )
         raise typer.BadParameter(
             f"{first} is a recording, and no package is named: voxport {command} PACKAGE {first}, "
-            "where PACKAGE is a folder that `voxport export` wrote or a shipped model (commands); "
+            "where PACKAGE is a folder that `voxport export` wrote, a shipped model (commands) or "
+            "the name of a torchaudio bundle; "
             f"the variable {ENVIRONMENT} names one for every call"
         )
     return first, rest
 
 
 def is_package(name: str) -> bool:
-    """Tell whether a name means a package: a shipped model, a folder with one, or a file of one."""
+    """Tell whether a name means a package: a model's, a folder with one, or a file of one."""
     from voxport.package.find import shipped_models
     from voxport.package.manifest import FILE_NAME
+    from voxport.package.named_models import is_bundle_name
 
     path = Path(name)
     try:
         folder = path.parent if path.is_file() and path.suffix in _ARTIFACTS else path
-        return name in shipped_models() or (folder / FILE_NAME).is_file()
+        if name in shipped_models() or (folder / FILE_NAME).is_file():
+            return True
+        return is_bundle_name(name) and not path.exists()
     except (OSError, ValueError):
         return False
 
@@ -68,10 +74,21 @@ def looks_like_audio(name: str) -> bool:
 
 
 def choose_model(
-    package: str, artifact: str | None = None, precision: str | None = None
+    package: str,
+    artifact: str | None = None,
+    precision: str | None = None,
+    is_quiet: bool = False,
 ) -> ModelChoice:
-    """Return the choice; a file of a package means the package and, if it runs, the artifact."""
+    """Return the choice; a file of a package means the package and, if it runs, the artifact.
+
+    A bundle's name is exported here, with notes on stderr.
+    """
+    from voxport.package.named_models import cached_package, is_bundle_name
+
     path = Path(package)
+    if is_bundle_name(package) and not path.exists():
+        folder = cached_package(package, Messages(is_quiet).note)
+        return ModelChoice(str(folder), artifact, precision)
     if path.suffix not in _ARTIFACTS or not path.is_file() or not is_package(package):
         return ModelChoice(package, artifact, precision)
     from voxport.package.read_manifest import read_manifest

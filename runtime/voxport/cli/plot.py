@@ -84,8 +84,8 @@ def plot(
             min=0.0,
             metavar="S",
             callback=finite,
-            help="Show the part to this second; a picture holds 20 seconds.",
-            show_default="20 s on, or the recording's end",
+            help="Show the part to this second; a picture holds 120 seconds, one of layers 20.",
+            show_default="as much as it holds, or the recording's end",
         ),
     ] = None,
     dpi: Annotated[
@@ -102,7 +102,7 @@ def plot(
             metavar="INCHES",
             callback=finite,
             help="Width of the picture.",
-            show_default="1.8 inches a second",
+            show_default="1.8 inches a second; 20 when folded",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
@@ -123,7 +123,9 @@ def plot(
       voxport plot commands yes.wav -o yes.png
       voxport plot build/base960h talk.mp3 --start 12.5 --end 20 -o talk.png
 
-    Only the part shown runs through the model. Labels absent from it have no row.
+    Only the part shown runs through the model. Labels absent from it have no row. More than 20 s
+    are folded into strips of 10 s below each other; of a longer recording than a picture holds, the
+    beginning is shown.
 
     \b
     More:
@@ -139,7 +141,7 @@ def plot(
     canvas.check_format(output)
     canvas.matplotlib_figure()  # say that it is missing before a model is run
     page = canvas.Page(dpi, width, has_title=not no_title)
-    model = choose_model(package, artifact, precision)
+    model = choose_model(package, artifact, precision, quiet)
     request = _PlotRequest(model, provider, given[0], start, end, page, Messages(quiet), isolate)
     draw = _draw_features if features else _draw_emission
     canvas.save(draw(request), output)
@@ -148,10 +150,11 @@ def plot(
 
 def _draw_emission(request: _PlotRequest) -> Any:
     from voxport.pictures import recognition
+    from voxport.pictures.excerpt import MAX_FOLDED_SECONDS
 
     recognizer = _load(request)
     model = recognizer.manifest.model
-    excerpt = _read(request, model.sample_rate)
+    excerpt = _read(request, model.sample_rate, MAX_FOLDED_SECONDS)
     emission, transcript = _decode_excerpt(recognizer, excerpt)
     return recognition.draw(excerpt, emission, transcript, model, request.page)
 
@@ -161,10 +164,11 @@ def _draw_features(request: _PlotRequest) -> Any:
     from voxport.package.find import find_package
     from voxport.package.read_manifest import read_manifest
     from voxport.pictures import layers
+    from voxport.pictures.excerpt import MAX_SECONDS
 
     choice = request.model
     model = read_manifest(find_package(choice.package)).model
-    excerpt = _read(request, model.sample_rate)
+    excerpt = _read(request, model.sample_rate, MAX_SECONDS)
     if not model.transcribes:
         extractor = loading.load_features(
             choice.package,
@@ -193,10 +197,10 @@ def _load(request: _PlotRequest) -> "Recognizer":
     )
 
 
-def _read(request: _PlotRequest, rate: int) -> "Excerpt":
+def _read(request: _PlotRequest, rate: int, most: float) -> "Excerpt":
     from voxport.pictures.excerpt import read_excerpt
 
-    excerpt = read_excerpt(request.audio, request.start, request.end, rate)
+    excerpt = read_excerpt(request.audio, request.start, request.end, rate, most)
     if excerpt.is_cut:
         request.messages.note(
             f"{request.audio}: {excerpt.start:g} to {excerpt.end:g} s are shown; choose another "

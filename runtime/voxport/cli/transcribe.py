@@ -83,7 +83,7 @@ def transcribe(
     decoder = SearchOptions(beam, language_model, alpha, beta, hot_words or []).decoder()
     if stream and decoder:
         raise typer.BadParameter("--follow decodes greedily: no --beam, --lm or --hotword")
-    model = choose_model(package, artifact, precision)
+    model = choose_model(package, artifact, precision, quiet)
 
     def load() -> "Recognizer":
         from voxport.loading import load
@@ -120,11 +120,21 @@ def _one_by_one(load: Any, names: list[str], target: Target, messages: Messages)
     else:
         output = StandardOutput(target.form, target.is_naming, messages)
     recognizer: Recognizer = load()
-    outside = 0
+    outside, done = 0, 0
+
+    def grow(_: str, text: str) -> None:
+        progress.clear()
+        output.grow(names[done], text)
+
+    def show(name: str, seconds: float, promised: float | None) -> None:
+        if not (output.is_growing and sys.stdout.isatty()):  # it would be on the same line
+            progress.within(name, seconds, promised)
+
     summary = Summary(len(names), messages, lists_failures=target.form == "json")
-    with summary, Progress(len(names), messages) as progress:
-        outcomes = recognizer.transcribe_each(map(_open, names), progress=progress.within)
-        for name, outcome in zip(names, outcomes, strict=True):
+    with summary, Progress(len(names), messages) as progress, output:
+        outcomes = recognizer.transcribe_each(map(_open, names), progress=show, on_text=grow)
+        for outcome in outcomes:
+            name = names[done]
             progress.clear()
             transcript = outcome.transcript
             reason = outcome.error.reason if outcome.error else "no answer"
@@ -136,6 +146,7 @@ def _one_by_one(load: Any, names: list[str], target: Target, messages: Messages)
             else:
                 summary.add(transcript.duration)
                 outside += is_probably_outside(recognizer.manifest.model, transcript)
+            done += 1
             progress.step()
     if outside and sys.stderr.isatty():
         messages.warn(f"{_describe_outside(outside, len(names))}: it understands {NOTE}")

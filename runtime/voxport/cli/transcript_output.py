@@ -14,31 +14,69 @@ if TYPE_CHECKING:
 
 
 class StandardOutput:
-    """Each transcript at once on standard output; each failure on stderr, in JSON in its line."""
+    """Each transcript at once on standard output; each failure on stderr, in JSON in its line.
+
+    The text of a long recording is printed word by word while it runs, in the list of many only if
+    somebody is looking.
+    """
 
     def __init__(self, form: str, is_naming: bool, messages: Messages) -> None:
         self._form = form
         self._is_naming = is_naming
         self._messages = messages
+        self._grown = ""  # of the text of the line that is not ended yet
+
+    def __enter__(self) -> "StandardOutput":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._end_line()
+
+    @property
+    def is_growing(self) -> bool:
+        """True while a line is not ended; nothing else should be written to its terminal."""
+        return bool(self._grown)
+
+    def grow(self, name: str, text: str) -> None:
+        """Print more of the text of a recording that is under way."""
+        if self._form != "txt" or (self._is_naming and not sys.stdout.isatty()):
+            return
+        head = f"{printable(name)}: " if self._is_naming and not self._grown else ""
+        self._print(head + text)
+        self._grown += text
 
     def write(self, name: str, transcript: "Transcript") -> None:
-        """Print a transcript."""
+        """Print a transcript, or what is left of it."""
         from voxport.transcript.formats import format_transcript
 
         document = format_transcript(transcript, self._form, name)
-        if self._is_naming and self._form == "txt":
+        if self._grown:
+            document = document[len(self._grown) :]
+        elif self._is_naming and self._form == "txt":
             document = f"{printable(name)}: {document}"
-        typer.echo(document, nl=False)
-        sys.stdout.flush()
+        self._grown = ""
+        self._print(document)
 
     def fail(self, name: str, reason: str) -> None:
         """Report a recording without a transcript."""
+        self._end_line()
         if self._form != "json":
             self._messages.error(f"{name}: {reason}")
             return
         from voxport.transcript.formats import to_json_error
 
         typer.echo(to_json_error(name, reason), nl=False)
+
+    def _end_line(self) -> None:
+        if self._grown:
+            self._grown = ""
+            self._print("\n")
+
+    @staticmethod
+    def _print(text: str) -> None:
+        typer.echo(text, nl=False)
+        sys.stdout.flush()
 
 
 class FileOutput:
@@ -50,6 +88,16 @@ class FileOutput:
         self._path = path
         self._form = form
         self._messages = messages
+        self.is_growing = False
+
+    def __enter__(self) -> "FileOutput":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing: the file is written at once."""
+
+    def grow(self, name: str, text: str) -> None:
+        """Wait for the whole text."""
 
     def write(self, name: str, transcript: "Transcript") -> None:
         """Write the file."""

@@ -6,8 +6,12 @@ from pathlib import Path
 
 
 def cache_folder(kind: str, identity: str) -> Path:
-    """Return the folder of one file's results of a kind; ``identity`` is the file's hash."""
-    return _root() / "voxport" / kind / identity
+    """Return the folder of one kind of results; ``identity`` is a file's hash or a model's name.
+
+    ``VOXPORT_CACHE`` names the folder for all kinds; else it is ``voxport`` in the user's folder
+    for caches (``XDG_CACHE_HOME``).
+    """
+    return _root() / kind / identity
 
 
 def ensure_folder(path: Path) -> Path | None:
@@ -20,7 +24,10 @@ def ensure_folder(path: Path) -> Path | None:
 
 
 def _root() -> Path:
-    """Return the user's folder for caches."""
+    """Return our folder for caches."""
+    if ours := os.environ.get("VOXPORT_CACHE"):
+        return Path(ours)
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local)
-    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
+        return Path(local) / "voxport"
+    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    return Path(user) / "voxport"

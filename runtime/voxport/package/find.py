@@ -1,9 +1,7 @@
-"""Lookup of packages: a folder, or the name of a model shipped inside voxport.
-
-Knows folders and names; reads no manifest.
-"""
+"""Lookup of packages: a folder, a model shipped inside voxport, or a bundle's name."""
 
 import difflib
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,10 @@ from voxport.errors import (
     accessing,
 )
 from voxport.package.manifest import FILE_NAME
+from voxport.package.named_models import cached_package, is_bundle_name
+
+# A typing error or two: "comands" is at 0.93 of "commands", "demands" at 0.67, "colander" at 0.5.
+_NEAR = 0.75
 
 SHIPPED = Path(__file__).parents[1] / "packages"
 
@@ -29,7 +31,8 @@ def find_package(package: str | os.PathLike[str]) -> Path:
     """Return the folder of a package.
 
     A shipped model's name as a plain word always means the model; write ``./commands`` for a
-    folder of the same name.
+    folder of the same name. A name of the form of a torchaudio bundle's, with no folder of that
+    name, is exported into the cache on first use; the logger ``voxport`` says so.
     """
     given: Any = package
     if not isinstance(given, (str, os.PathLike)) or not os.fspath(package):
@@ -42,6 +45,8 @@ def find_package(package: str | os.PathLike[str]) -> Path:
             return path
         if path.exists():
             raise PackageNotFoundError("a package is a folder, and this is a file", package)
+    if isinstance(package, str) and is_bundle_name(package):
+        return cached_package(package, logging.getLogger("voxport").warning)
     if isinstance(package, str) and path.name == package:
         raise UnknownModelError(_unknown_name(package))
     raise PackageNotFoundError(
@@ -51,10 +56,11 @@ def find_package(package: str | os.PathLike[str]) -> Path:
 
 def _unknown_name(name: str) -> str:
     names = shipped_models()
-    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=_NEAR)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     listed = ", ".join(names) or "none"
     return (
         f"{name!r} is neither a folder nor a shipped model: {hint}shipped models: {listed}; "
-        "other models: `voxport export MODEL -o DIR`, then give DIR"
+        "other models: `voxport export MODEL -o DIR`, then give DIR, or a bundle's name "
+        "(WAV2VEC2_ASR_BASE_960H)"
     )

@@ -26,6 +26,9 @@ BLUE, VERMILION, INK, FAINT = "#0072b2", "#d55e00", "#222222", "#8a8a8a"
 
 _INSTALL = 'pip install "voxport[plot]"'
 _INCHES_PER_SECOND = 1.8
+_STRIP_SECONDS = 10.0  # of a folded picture, as wide as the screen of a laptop
+_MAX_PIXELS = 3e8  # of a bitmap: 1.2 GB while it is drawn
+_MAX_SIDE = (1 << 16) - 1  # pixels, the drawing library's own limit
 _MIN_AXIS_INCHES = 9.0
 _MARGIN_INCHES = 1.6  # of a figure's width that the axes do not have
 _ENVELOPE_BINS = 1500  # of the waveform: more than there are pixels to tell them apart
@@ -45,6 +48,14 @@ class Page:
             return max(1.0, self.width - _MARGIN_INCHES)
         return max(_MIN_AXIS_INCHES, seconds * _INCHES_PER_SECOND)
 
+    @property
+    def strip_seconds(self) -> float:
+        """Seconds of a strip of a folded picture."""
+        if self.width is None:
+            return _STRIP_SECONDS
+        fitting = self.axis_width(0.0) / _INCHES_PER_SECOND
+        return min(max(fitting, _STRIP_SECONDS / 2), 2 * _STRIP_SECONDS)
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -59,20 +70,40 @@ def new_figure(
     excerpt: Excerpt, heights: Sequence[float], title: str, page: Page
 ) -> tuple[Any, list[Any]]:
     """Return a figure and its rows' axes, of these heights in inches, over one time axis."""
-    width = _MARGIN_INCHES + page.axis_width(excerpt.seconds)
-    size = (width, sum(heights) + (0.9 if page.has_title else 0.6))
+    made, strips = new_folded_figure([excerpt], excerpt.seconds, [heights], title, page)
+    return made, strips[0]
+
+
+def new_folded_figure(
+    strips: Sequence[Excerpt],
+    seconds: float,
+    heights: Sequence[Sequence[float]],
+    title: str,
+    page: Page,
+) -> tuple[Any, list[list[Any]]]:
+    """Return a figure and the rows' axes of each strip, of ``seconds`` and these heights."""
+    width = _MARGIN_INCHES + page.axis_width(seconds)
+    all_heights = [height for strip in heights for height in strip]
+    below = 0.25 * len(strips)  # inches for the numbers of the time axes
+    size = (width, sum(all_heights) + below + (0.65 if page.has_title else 0.35))
     made = matplotlib_figure().Figure(figsize=size, dpi=page.dpi, layout="constrained")
     made.set_facecolor("white")
     made.get_layout_engine().set(h_pad=0.03, hspace=0.0)
-    rows = made.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    axes = list(made.subplots(len(all_heights), 1, squeeze=False, height_ratios=all_heights)[:, 0])
     if page.has_title:
         made.suptitle(_fit(title, width * 11), x=0.01, ha="left", fontsize=11, color=INK)
-    for axes in rows:
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(colors=INK, labelsize=8, length=2)
-        axes.set_xlim(excerpt.start, max(excerpt.end, excerpt.start + 1e-3))
-    rows[-1].set_xlabel("seconds", fontsize=9, color=INK)
-    return made, list(rows)
+    found: list[list[Any]] = []
+    for excerpt, strip in zip(strips, heights, strict=True):
+        rows, axes = axes[: len(strip)], axes[len(strip) :]
+        for row in rows:
+            if row is not rows[0]:
+                row.sharex(rows[0])
+            row.spines[["top", "right", "left"]].set_visible(False)
+            row.tick_params(colors=INK, labelsize=8, length=2, labelbottom=row is rows[-1])
+            row.set_xlim(excerpt.start, excerpt.start + max(seconds, 1e-3))
+        found.append(rows)
+    found[-1][-1].set_xlabel("seconds", fontsize=9, color=INK)
+    return made, found
 
 
 def matplotlib_figure() -> Any:
@@ -104,7 +135,7 @@ def draw_waveform(axes: Any, excerpt: Excerpt) -> None:
     name_row(axes, "waveform")
 
 
-def shade(rows: Sequence[Any], words: Sequence[Word], start: float) -> None:
+def shade(rows: Sequence[Any], words: Sequence[Word], start: float = 0.0) -> None:
     """Draw a band behind each word, through all of the rows; words count from ``start``."""
     for axes in rows:
         for word in words:
@@ -154,12 +185,24 @@ def draw_marks(axes: Any, marks: Sequence[Mark], chosen: Sequence[int], size: fl
 def save(made: Any, path: Path) -> None:
     """Write a figure into a file, never half-written."""
     check_format(path)
+    if path.suffix.lower() == ".png":
+        _check_pixels(made, path)
     content = io.BytesIO()
     with warnings.catch_warnings():  # a letter that no font here has is drawn as a box
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         made.savefig(content, format=path.suffix[1:].lower())
     with accessing(path, OutputError, "cannot be written"):
         replace_file(path, content.getvalue())
+
+
+def _check_pixels(made: Any, path: Path) -> None:
+    wide, high = (round(inches * made.dpi) for inches in made.get_size_inches())
+    if max(wide, high) > _MAX_SIDE or wide * high > _MAX_PIXELS:
+        raise InputError(
+            f"the picture would have {wide} x {high} pixels: choose a shorter part, fewer dots an "
+            "inch (--dpi), or .svg or .pdf",
+            path,
+        )
 
 
 def check_format(path: Path) -> None:

@@ -13,6 +13,7 @@ from voxport.audio.recording import Recording, open_recording
 from voxport.errors import AudioError, naming
 
 MAX_SECONDS = 20.0  # a letter of quick speech still has its own place on the axis
+MAX_FOLDED_SECONDS = 120.0  # twelve strips below each other; what runs through a model at once
 _BLOCK_SAMPLES = 1 << 20
 
 
@@ -37,19 +38,24 @@ class Excerpt:
         return self.start + self.seconds
 
 
-def read_excerpt(audio: str, start: float, end: float | None, rate: int) -> Excerpt:
-    """Read a recording between two seconds; without an end, as much as a picture holds."""
+def read_excerpt(
+    audio: str, start: float, end: float | None, rate: int, most: float = MAX_SECONDS
+) -> Excerpt:
+    """Read a recording between two seconds; without an end, as much as a picture holds.
+
+    ``most`` is what it holds, in seconds.
+    """
     if end is not None and start >= end:
         raise AudioError(f"there is nothing from {start:g} s to {end:g} s", audio)
     with naming(audio), open_recording(audio, rate) as recording:
         _skip(recording, int(start * rate))
-        wanted = int(MAX_SECONDS * rate) if end is None else int(end * rate) - int(start * rate)
-        waveform = recording.read(min(wanted, int(MAX_SECONDS * rate)))
+        wanted = int(most * rate) if end is None else int(end * rate) - int(start * rate)
+        waveform = recording.read(min(wanted, int(most * rate)))
         goes_on = recording.exceeds(0)
         if end is not None and wanted > len(waveform) and goes_on:
             raise AudioError(
                 f"{end - start:.0f} s are too long for one picture to be read: choose at most "
-                f"{MAX_SECONDS:g} s of it with --start and --end",
+                f"{most:g} s of it with --start and --end",
                 audio,
             )
         if not len(waveform) and start > 0:

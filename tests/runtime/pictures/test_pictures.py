@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from support import data, fakes
 from voxport.cli import app
 from voxport.decoding.greedy import decode
+from voxport.errors import InputError
 from voxport.transcript.transcript import build_transcript
 
 pytest.importorskip("matplotlib")
@@ -153,17 +154,50 @@ def test_shorter_than_a_frame(tmp_path):
     assert result.exit_code == 0, result.output
 
 
-def test_a_long_recording_is_shown_in_part(tmp_path):
-    soundfile.write(tmp_path / "x.wav", np.zeros(90 * 8000), 8000)
-    result = run("commands", tmp_path / "x.wav", "-o", tmp_path / "x.png")
+def test_a_longer_recording_than_a_picture_holds_is_shown_in_part(tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.zeros(150 * 8000), 8000)
+    options = ("-o", tmp_path / "x.png", "--dpi", 30)
+    result = run("commands", tmp_path / "x.wav", *options)
     assert result.exit_code == 0
-    assert "x.wav: 0 to 20 s are shown; choose another part with --start" in result.stderr
-    result = run("commands", tmp_path / "x.wav", "-o", tmp_path / "x.png", "--end", "90")
+    assert "x.wav: 0 to 120 s are shown; choose another part with --start" in result.stderr
+    result = run("commands", tmp_path / "x.wav", *options, "--end", "150")
     assert result.exit_code == 1
-    assert "x.wav: 90 s are too long for one picture" in result.stderr
-    assert "at most 20 s of it with --start and --end" in result.stderr
+    assert "x.wav: 150 s are too long for one picture" in result.stderr
+    assert "at most 120 s of it with --start and --end" in result.stderr
     part = ("--start", "80.5", "--end", "82")
-    assert run("commands", tmp_path / "x.wav", "-o", tmp_path / "x.png", *part).exit_code == 0
+    assert run("commands", tmp_path / "x.wav", *options, *part).exit_code == 0
+
+
+def test_more_than_twenty_seconds_are_folded_into_strips():
+    """A strip begins with the word that the one before would have cut."""
+    words = "AAAB|" * 80  # of 0.15 s, three frames a label, at 100 frames a second
+    made = picture(words + "C", start=7.0)
+    assert len(made.axes) == 3 * 5  # a strip's four rows and its colour bar
+    strips = [made.axes[4 * strip : 4 * strip + 4] for strip in range(3)]
+    starts = [rows[0].get_xlim()[0] for rows in strips]
+    assert starts == pytest.approx([7.0, 16.9, 26.8], abs=0.1)
+    for start, rows in zip(starts, strips, strict=True):
+        assert {axes.get_xlim() for axes in rows} == {(start, start + 10.0)}
+    shown = [texts(rows[3]) for rows in strips]
+    assert all(start <= place for start, rows in zip(starts, shown, strict=True)
+               for place in rows.values())  # fmt: skip
+    drawn = sum(len(rows[3].texts) for rows in strips)
+    assert drawn == 81
+    columns = [rows[1].images[0].get_array().shape[1] for rows in strips]
+    assert sum(columns) == 3 * len(words + "C")
+
+
+def test_strips_are_cut_where_they_must_within_a_long_word():
+    made = picture("AB" * 400)
+    assert len(made.axes) == 3 * 5
+
+
+def test_a_picture_of_too_many_dots_is_refused(tmp_path):
+    made = picture("A-B")
+    made.set_dpi(60000)
+    with pytest.raises(InputError, match="choose a shorter part, fewer dots"):
+        canvas.save(made, tmp_path / "x.png")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
