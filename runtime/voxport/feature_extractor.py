@@ -119,6 +119,7 @@ class FeatureExtractor:
             partial(self._extract, layers=chosen),
             self._runner.padded_length,
             self._limit,
+            spread=self._runner.spread,
         )
         found = [result.get() for result in queue.results(named(audio))]
         return found if isinstance(audio, (list, tuple)) else found[0]

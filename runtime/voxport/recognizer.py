@@ -386,6 +386,7 @@ class Recognizer:
             self._runner.padded_length,
             max(1, samples_in(self._batch_seconds, self._model)),
             run_long,
+            self._runner.spread,
         )
 
     def _read(self, sample_rate: int | None, audio: AudioInput) -> Clip | Recording:

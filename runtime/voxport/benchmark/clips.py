@@ -4,6 +4,7 @@ They are written as arrays into a folder, so every candidate reads the same samp
 charged for decoding or resampling. A model's time does not depend on the words.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from voxport.audio.recording import read_clip
 from voxport.benchmark.timing import Workload
+from voxport.inference.batches import CPU_SPREAD, group_by_length
 
 MIXED_SECONDS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0)
 _LOUDNESS = 0.1  # standard deviation of noise; full scale is 1
@@ -45,10 +47,11 @@ def single_workload(clips: Sequence[StoredClip]) -> Workload:
 
 
 def batched_workload(clips: Sequence[StoredClip], size: int) -> Workload:
-    """Return clips of like length together, at most ``size`` of them."""
-    order = sorted(clips, key=lambda clip: clip.seconds)
-    starts = range(0, len(order), size)
-    return create_workload(f"batch {size}", [order[start : start + size] for start in starts])
+    """Return clips of like length together, as ``transcribe`` does it, at most ``size`` of them."""
+    milliseconds = [round(1000 * clip.seconds) for clip in clips]
+    groups = group_by_length(milliseconds, sys.maxsize, CPU_SPREAD)
+    parts = [group[i : i + size] for group in groups for i in range(0, len(group), size)]
+    return create_workload(f"batch {size}", [[clips[i] for i in part] for part in parts])
 
 
 def create_workload(name: str, parts: Sequence[Sequence[StoredClip]]) -> Workload:

@@ -99,7 +99,8 @@ def benchmark(
 
     Every artifact, on every provider, with every requested number of threads (repeat
     --artifact, --precision, --provider, --threads) runs in a process of its own. They take turns
-    over the same clips, after a warm-up: each clip alone, then in batches of like length. A
+    over the same clips, after a warm-up: each clip alone, then in batches of like length, the
+    longest of a batch at most 1.25 times its shortest, as `transcribe` makes them on a CPU. A
     combination unable to run is named on stderr, the rest is measured all the same, and the exit
     code is 1 (TorchScript, a program that can read and write your files, is measured only where
     --artifact names it).
@@ -165,10 +166,9 @@ def explain_batches(report: "BenchmarkReport") -> str | None:
     if padding < _SLOWER:
         return f"{slower}\nA clip alone keeps this processor busy already: --batch-seconds 1."
     return (
-        f"{slower} Clips of a batch are padded to\nthe longest of it, which made "
+        f"{slower} Clips of a batch are padded\nto its longest, which made "
         f"{report.padded_seconds:.0f} s out of {report.audio_seconds:.0f} s here ({padding:.1f} "
-        f"times). `transcribe` pads\nless: it batches recordings of like length, up to "
-        "--batch-seconds."
+        "times). --batch-seconds 1\nruns each alone."
     )
 
 

@@ -4,6 +4,7 @@ Shared by ``Recognizer`` and ``FeatureExtractor``. Knows no names of recordings,
 text.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from voxport.backends import providers
 from voxport.backends.contract import EMISSION, Backend, FeatureOutput, GraphOutput, HeadOutput
 from voxport.errors import InferenceError
 from voxport.inference import attention_memory
-from voxport.inference.batches import round_up_length
+from voxport.inference.batches import CPU_SPREAD, round_up_length
 from voxport.package.manifest import ONNX, Artifact, ModelInfo
 
 
@@ -31,6 +32,8 @@ class BatchRunner:
         is_at_once = artifact.kind == ONNX and not artifact.attention_in_blocks
         self._is_memory_checked = is_at_once and self.provider.lower().startswith("cpu")
         self._is_length_rounded = self.provider in providers.GPUS
+        # A GPU has few lengths, so that little is padded, and room for many rows.
+        self.spread = math.inf if self._is_length_rounded else CPU_SPREAD
 
     def run(self, clips: Sequence[Clip], outputs: Sequence[str]) -> GraphOutput:
         """Return the named outputs, a row a clip."""

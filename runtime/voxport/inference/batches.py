@@ -5,6 +5,7 @@ together and a limit counts padded samples, not clips. A clip's answer does not 
 by the graph's promise; this is only about speed and memory. Knows lengths, nothing else.
 """
 
+import math
 from collections.abc import Sequence
 
 # Half a minute of padded audio. More does not stay in a CPU's cache: clips of 1, 3 and 10 s took 3
@@ -12,17 +13,25 @@ from collections.abc import Sequence
 # fp32 and int8). A GPU has room for more.
 BATCH_SECONDS = 30.0
 
+# @@MEASURED@@
+CPU_SPREAD = 1.25
 
-def group_by_length(lengths: Sequence[int], limit: int) -> list[list[int]]:
+
+def group_by_length(
+    lengths: Sequence[int], limit: int, spread: float = math.inf
+) -> list[list[int]]:
     """Return batches of indices into ``lengths``, each of at most ``limit`` padded samples.
 
-    Every index is in one batch. A clip longer than the limit runs alone.
+    The longest of a batch is at most ``spread`` times the shortest. Every index is in one batch. A
+    clip longer than the limit runs alone.
     """
     result: list[list[int]] = []
+    shortest = 0
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
         room = limit // max(1, lengths[index])  # rows of this length, the longest so far
-        if not result or len(result[-1]) >= room:
+        if not result or len(result[-1]) >= room or lengths[index] > spread * shortest:
             result.append([])
+            shortest = lengths[index]
         result[-1].append(index)
     return result
 

@@ -4,6 +4,7 @@ One recording fails alone: its error, with its name in front, is its answer, and
 Knows clips and the limit of samples that run together; nothing of an answer and its computation.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +46,7 @@ class RecordingQueue(Generic[_Answer]):
     padded_length: Callable[[int], int]  # samples that a row of a batch takes up
     limit: int  # padded samples of a batch
     run_long: Callable[[str, Recording], _Answer] | None = None  # None: as a batch of one
+    spread: float = math.inf  # lengths in a batch, the longest by the shortest
 
     def results(self, audio: Iterable[tuple[str, AudioInput]]) -> Iterator[Result[_Answer]]:
         """Yield one result a recording, in order, as soon as it and all before it are done.
@@ -84,7 +86,7 @@ class RecordingQueue(Generic[_Answer]):
         clips = {i: item for i, item in enumerate(waiting) if not isinstance(item, Result)}
         places = list(clips)
         lengths = [self.padded_length(len(clip.waveform)) for _, clip in clips.values()]
-        batches = group_by_length(lengths, self.limit)
+        batches = group_by_length(lengths, self.limit, self.spread)
         batch_of = {places[i]: [places[j] for j in batch] for batch in batches for i in batch}
         for place in range(len(waiting)):
             if place not in done:

@@ -134,10 +134,14 @@ def test_percentile(values, share, expected):
     assert percentile(list(values), share) == expected
 
 
-def test_batches_are_of_like_length(laid):
+def test_batches_are_of_like_length(tmp_path):
+    laid = clips.write_noise(tmp_path, (0.5, 0.25, 0.45, 1.0, 0.55), 1000)
     workload = clips.batched_workload(laid, 2)
     assert [[file.name for file in batch] for batch in workload.batches] == [
-        ["noise-1.npy", "noise-0.npy"],
-        ["noise-2.npy"],
+        ["noise-1.npy"],
+        ["noise-2.npy", "noise-0.npy"],
+        ["noise-4.npy"],
+        ["noise-3.npy"],
     ]
-    assert workload.audio_seconds == clips.single_workload(laid).audio_seconds == 1.75
+    assert workload.padded_seconds == pytest.approx(workload.audio_seconds + 0.05)
+    assert workload.audio_seconds == clips.single_workload(laid).audio_seconds == 2.75

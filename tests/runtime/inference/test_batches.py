@@ -30,6 +30,10 @@ def test_every_clip_is_in_one_batch_within_the_limit():
         assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 100
 
 
+def test_batches_are_of_like_length():
+    assert group_by_length([8, 10, 4, 5, 11], limit=99, spread=1.25) == [[2, 3], [0, 1], [4]]
+
+
 RATE = 16_000
 
 
