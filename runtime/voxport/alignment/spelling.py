@@ -64,13 +64,15 @@ class Speller:
         delimiter = model.word_delimiter
         self._delimiter = None if delimiter is None else model.labels.index(delimiter)
         self._star = len(model.labels)
-        self._labels = " ".join(
-            label for index, label in enumerate(model.labels) if self._is_spelling(model, index)
-        )
+        spelling = {  # phonemes end in the space that stands between them
+            index: label.rstrip(" ") or label
+            for index, label in enumerate(model.labels)
+            if self._is_spelling(model, index)
+        }
+        self._labels = " ".join(spelling.values())
         self._indices: dict[str, int] = {}
-        for index, label in enumerate(model.labels):
-            if self._is_spelling(model, index):
-                self._indices.setdefault(unicodedata.normalize("NFD", label), index)
+        for index, label in spelling.items():
+            self._indices.setdefault(unicodedata.normalize("NFD", label), index)
         self._longest = max(map(len, self._indices), default=0)
 
     def _is_spelling(self, model: ModelInfo, index: int) -> bool:
@@ -236,6 +238,7 @@ def _compatibility_jamo(character: str) -> str:
 
 def _is_special(label: str) -> bool:
     """Return whether a label is a mark such as <s> or [UNK]: no text says it."""
+    label = label.rstrip(" ")
     return len(label) > 1 and (label[0], label[-1]) in (("<", ">"), ("[", "]"))
 
 

@@ -134,7 +134,7 @@ def _stream(source: Source) -> BinaryIO:
         try:
             mode = source.stat().st_mode
             if stat.S_ISDIR(mode):
-                raise AudioFileError("is a folder; give the audio files in it")
+                raise AudioFileError(_folder_reason(source))
             if stat.S_ISFIFO(mode):
                 with source.open("rb", buffering=0) as pipe:
                     return _keep(pipe.read)
@@ -143,6 +143,17 @@ def _stream(source: Source) -> BinaryIO:
             return source.open("rb")
         except (FileNotFoundError, NotADirectoryError):
             raise AudioNotFoundError("there is no such file") from None
+
+
+def _folder_reason(folder: Path) -> str:
+    """Say of a folder in a recording's place what is in it."""
+    kinds = f"{', '.join(EXTENSIONS[:5])} …"
+    found = audio_files(folder)
+    if not found:
+        return f"is a folder without audio files ({kinds})"
+    if any(file.parent == folder for file in found):
+        return "is a folder; give the audio files in it"
+    return f"is a folder without audio files ({kinds}) but in its own folders (--recursive)"
 
 
 def _reader(read: Callable[[int], object]) -> Callable[[int], object]:

@@ -1,5 +1,7 @@
 """Transcripts as they are printed, and as one file."""
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +87,8 @@ class FileOutput:
     def __init__(self, path: Path, form: str, is_overwriting: bool, messages: Messages) -> None:
         if path.exists() and not is_overwriting:
             raise OutputError("is there already: give another name, or --overwrite", path)
+        with accessing(path, OutputError, "cannot be written"):  # before hours are transcribed
+            require_writable_folder(path.parent)
         self._path = path
         self._form = form
         self._messages = messages
@@ -110,3 +114,12 @@ class FileOutput:
     def fail(self, name: str, reason: str) -> None:
         """Report a recording without a transcript."""
         self._messages.error(f"{name}: {reason}")
+
+
+def require_writable_folder(folder: Path) -> None:
+    """Raise OSError where no file can be made in a folder."""
+    if not folder.is_dir():
+        number = errno.ENOTDIR if folder.exists() else errno.ENOENT
+        raise OSError(number, f"there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise OSError(errno.EACCES, f"the folder {folder} is read-only")

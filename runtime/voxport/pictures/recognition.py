@@ -233,13 +233,13 @@ def _label_name(model: ModelInfo, label: int) -> str:
         return "blank"
     if text == model.word_delimiter:
         return "space"
-    shown = text or f"#{label}"
+    shown = text.rstrip(" ") or f"#{label}"
     is_long = len(shown) > _MAX_LABEL_CHARACTERS
     return f"{shown[: _MAX_LABEL_CHARACTERS - 1]}…" if is_long else shown
 
 
 def _visible(token: str) -> str:
-    return "␣" if token == " " else token
+    return "␣" if token == " " else token.rstrip(" ")  # a phoneme ends in a space
 
 
 def _title(excerpt: Excerpt, transcript: Transcript) -> str:

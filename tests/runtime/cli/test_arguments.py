@@ -159,3 +159,21 @@ def test_samples_are_recordings_that_the_shipped_model_understands():
     result = transcribe("commands", *paths)
     assert result.exit_code == 0
     assert [line.split(": ")[1] for line in result.stdout.splitlines()][-2:] == ["STOP", "YES"]
+
+
+def test_a_file_that_cannot_be_written_fails_before_anything_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr("voxport.loading.load", None)
+    result = transcribe("commands", YES, "-o", tmp_path / "no" / "such.txt")
+    assert (result.exit_code, result.stdout) == (1, "")
+    target = tmp_path / "no" / "such.txt"
+    reason = f"cannot be written: there is no folder {tmp_path / 'no'}"
+    assert result.stderr == f"voxport: error: {target}: {reason}\n"
+
+
+def test_a_folder_without_recordings_says_so(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    result = transcribe("commands", tmp_path)
+    assert "is a folder without audio files (.wav, .flac, .ogg, .oga, .opus …)\n" in result.stderr
+    (tmp_path / "deeper").mkdir()
+    shutil.copy(YES, tmp_path / "deeper")
+    assert "in its own folders (--recursive)" in transcribe("commands", tmp_path).stderr
