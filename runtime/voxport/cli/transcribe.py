@@ -164,7 +164,7 @@ def _write(output: StandardOutput | FileOutput, name: str, transcript: "Transcri
 
 def _describe_outside(outside: int, total: int) -> str:
     subject = "the recording is" if total == 1 else f"{outside} of {total} recordings are"
-    return f"{subject} probably outside the vocabulary of `commands`"
+    return f"{subject} probably misheard, or outside the vocabulary of `commands`"
 
 
 def _into_folder(

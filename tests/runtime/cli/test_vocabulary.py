@@ -1,27 +1,46 @@
 """Words outside the vocabulary of the model that ships."""
 
+import re
+
 import pytest
 
 import voxport
 from support import data, fakes
 from support.command import YES
-from voxport.cli.vocabulary import is_probably_outside, vocabulary_note
+from voxport.cli.vocabulary import WORDS, is_probably_outside, vocabulary_note
 from voxport.transcript.transcript import Transcript, Word
 
 COMMANDS = fakes.model(source="shipped:commands")
 
 
-def said(*scores):
-    return Transcript("", 1.0, tuple(Word("A", 0.0, 1.0, score) for score in scores))
+def said(**scores):
+    words = tuple(Word(text, 0.0, 1.0, score) for text, score in scores.items())
+    return Transcript("", 1.0, words)
 
 
 @pytest.mark.parametrize(
     ("transcript", "is_outside"),
-    [(said(0.9, 0.85), False), (said(0.65), True), (said(0.9, 0.5), True), (said(), False)],
+    [
+        (said(YES=0.9, NO=0.85), False),
+        (said(YES=0.59), True),
+        (said(YES=0.9, NO=0.2), True),
+        (said(HADOUJEKE=0.9), True),
+        (said(SMART=0.95, MIROR=0.8), True),
+        (said(HEY=0.9, CHATTERBOX=0.9, BOC=0.9), False),
+        (said(), False),
+    ],
 )
-def test_low_scores_are_outside(transcript, is_outside):
+def test_unknown_words_and_low_scores_are_outside(transcript, is_outside):
     assert is_probably_outside(COMMANDS, transcript) is is_outside
     assert not is_probably_outside(fakes.model(), transcript)  # measured for one model only
+
+
+def test_the_words_are_those_of_the_model_card():
+    card = (data.SAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    listed = card.partition("## Vocabulary")[2].partition("\n## ")[0]
+    words = re.sub(r"- [a-z, ]+:", " ", listed).replace("zero to nine, alone and in strings", "")
+    digits = "zero one two three four five six seven eight nine"
+    assert set(re.findall("[a-z]+", f"{words} {digits}")) == {word.lower() for word in WORDS}
 
 
 def test_only_the_shipped_model_has_a_note():
