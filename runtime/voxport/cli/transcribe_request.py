@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 _ONE_RECORDING = ("srt", "vtt", "tsv")
 _DEFAULT_BEAM = 50
+# Endings of files, of texts and of recordings, which a folder hardly has.
+_OTHER_ENDINGS = (
+    *("ass", "csv", "doc", "docx", "html", "jsonl", "lrc", "log", "md", "odt", "pdf", "rtf", "sbv"),
+    *("ssa", "stl", "sub", "text", "ttml", "webvtt", "xml", "yaml", "aac", "aif", "aiff", "au"),
+    *("caf", "flac", "m4a", "mkv", "mov", "mp2", "mp3", "mp4", "oga", "ogg", "opus", "wav", "webm"),
+    "wma",
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def choose_target(
     is_naming: bool,
 ) -> Target:
     """Return the place of the transcripts of these recordings."""
-    if output is None:
+    if output in (None, STANDARD_INPUT):  # "-" is standard output here
         if is_overwriting:
             raise typer.BadParameter("--overwrite needs --output-dir DIR")
         form = form or "txt"
@@ -84,6 +91,7 @@ def choose_target(
     path = Path(output)
     ending = path.suffix[1:].lower()
     if ending not in FORMATS or path.is_dir():
+        _require_folder(output, ending)
         return Target(form or "txt", folder=path, is_overwriting=is_overwriting)
     if len(audio) > 1:
         raise typer.BadParameter(
@@ -92,6 +100,16 @@ def choose_target(
     if form not in (None, ending):
         raise typer.BadParameter(f"{output} ends in .{ending}, and --format says {form}")
     return Target(ending, file=path, is_overwriting=is_overwriting)
+
+
+def _require_folder(output: str, ending: str) -> None:
+    """Refuse a name that was meant as a file's."""
+    path = Path(output)
+    files = f"a file's name ends in {', '.join(f'.{form}' for form in FORMATS)}"
+    if path.exists() and not path.is_dir():
+        raise typer.BadParameter(f"{output} is no folder, and {files}")
+    if ending in _OTHER_ENDINGS and not path.exists() and output[-1] not in "/\\":
+        raise typer.BadParameter(f"{output}: {files}; a folder of this name is {output}/")
 
 
 def parse_stream(

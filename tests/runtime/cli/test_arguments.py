@@ -177,3 +177,31 @@ def test_a_folder_without_recordings_says_so(tmp_path):
     (tmp_path / "deeper").mkdir()
     shutil.copy(YES, tmp_path / "deeper")
     assert "in its own folders (--recursive)" in transcribe("commands", tmp_path).stderr
+
+
+@pytest.mark.parametrize("name", ["talk.mp3", "talk.text", "talk.docx"])
+def test_a_name_of_another_file_makes_no_folder(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = transcribe("commands", YES, "-o", name)
+    assert result.exit_code == EXIT_USAGE
+    assert (
+        f"a file's name ends in .txt, .json, .srt, .vtt, .tsv; a folder of this name is {name}/"
+        in (words(result.stderr))
+    )
+    assert not list(tmp_path.iterdir())
+    assert transcribe("commands", YES, "-o", f"{name}/").exit_code == 0
+    assert (tmp_path / name / "yes.txt").read_text() == "YES\n"
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    result = transcribe("commands", YES, "-o", tmp_path / "notes")
+    assert result.exit_code == EXIT_USAGE
+    assert f"{tmp_path}/notes is no folder, and a file's name ends in .txt" in words(result.stderr)
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_a_dash_is_standard_output(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert transcribe("commands", YES, "-o", "-").stdout == "YES\n"
+    assert not list(tmp_path.iterdir())
