@@ -13,10 +13,10 @@ from collections.abc import Sequence
 # fp32 and int8). A GPU has room for more.
 BATCH_SECONDS = 30.0
 
-# On a CPU one clip keeps the processor busy, and padding is computed for nothing: twelve clips of 1 to
-# 20 s in batches of eight sorted by length are 1.65 times as much audio, and took 1.7 times as long
-# as one by one. Of equal clips of 1 s a batch of eight took 0.67 of the processor time of eight single
-# runs, of 3 s 1.02 (shipped model, one thread). So a batch holds clips of like length only.
+# On a CPU one clip keeps the processor busy, and padding is computed for nothing: twelve clips of 1
+# to 20 s in batches of eight, sorted by length, are 1.65 times as much audio and took 1.7 times as
+# long as one by one. Of equal clips of 1 s a batch of eight took 0.67 of the processor time of
+# eight runs, of 3 s 1.02 (shipped model, one thread). So a batch holds clips of like length only.
 CPU_SPREAD = 1.25
 
 
