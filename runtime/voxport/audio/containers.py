@@ -8,7 +8,7 @@ decoded. Knows each container's module; decodes nothing.
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from voxport.audio import flac, mpeg, ogg, riff, sds, tags, voc
+from voxport.audio import claimed_sizes, flac, mpeg, ogg, riff, sds, tags, voc
 from voxport.audio.spliced import Spliced
 from voxport.errors import AudioFileError
 
@@ -58,6 +58,9 @@ def _split(file: BinaryIO, head: bytes, tag: int) -> list[Part]:
     elif voc.is_voc(head):
         view = voc.joined(file, head[:_VOC_HEAD_BYTES])
         return [Part(cast("BinaryIO", view), is_checked=True)] if view else []
+    elif claimed_sizes.is_sized(head):
+        view = claimed_sizes.whole(file, head)
+        return [Part(cast("BinaryIO", view))] if view else []
     else:
         file.seek(tag)
         mark = file.read(4)
@@ -76,7 +79,7 @@ def _wav_parts(file: BinaryIO) -> list[Part]:
         if riff.is_mpeg(wave):
             parts += _mpeg_parts(file, *wave.data)
         else:
-            view = cast("BinaryIO", Spliced(file, [(wave.start, wave.end)]))
+            view = cast("BinaryIO", Spliced(file, riff.pieces(file, wave)))
             parts.append(Part(view, is_checked=True))
     return parts
 

@@ -222,7 +222,7 @@ def _unreadable(source: Source, stream: BinaryIO, reason: str) -> str:
         advice = f": {media_formats.REMEDY}, or" if is_media else ";"
         advice += f" convert it to wav or flac: {unsupported.conversion(path)}"
         return f"libsndfile {version} does not read {kind}{advice}"
-    if "unsupported" in reason:
+    if "unsupported" in reason or "Malformed 'fmt '" in reason:  # AC-3 or G.722 in wav, for two
         reason += f"; convert it to wav or flac: {unsupported.conversion(path)}"
     if "regular file" in reason:  # what it says of an MP3 in which no frame is found
         reason = "Format not recognised"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from voxport.audio import limits, tags
+from voxport.audio.spliced import Piece
 from voxport.errors import AudioFileError
 
 # Lengths that writers to a pipe leave in a header, as they cannot go back: 0x7FFFFFFF, 0x80000000
@@ -14,6 +15,7 @@ from voxport.errors import AudioFileError
 # a 2.4 GB file is none of them.
 _PIPE_LENGTHS = (range(0x7FFFE000, 0x80001000), range(0xFFFFE000, 1 << 32))
 
+_BW64 = b"BW64"
 _MAX_CHUNKS = 1 << 12
 _MPEG_TAGS = (0x50, 0x55)  # MP2 and MP3
 _HEAD_BYTES = 12
@@ -36,7 +38,14 @@ def is_unknown_length(size: int) -> bool:
 
 def is_riff(head: bytes) -> bool:
     """Return whether `head` starts a wav file."""
-    return head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE"
+    return head[:4] in (b"RIFF", b"RIFX", b"RF64", _BW64) and head[8:12] == b"WAVE"
+
+
+def pieces(file: BinaryIO, wave: Wave) -> list[Piece]:
+    """Return the bytes of a wav file under a name that libsndfile knows."""
+    if _read(file, wave.start, 4) == _BW64:  # RF64 with chunks for broadcasters
+        return [b"RF64", (wave.start + 4, wave.end)]
+    return [(wave.start, wave.end)]
 
 
 def is_mpeg(wave: Wave) -> bool:
