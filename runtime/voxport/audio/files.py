@@ -77,7 +77,7 @@ def open_audio(source: Source) -> Generator[AudioStream | MediaStream, None, Non
                     container = audio.container
                 except failure:  # a few other bytes may stand before MPEG audio
                     audio, container = None, "MP3"
-                    if not containers.split_as(container, stream, parts):
+                    if _known_format(stream) or not containers.split_as(container, stream, parts):
                         raise
                 others = containers.split_as(container, stream, parts)
                 if others or audio is None:
@@ -210,6 +210,12 @@ def _find_demuxer(stream: BinaryIO) -> str | None:
         demuxer = media_formats.find_demuxer(stream)
         stream.seek(0)
         return demuxer
+
+
+def _known_format(stream: BinaryIO) -> str | None:
+    """Return the name of another format by its first bytes: its frames may look like MPEG's."""
+    stream.seek(0)
+    return unsupported.format_name(stream.read(_HEAD_BYTES), "")
 
 
 def _unreadable(source: Source, stream: BinaryIO, reason: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 _BY_NAME = (
     ".3gp", ".aac", ".ac3", ".amr", ".ape", ".avi", ".dsf", ".dts", ".flv", ".m4a", ".m4b",
-    ".mka", ".mkv", ".mov", ".mp4", ".mpc", ".ra", ".tta", ".webm", ".wma", ".wv",
+    ".g722", ".gsm", ".m2ts", ".mka", ".mkv", ".mov", ".mp4", ".mpc", ".mpeg", ".mpg", ".mts",
+    ".nut", ".ra", ".shn", ".tta", ".webm", ".wma", ".wmv", ".wv",
 )  # fmt: skip
 
 _MARKS = (  # place, bytes, name
@@ -26,6 +27,10 @@ _MARKS = (  # place, bytes, name
     (0, b".RMF", "RealAudio"),
     (0, b"\x0bw", "AC-3"),
     (0, b"\x7f\xfe\x80\x01", "DTS"),
+    (28, b"Speex   ", "Speex"),
+    (28, b"\x80theora", "Ogg video"),
+    (0, b".SoX", "SoX's own format"),
+    (0, b"XoS.", "SoX's own format"),
     (8, b"AVI ", "AVI"),
 )
 _BRANDS = {b"M4A ": "M4A", b"M4B ": "M4B", b"qt  ": "QuickTime", b"3gp": "3GP"}

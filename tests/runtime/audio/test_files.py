@@ -352,3 +352,18 @@ def test_audio_files_of_a_folder_are_sorted(tmp_path):
     names = [str(path.relative_to(tmp_path)) for path in audio_files(tmp_path)]
     assert names == ["a/b/e.opus", "a/c.FLAC", "b.wav"]
     assert audio_files(tmp_path / "a/d.txt") == [tmp_path / "a/d.txt"]  # asked for by name
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        (b"\x7f\xfe\x80\x01", "DTS"),
+        (b"OggS" + bytes(24) + b"Speex   ", "Speex"),
+        (b".SoX", "SoX's own format"),
+    ],
+)
+def test_another_format_with_frames_like_mpegs_is_refused(start, name):
+    """A DTS file decoded, by frames found within its own, to 12 s of noise."""
+    mpeg = bytes.fromhex("fffb9004") + bytes(413)  # of layer III: 128 kbit/s, 44.1 kHz
+    with pytest.raises(AudioFileError, match=f"does not read {name}; convert it"):
+        read_audio(start + bytes(60) + 40 * mpeg)
