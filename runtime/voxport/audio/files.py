@@ -146,14 +146,13 @@ def _stream(source: Source) -> BinaryIO:
 
 
 def _folder_reason(folder: Path) -> str:
-    """Say of a folder in a recording's place what is in it."""
-    kinds = f"{', '.join(EXTENSIONS[:5])} …"
-    found = audio_files(folder)
-    if not found:
-        return f"is a folder without audio files ({kinds})"
-    if any(file.parent == folder for file in found):
+    """Say of a folder in a recording's place what is in it; its folders are not searched."""
+    inside = list(folder.iterdir())
+    if any(path.suffix.lower() in EXTENSIONS for path in inside):
         return "is a folder; give the audio files in it"
-    return f"is a folder without audio files ({kinds}) but in its own folders (--recursive)"
+    deeper = any(path.is_dir() for path in inside)
+    advice = "; --recursive searches the folders in it" if deeper else ""
+    return f"is a folder without audio files ({', '.join(EXTENSIONS[:5])} …){advice}"
 
 
 def _reader(read: Callable[[int], object]) -> Callable[[int], object]:

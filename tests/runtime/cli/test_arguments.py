@@ -176,7 +176,7 @@ def test_a_folder_without_recordings_says_so(tmp_path):
     assert "is a folder without audio files (.wav, .flac, .ogg, .oga, .opus …)\n" in result.stderr
     (tmp_path / "deeper").mkdir()
     shutil.copy(YES, tmp_path / "deeper")
-    assert "in its own folders (--recursive)" in transcribe("commands", tmp_path).stderr
+    assert "--recursive searches the folders in it" in transcribe("commands", tmp_path).stderr
 
 
 @pytest.mark.parametrize("name", ["talk.mp3", "talk.text", "talk.docx"])
