@@ -170,7 +170,7 @@ def test_a_longer_recording_than_a_picture_holds_is_shown_in_part(tmp_path):
 
 def test_more_than_twenty_seconds_are_folded_into_strips():
     """A strip begins with the word that the one before would have cut."""
-    words = "AAAB|" * 80  # of 0.15 s, three frames a label, at 100 frames a second
+    words = "AAAB|" * 180  # of 0.15 s, three frames a label, at 100 frames a second
     made = picture(words + "C", start=7.0)
     assert len(made.axes) == 3 * 5  # a strip's four rows and its colour bar
     strips = [made.axes[4 * strip : 4 * strip + 4] for strip in range(3)]
@@ -182,7 +182,7 @@ def test_more_than_twenty_seconds_are_folded_into_strips():
     assert all(start <= place for start, rows in zip(starts, shown, strict=True)
                for place in rows.values())  # fmt: skip
     drawn = sum(len(rows[3].texts) for rows in strips)
-    assert drawn == 81
+    assert drawn == 181
     columns = [rows[1].images[0].get_array().shape[1] for rows in strips]
     assert sum(columns) == 3 * len(words + "C")
 
