@@ -22,7 +22,7 @@ def export_package(
     model: str | PathLike[str],
     output: str | PathLike[str],
     *,
-    formats: Sequence[Literal["onnx", "torchscript"]] = ("onnx", "torchscript"),
+    formats: Sequence[Literal["onnx", "torchscript", "exported-program"]] = ("onnx", "torchscript"),
     precisions: Sequence[Literal["fp32", "int8", "fp16"]] = ("fp32",),
     features: bool = False,
     audio: Sequence[str | PathLike[str]] = (),

@@ -18,6 +18,7 @@ from voxport.cli.options import each_of, finite, one_of, recordings
 from voxport.errors import MissingDependencyError
 from voxport.package.manifest import FP16, FP32, KINDS
 from voxport_export import layouts
+from voxport_export.formats import DEFAULT_FORMATS
 from voxport_export.torch_pair import import_torch_pair
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ def export(
             metavar="|".join(KINDS),
             callback=each_of(KINDS),
             help="Artifacts to write; repeat for several. torch calls TorchScript deprecated since "
-            "2.10, and does not support it from Python 3.14 on.",
+            "2.10, and does not support it from Python 3.14 on; exported-program is its .pt2.",
             rich_help_panel=_ARTIFACTS,
         ),
-    ] = list(KINDS),  # noqa: B006
+    ] = list(DEFAULT_FORMATS),  # noqa: B006
     precisions: Annotated[
         list[str],
         typer.Option(

@@ -74,7 +74,8 @@ def load(
         package: a folder, or the name of a shipped model.
         provider: the execution provider; "auto" is CUDA if onnxruntime has it and there is a GPU,
             else the CPU. onnxruntime's own names ("CUDAExecutionProvider") are understood too.
-        artifact: "onnx" or "torchscript"; None: ONNX if there. A TorchScript file is a program
+        artifact: "onnx", "torchscript" or "exported-program" (which runs only where it is named);
+            None: ONNX if there. A TorchScript file is a program
             that can read and write any file of yours as soon as it is loaded. Unnamed, it runs only
             if it holds nothing but what the exporter writes; name it for packages whose author you
             trust.
@@ -149,7 +150,8 @@ def load_features(
     Args:
         package: as in ``load``, as are all others.
         provider: the execution provider.
-        artifact: "onnx" or "torchscript"; None: ONNX if there, else TorchScript, as in ``load``.
+        artifact: "onnx", "torchscript" or "exported-program"; None: ONNX if there, else
+            TorchScript, as in ``load``.
         precision: "fp32", "int8" or "fp16"; None: fp32 if it gives features.
         threads: for one operator on the CPU, 1 to 256.
         batch_seconds: the limit of audio that runs together, in seconds with padding.

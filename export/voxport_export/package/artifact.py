@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from voxport.package.integrity import file_entry
-from voxport.package.manifest import FP32, ONNX, TORCHSCRIPT, Artifact
+from voxport.package.manifest import EXPORTED_PROGRAM, FP32, ONNX, TORCHSCRIPT, Artifact, TensorSpec
 from voxport_export.errors import ExportError
 from voxport_export.graph import contract
 from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph, Graph
@@ -16,11 +16,16 @@ from voxport_export.graph.heads import HeadGraph
 from voxport_export.graph.recognizer import RecognizerGraph
 from voxport_export.precisions.fp32 import to_fp32
 from voxport_export.sources.source import Source
+from voxport_export.to_exported_program import export_exported_program
 from voxport_export.to_onnx.export import export_onnx
 from voxport_export.to_torchscript import export_torchscript
 
 # Each kind of artifact: its file's ending and its writer
-_FORMATS = {ONNX: ("onnx", export_onnx), TORCHSCRIPT: ("ts", export_torchscript)}
+_FORMATS = {
+    ONNX: ("onnx", export_onnx),
+    TORCHSCRIPT: ("ts", export_torchscript),
+    EXPORTED_PROGRAM: ("pt2", export_exported_program),
+}
 
 # Receptive fields of noise to trace with: several blocks of time and several segments of the
 # positional convolution. Of one alone, the exporter may believe that there always is one.
@@ -90,11 +95,17 @@ def write_artifact(
         kind=kind,
         precision=precision,
         inputs=contract.INPUTS,
-        optional_inputs=contract.OPTIONAL_INPUTS,
-        outputs=contract.graph_outputs(graph, len(source.labels)),
+        optional_inputs=() if kind == EXPORTED_PROGRAM else contract.OPTIONAL_INPUTS,
+        outputs=_outputs(graph, source, kind),
         external_data=(file_entry(data),) if data.exists() else (),
         attention_in_blocks=bool(is_in_blocks),
     )
+
+
+def _outputs(graph: Graph, source: Source, kind: str) -> tuple[TensorSpec, ...]:
+    """Return the outputs of a kind of artifact; an exported program knows no strings."""
+    outputs = contract.graph_outputs(graph, len(source.labels))
+    return tuple(one for one in outputs if kind != EXPORTED_PROGRAM or one.type != "string")
 
 
 def example_input(graph: Graph) -> tuple[Tensor, Tensor]:

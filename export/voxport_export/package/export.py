@@ -14,7 +14,6 @@ from voxport.package.integrity import file_entry
 from voxport.package.manifest import (
     FILE_NAME,
     FP32,
-    KINDS,
     ONNX,
     Artifact,
     BlankGate,
@@ -30,6 +29,7 @@ from voxport.package.manifest import (
 from voxport.verification.comparison import Expected, ExpectedAnswer, ExpectedFeatures
 from voxport.verification.references import ReferenceClip
 from voxport_export.errors import ExportError, LowPrecisionError
+from voxport_export.formats import DEFAULT_FORMATS
 from voxport_export.graph.backbone import Backbone
 from voxport_export.graph.features import Graph
 from voxport_export.graph.heads import HeadGraph
@@ -73,7 +73,7 @@ ProgressStep = Callable[[str], AbstractContextManager[object]]
 class Options:
     """Options of an export: formats, precisions, recordings and limits."""
 
-    formats: tuple[str, ...] = KINDS  # each once
+    formats: tuple[str, ...] = DEFAULT_FORMATS  # each once
     precisions: tuple[str, ...] = (FP32,)  # each once; low ones in ONNX only
     features: bool = False  # artifacts give the transformer layers' outputs too
     audio: tuple[Path, ...] = ()  # recordings to compare on and keep; default: voxport's own

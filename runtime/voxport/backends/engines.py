@@ -15,11 +15,11 @@ from voxport.backends.checked_outputs import CheckedBackend
 from voxport.backends.contract import Backend, ModelFile
 from voxport.backends.onnx_inspection import refusal_reason
 from voxport.errors import ArtifactUnavailableError, PackageError
-from voxport.package.manifest import FP16, ONNX, TORCHSCRIPT, Artifact, ModelInfo
+from voxport.package.manifest import EXPORTED_PROGRAM, FP16, ONNX, TORCHSCRIPT, Artifact, ModelInfo
 
 
 class UnnamedError(ArtifactUnavailableError):
-    """TorchScript of another author, which runs only where it is named."""
+    """A program of another author, which runs only where it is named."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,13 @@ def open_engine(request: OpenRequest) -> Backend:
         _inspect(request.file, request.artifact)
     elif request.artifact.kind == TORCHSCRIPT and not request.is_named:
         _inspect_torchscript(request.file)
+    elif request.artifact.kind == EXPORTED_PROGRAM and not request.is_named:
+        raise UnnamedError(
+            "torch unpickles what it finds in an exported program, which can run code of its "
+            "author, so one runs only where it is named: artifact='exported-program' "
+            "(--artifact exported-program), if you trust its author",
+            request.file.path,
+        )
     backend = _choose(request.artifact, request.provider).open(request)
     if request.model is None:
         return backend
@@ -109,6 +116,12 @@ def _open_torchscript(request: OpenRequest) -> Backend:
     return TorchScriptBackend(request.file, request.provider, request.threads)
 
 
+def _open_exported_program(request: OpenRequest) -> Backend:
+    from voxport.backends.torchscript import ExportedProgramBackend
+
+    return ExportedProgramBackend(request.file, request.provider, request.threads)
+
+
 def _open_openvino(request: OpenRequest) -> Backend:
     from voxport.backends.openvino import OpenVinoBackend
 
@@ -132,6 +145,7 @@ def _open_onnxruntime(request: OpenRequest) -> Backend:
 
 _ENGINES = (  # the first that fits opens the artifact
     _Engine(TORCHSCRIPT, None, _open_torchscript),
+    _Engine(EXPORTED_PROGRAM, None, _open_exported_program),
     _Engine(ONNX, providers.OPENVINO, _open_openvino, reads_bytes=False),
     _Engine(ONNX, None, _open_onnxruntime),
 )

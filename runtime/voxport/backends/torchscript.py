@@ -1,9 +1,11 @@
-"""The TorchScript backend; the only module of the runtime that may import torch.
+"""The backends of torch: TorchScript and exported programs (``.pt2``).
 
-It is imported when such an artifact is asked for; without torch the error says so. Knows the
-graph's order of outputs; nothing of packages, audio or labels.
+The only module of the runtime that may import torch; it is imported when such an artifact is asked
+for, and without torch the error says so. Knows the graph's order of outputs; nothing of packages
+or audio.
 """
 
+import json
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -18,15 +20,21 @@ from voxport.backends import providers
 from voxport.backends.contract import (
     HEAD_OUTPUTS,
     OUTPUTS,
+    TOKENS,
+    TRANSCRIPT,
     FeatureOutput,
     GraphOutput,
     HeadOutput,
     ModelFile,
+    join_pieces,
 )
 from voxport.backends.failures import last_line, run_failure
 from voxport.errors import InferenceError, ProviderUnavailableError
 from voxport.machine import cuda
 from voxport.optional_import import import_optional
+
+_PIECES = "pieces.json"  # the labels' texts, inside the archive of an exported program
+_TENSORS = OUTPUTS[:-1]  # outputs of an exported program; it knows no strings
 
 
 class TorchScriptBackend:
@@ -108,8 +116,99 @@ class TorchScriptBackend:
             raise InferenceError(message, self._name) from error
 
 
+class ExportedProgramBackend:
+    """An artifact of ``torch.export.save``. Several threads may call ``run`` at once.
+
+    ``threads`` sets torch's number for the whole process: torch has no other.
+    """
+
+    def __init__(
+        self, file: Path | ModelFile, provider: str = "auto", threads: int | None = None
+    ) -> None:
+        file = file if isinstance(file, ModelFile) else ModelFile(file)
+        torch = _torch()
+        self._device = _choose_device(torch, provider)
+        self._name = file.path.name
+        self.runtime = f"torch {torch.__version__}"
+        self.provider = self._device
+        if threads:
+            torch.set_num_threads(threads)
+        try:
+            program, texts = _load_program(torch, file, self._device)
+            self._pieces: tuple[str, ...] = tuple(json.loads(texts))
+            self._least = _least_samples(program)
+            self._module: Any = program.module()
+        except Exception as error:  # a damaged archive can fail in any way
+            reason = f"{self.runtime} cannot load it: {last_line(error)}"
+            raise InferenceError(reason, file.path) from error
+
+    def run(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        outputs: Sequence[str] = OUTPUTS,
+    ) -> GraphOutput:
+        """Compute all outputs, copy the named ones to the host and join the text."""
+        found = self._infer(waveform, lengths)
+        values: dict[str, Any] = dict(zip(_TENSORS, found, strict=False))
+        frames = int(values["emission_lengths"].max())
+        values["emission"] = values["emission"][:, :frames]
+        if TRANSCRIPT in outputs:
+            values[TRANSCRIPT] = join_pieces(values[TOKENS], self._pieces)
+        return GraphOutput(**{name: values[name] for name in outputs})
+
+    def extract(
+        self,
+        waveform: NDArray[np.float32],  # (B, S)
+        lengths: NDArray[np.int64],  # (B,)
+        layers: Sequence[int],
+    ) -> FeatureOutput:
+        """Compute every layer and copy the named ones to the host."""
+        found = self._infer(waveform, lengths)
+        outputs = found[len(_TENSORS) :] if self._pieces else found
+        frames = int(outputs[-1].max())
+        return FeatureOutput([outputs[n - 1][:, :frames] for n in layers], outputs[-1])
+
+    def _infer(self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]) -> list[Any]:
+        """Run the program, on padding up to the fewest samples that it takes."""
+        torch = _torch()
+        lengths = lengths.clip(0, waveform.shape[1])
+        missing = max(0, self._least - waveform.shape[1])
+        padded = np.pad(waveform, ((0, 0), (0, missing))) if missing else waveform
+        try:
+            with torch.inference_mode():
+                inputs = (torch.from_numpy(padded), torch.from_numpy(lengths))
+                found = self._module(*(value.to(self._device) for value in inputs))
+                return [value.cpu().numpy() for value in found]
+        except (RuntimeError, AssertionError) as error:
+            reason = f" on {self._device}: {last_line(error)}"
+            message = run_failure("torch", waveform.shape, reason, error)
+            raise InferenceError(message, self._name) from error
+
+
+def _load_program(torch: Any, file: ModelFile, device: str) -> tuple[Any, str]:
+    """Load an exported program onto a device; return it with the labels' texts beside it."""
+    texts = {_PIECES: ""}
+    source = str(file.source) if file.content is None else BytesIO(file.content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's insides
+        program = torch.export.load(source, extra_files=texts)
+    if device != "cpu":
+        passes: Any = import_optional("torch.export.passes", "CUDA needs it", "pip install torch")
+        program = passes.move_to_device_pass(program, device)
+    return program, texts[_PIECES] or "[]"
+
+
+def _least_samples(program: Any) -> int:
+    """Return the fewest samples that a program takes: the lower bound of its second free size."""
+    shape = next(iter(program.graph_signature.user_inputs))
+    node = next(one for one in program.graph.nodes if one.name == shape)
+    bounds = program.range_constraints.get(node.meta["val"].shape[1].node.expr)
+    return 0 if bounds is None else int(bounds.lower)
+
+
 def _torch() -> Any:
-    return import_optional("torch", "the TorchScript artifact needs torch", "pip install torch")
+    return import_optional("torch", "the artifact needs torch", "pip install torch")
 
 
 def _choose_device(torch: Any, provider: str) -> str:

@@ -18,7 +18,7 @@ from voxport.benchmark.timing import Timing, take_turns
 from voxport.errors import VoxportError
 from voxport.loading import require_transcripts, unavailable_error
 from voxport.package.find import find_package
-from voxport.package.manifest import TORCHSCRIPT, Artifact, Manifest
+from voxport.package.manifest import PROGRAMS, Artifact, Manifest
 from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
 
@@ -140,11 +140,11 @@ def create_candidate(folder: Path, variant: Variant) -> Candidate:
 
 def _reason_to_skip(artifact: Artifact) -> str | None:
     """Return the reason why an artifact is not measured unless its kind is named, or None."""
-    if artifact.kind != TORCHSCRIPT:
+    if artifact.kind not in PROGRAMS:
         return None
     return (
-        "a TorchScript file is a program that can read and write your files: to measure it, name "
-        "it (--artifact torchscript), if you trust its author"
+        f"{artifact.kind} is a program that can read and write your files: to measure it, name "
+        f"it (--artifact {artifact.kind}), if you trust its author"
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from voxport.package.word_pieces import has_word_pieces
 
-ArtifactKind: TypeAlias = Literal["onnx", "torchscript"]
+ArtifactKind: TypeAlias = Literal["onnx", "torchscript", "exported-program"]
 Precision: TypeAlias = Literal["fp32", "int8", "fp16"]
 
 FORMAT = "voxport"
@@ -21,7 +21,8 @@ FORMAT = "voxport"
 # another task than transcription.
 VERSION = 3
 FILE_NAME = "manifest.json"
-KINDS = (ONNX, TORCHSCRIPT) = ("onnx", "torchscript")
+KINDS = (ONNX, TORCHSCRIPT, EXPORTED_PROGRAM) = ("onnx", "torchscript", "exported-program")
+PROGRAMS = (TORCHSCRIPT, EXPORTED_PROGRAM)  # run by torch; they can do whatever a program can
 FP32 = "fp32"  # the precision that the others are measured against
 FP16 = "fp16"
 FEATURES = "features_"  # and its number, from 1: the output of a transformer layer

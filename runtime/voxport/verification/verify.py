@@ -30,7 +30,7 @@ from voxport.package.find import find_package
 from voxport.package.manifest import (
     FILE_NAME,
     KINDS,
-    TORCHSCRIPT,
+    PROGRAMS,
     Artifact,
     ArtifactKind,
     GoldenClip,
@@ -94,9 +94,9 @@ def verify(
             golden clips are compared with the answers recorded in the package.
         audio: recordings for the reference to answer, instead of the golden clips.
         provider: the execution provider, as in ``load``.
-        artifacts: the kinds to run, "onnx" and "torchscript"; None: both. A TorchScript file is a
-            program that can read and write your files: unnamed, one that holds more than the
-            exporter writes is left out.
+        artifacts: the kinds to run, "onnx", "torchscript" and "exported-program"; None: all. A
+            TorchScript file is a program that can read and write your files: unnamed, one that
+            holds more than the exporter writes is left out, and so is every exported program.
         isolate: run each artifact in a process of its own, as in ``load``.
 
     Returns:
@@ -159,7 +159,7 @@ def verify(
 
 
 def _reason_to_skip(artifact: Artifact, provider: str, kinds: Sequence[str] | None) -> str | None:
-    if artifact.kind == TORCHSCRIPT and (reason := torchscript_refusal(provider)):
+    if artifact.kind in PROGRAMS and (reason := torchscript_refusal(provider)):
         return reason
     if kinds is None or artifact.kind in kinds:
         return None

@@ -26,7 +26,7 @@ const MAX_WIDTH = 1_000_000;
 
 /** An executable form of the model. */
 export interface Artifact extends FileEntry {
-  readonly kind: "onnx" | "torchscript";
+  readonly kind: "onnx" | "torchscript" | "exported-program";
   readonly precision: string; // "fp32", "int8", "fp16"
   readonly externalData: readonly FileEntry[]; // weights beside the graph
 }
@@ -193,7 +193,7 @@ function readEntry(fields: Fields): FileEntry {
 function readArtifact(fields: Fields): Artifact {
   return {
     ...readEntry(fields),
-    kind: fields.oneOf("kind", ["onnx", "torchscript"] as const),
+    kind: fields.oneOf("kind", ["onnx", "torchscript", "exported-program"] as const),
     precision: fields.text("precision"),
     externalData: fields.children("external_data").map(readEntry),
   };

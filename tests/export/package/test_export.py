@@ -175,7 +175,7 @@ def test_a_failed_comparison_writes_no_package(narrow_model, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("option", "value", "names"),
     [
-        ("--format", "onx", "onnx, torchscript"),
+        ("--format", "onx", "onnx, torchscript, exported-program"),
         ("--precision", "fp31", "fp32, int8, fp16"),
         ("--layout", "tritn", "sherpa-onnx, huggingface, triton"),
     ],
