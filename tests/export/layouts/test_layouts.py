@@ -270,7 +270,7 @@ def test_a_model_is_exported_first(narrow_model, samples, tmp_path):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config |= {"blank": 5, "normalize_waveform": True}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    options = Options(audio=(data.SAMPLES / "yes.flac",))
+    options = Options(audio=(data.SAMPLES / "yes.flac",), force=True)  # the weights are seeded
     export_layout(str(folder), tmp_path / "out", "sherpa-onnx", options)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "out"]
     assert files(tmp_path / "out") == ["README.md", "model.onnx", "tokens.txt", "voxport.json"]
@@ -336,6 +336,14 @@ def test_what_sherpa_onnx_cannot_run_is_refused(tmp_path, change, reason):
 def test_a_space_among_the_labels_is_the_delimiter():
     model = replace(MODEL, labels=("<b>", " ", "A"), blank=0, word_delimiter=None)
     assert client_tokens(model, "<pad>", "|") == ["<pad>", "|", "A"]
+
+
+def test_special_tokens_keep_their_names():
+    labels, special = ("-", "", "|", "", "A"), {"1": "<s>", "3": "two words"}
+    model = replace(MODEL, labels=labels, blank=0, word_delimiter="|", special_tokens=special)
+    tokens = ["<pad>", "<s>", "|", "<unused_3>", "A"]
+    assert client_tokens(model, "<pad>", "|") == tokens
+    assert client_tokens(model, "<pad>", "|", ("<s>",))[1] == "<unused_1>"
 
 
 def test_options_of_an_export_are_refused_for_a_package(tmp_path):
