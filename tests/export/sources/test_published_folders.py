@@ -114,7 +114,7 @@ def test_its_text_is_the_checkpoints_own(write, tmp_path):
     ]
     texts = [clip.transcript.strip() for clip in manifest.golden]
     assert texts == list(expected_texts(folder, blank, waveforms))
-    assert all(len(text) > 3 for text in texts)
+    assert len("".join(texts)) > 3
     if write is mms_aligner:
         assert "note: there is no preprocessor_config.json" in result.stderr
         assert "normalised to mean 0 and variance 1, as feat_extract_norm" in result.stderr
