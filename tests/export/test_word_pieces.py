@@ -1,15 +1,22 @@
 """Word pieces in the files: the transcript of the graph is the tokenizer's own text."""
 
+import json
+import shutil
+
 import onnx_ir as ir
 import onnxruntime
 import pytest
 import torch
 
+import voxport
+from support import data
 from voxport.backends.contract import join_pieces
 from voxport_export import to_torchscript
+from voxport_export.package.export import Options, export_package
 from voxport_export.quiet import quiet_torchscript
 from voxport_export.to_onnx.transcript import append_transcript
 
+COMMANDS = data.ROOT / "models" / "commands"
 PIECES = ["<pad>", " the", " c", "at", "", " ", "s"]
 ROWS = [[1, 2, 3], [4, 1, 4], [3, 6, 1], [5, 1, -1], [4, 4, -1], [-1, -1, -1]]
 
@@ -68,3 +75,20 @@ def test_torchscript_joins_the_same_text():
         traced = torch.jit.trace(Fixed(), (given.float(), torch.zeros(len(ROWS))))
         module = torch.jit.script(to_torchscript._WithPieces(traced, PIECES, 16_000))
     assert module(given.float(), torch.zeros(len(ROWS)), None)[-1] == texts_of(ROWS)
+
+
+def test_its_torchscript_runs_unnamed(tmp_path):
+    """The look at a TorchScript file knows what the exporter writes for word pieces."""
+    model = tmp_path / "model"
+    model.mkdir()
+    shutil.copy(COMMANDS / "weights.safetensors", model)
+    config = json.loads((COMMANDS / "config.json").read_text(encoding="utf-8"))
+    others = {"Y": " y", "E": "e", "S": "s", "|": " "}
+    config["labels"] = [others.get(label, label) for label in config["labels"]]
+    config["word_delimiter"] = " "
+    (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    options = Options(formats=("torchscript",), audio=(data.SAMPLES / "yes.flac",))
+    export_package(str(model), tmp_path / "out", options)
+    found = voxport.load(tmp_path / "out").transcribe(data.SAMPLES / "yes.flac")
+    assert (found.text, [word.text for word in found.words]) == ("yes", ["yes"])
+    assert [token.text for token in found.tokens] == ["y", "e", "s"]
