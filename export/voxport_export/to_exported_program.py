@@ -15,7 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from voxport_export.errors import ExportError
 from voxport_export.graph.features import FeatureGraph, FeatureRecognizerGraph, Graph
+from voxport_export.graph.recognizer import RecognizerGraph
 
 PIECES = "pieces.json"  # name of the labels' texts inside the archive
 # Frames that every program is given at the least: of fewer, the exporter would trace other shapes.
@@ -54,7 +56,14 @@ def export_exported_program(
         pieces: text of each label in a transcript.
         sample_rate: the model's own, Hz; the program takes no other.
         path: the file to write.
+
+    Raises:
+        ExportError: the graph gives neither transcripts nor features.
     """
+    if not isinstance(graph, (RecognizerGraph, FeatureGraph, FeatureRecognizerGraph)):
+        raise ExportError(
+            "exported-program is written of transcripts and features only: leave it out of --format"
+        )
     backbone = graph.backbone
     least = backbone.receptive_field + (_LEAST_FRAMES - 1) * backbone.frame_stride
     batch = torch.export.Dim("batch")

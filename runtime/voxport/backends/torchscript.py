@@ -169,6 +169,17 @@ class ExportedProgramBackend:
         frames = int(outputs[-1].max())
         return FeatureOutput([outputs[n - 1][:, :frames] for n in layers], outputs[-1])
 
+    def answer(
+        self,
+        waveform: NDArray[np.float32],  # noqa: ARG002
+        lengths: NDArray[np.int64],  # noqa: ARG002
+        task: str,
+    ) -> HeadOutput:
+        """Refuse: exported programs are written of transcripts and features only."""
+        raise InferenceError(
+            f"an exported program gives no {task}; use artifact='onnx'", self._name
+        )
+
     def _infer(self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]) -> list[Any]:
         """Run the program, on padding up to the fewest samples that it takes."""
         torch = _torch()
