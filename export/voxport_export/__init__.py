@@ -32,6 +32,7 @@ def export_package(
     allow_unused: bool = False,
     blank: str | None = None,
     normalize: bool | None = None,
+    language_model: bool = True,
 ) -> Manifest:
     """Export a model to a package: a folder for ``voxport.load`` and other hosts.
 
@@ -61,6 +62,7 @@ def export_package(
         blank: the label that is the CTC blank, or its index; by default as the model's files say.
         normalize: normalise the waveform of a Hugging Face checkpoint to mean 0 and variance 1 or
             not; by default as its files say.
+        language_model: put the language model that a checkpoint brings into the package.
 
     Returns:
         The manifest as written: the model's facts, the artifacts, the measured parity.
@@ -99,5 +101,6 @@ def export_package(
         allow_unused=allow_unused,
         blank=blank,
         normalize=normalize,
+        language_model=language_model,
     )
     return export(str(model), Path(output), options)

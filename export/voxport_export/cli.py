@@ -135,6 +135,26 @@ def export(
             rich_help_panel=_SOURCE,
         ),
     ] = False,
+    languages: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--language",
+            metavar="CODE",
+            help="The language of an MMS model, as MODEL:CODE; repeat for one package with "
+            "several, or write a list with commas or `all`. They share their weights.",
+            show_default=False,
+            rich_help_panel=_ARTIFACTS,
+        ),
+    ] = None,
+    no_language_model: Annotated[
+        bool,
+        typer.Option(
+            "--no-lm",
+            help="Leave out the language model that a checkpoint brings (its folder "
+            "language_model).",
+            rich_help_panel=_ARTIFACTS,
+        ),
+    ] = False,
     features: Annotated[
         bool,
         typer.Option(
@@ -199,6 +219,8 @@ def export(
     try:
         from voxport_export.layouts.export import export_layout
         from voxport_export.package.export import Options, export_package
+        from voxport_export.package.languages import export_languages
+        from voxport_export.sources.languages import choose_languages
     except ImportError as error:
         raise MissingDependencyError(
             f'voxport export needs {error.name}: pip install "voxport[export,cpu]"'
@@ -215,9 +237,17 @@ def export(
         allow_unused=allow_unused,
         blank=blank,
         normalize=normalize,
+        language_model=not no_language_model,
     )
     with redirect_stdout(sys.stderr):  # torch.hub says on stdout what it downloads
-        if layout is None:
+        chosen = choose_languages(model, languages) if languages else []
+        if len(chosen) == 1:
+            model = f"{model}:{chosen[0]}"
+        if len(chosen) > 1 and layout is not None:
+            raise typer.BadParameter("--layout takes one --language")
+        if len(chosen) > 1:
+            _print_measurements(export_languages(model, chosen, output, options, step=_report_step))
+        elif layout is None:
             _print_measurements(export_package(model, output, options, step=_report_step))
         else:
             _print_agreements(export_layout(model, output, layout, options, step=_report_step))
@@ -254,7 +284,15 @@ def _print_measurements(manifest: Manifest) -> None:
             f"{', '.join(unused[:4])}{' …' if len(unused) > 4 else ''}",
             file=sys.stderr,
         )
-    for parity in manifest.parity:
+    if words := manifest.language_model:
+        print(
+            f"{words.model.path}: the checkpoint's language model, "
+            f"{sum(entry.bytes for entry in words.files) / 1e6:.1f} MB with its words; its licence "
+            f"is taken to be the checkpoint's: {words.licence}",
+            file=sys.stderr,
+        )
+    languages = (parity for one in manifest.languages for parity in one.parity)
+    for parity in languages if manifest.languages else manifest.parity:
         print(
             f"{parity.artifact}: equal to {parity.reference} on {parity.clips} clips, "
             f"emissions within {parity.max_emission_difference:.1e}",

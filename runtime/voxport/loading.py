@@ -16,12 +16,17 @@ from voxport.backends.isolation import Isolation, as_isolation
 from voxport.backends.open import open_artifact
 from voxport.backends.providers import Provider
 from voxport.decoding.beam_search import BeamSearch
+from voxport.decoding.package_language_model import (
+    PackageLanguageModel,
+    read_package_language_model,
+)
 from voxport.errors import ArtifactUnavailableError, InputError, MissingDependencyError
 from voxport.feature_extractor import FeatureExtractor
 from voxport.inference.batches import BATCH_SECONDS
 from voxport.inference.long_recordings import WHOLE_SECONDS, WINDOW_SECONDS
 from voxport.machine.threads import MOST_THREADS
 from voxport.package.find import find_package
+from voxport.package.languages import choose_language
 from voxport.package.manifest import (
     CLASSIFICATION,
     EMBEDDING,
@@ -67,6 +72,7 @@ def load(
     window_seconds: float = WINDOW_SECONDS,
     decoder: BeamSearch | None = None,
     isolate: bool | Isolation = False,
+    language: str | None = None,
 ) -> Recognizer:
     """Load a recognizer from a package.
 
@@ -87,9 +93,11 @@ def load(
             ``math.inf``: every recording. A longer one, or one too large for the memory, runs
             in windows.
         window_seconds: the length of a window, at least 5 s, context on both sides included.
-        decoder: a ``voxport.BeamSearch``; None: the graph's own greedy decoder.
+        decoder: a ``voxport.BeamSearch``, with the package's language model where it has one; None:
+            the graph's own greedy decoder.
         isolate: run the artifact in a process of its own, with limits of time and memory, for
             packages whose author you do not know. An ``Isolation`` sets other limits.
+        language: of a package with several ("fra", as its checkpoint calls it); None: its default.
 
     Returns:
         A recognizer. Several threads may use it at once.
@@ -120,8 +128,10 @@ def load(
     if given is not None and not isinstance(given, BeamSearch):
         raise InputError(f"decoder must be a voxport.BeamSearch, got {given!r}")
     folder, manifest = _read(package, threads, batch_seconds)
+    manifest = choose_language(folder, manifest, language)
     require_transcripts(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
+    language_model = _read_language_model(folder, manifest, decoder)
     limits = as_isolation(isolate)
     backend = _open(folder, manifest, chosen, provider, threads, artifact is not None, limits)
     return Recognizer(
@@ -132,6 +142,7 @@ def load(
         whole_seconds=whole_seconds,
         window_seconds=window_seconds,
         decoder=decoder,
+        language_model=language_model,
     )
 
 
@@ -372,6 +383,16 @@ def _read(
         raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
     folder = find_package(package)
     return folder, read_manifest(folder)
+
+
+def _read_language_model(
+    folder: Path, manifest: Manifest, decoder: BeamSearch | None
+) -> PackageLanguageModel | None:
+    """Read the package's language model, if there is one and the search uses it."""
+    info = manifest.language_model
+    if info is None or decoder is None or not decoder.uses_package:
+        return None
+    return read_package_language_model(folder, info, manifest.model)
 
 
 def _open(

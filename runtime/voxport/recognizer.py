@@ -9,7 +9,7 @@ calls, so threads may share one.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias, TypeVar, overload
 
@@ -17,6 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.alignment import text_aligner
+from voxport.alignment.romanized_aligner import (
+    Granularity,
+    Romanization,
+    align_romanized,
+    require_granularity,
+)
 from voxport.alignment.text_aligner import AlignedTranscript
 from voxport.audio.recording import (
     AudioInput,
@@ -28,6 +34,7 @@ from voxport.audio.recording import (
 from voxport.backends.contract import DECODED, Backend
 from voxport.decoding import greedy
 from voxport.decoding.beam_search import BeamSearch
+from voxport.decoding.package_language_model import PackageLanguageModel
 from voxport.errors import InputError, VoxportError
 from voxport.feature_extractor import FeatureExtractor
 from voxport.inference.batch_runner import BatchRunner
@@ -112,6 +119,7 @@ class Recognizer:
         whole_seconds: float = WHOLE_SECONDS,
         window_seconds: float = WINDOW_SECONDS,
         decoder: BeamSearch | None = None,
+        language_model: PackageLanguageModel | None = None,
     ) -> None:
         self.manifest = manifest
         self.artifact = artifact
@@ -121,8 +129,9 @@ class Recognizer:
         self._runner = BatchRunner(manifest.model, artifact, backend)
         self._model = manifest.model
         # None: as the graph does
-        self._decode = decoder.build_decoder(manifest.model) if decoder else None
-        self._result_settings = f"{self.identity} {whole_seconds:g} {decoder}"
+        self._decode = decoder and decoder.build_decoder(manifest.model, language_model)
+        words = f" {language_model.identity}" if language_model else ""
+        self._result_settings = f"{self.identity} {whole_seconds:g} {decoder}{words}"
         self._long = LongRecordings(
             self._runner, self._model, batch_seconds, whole_seconds, window_seconds
         )
@@ -276,11 +285,20 @@ class Recognizer:
         audio: list[AudioInput] | tuple[AudioInput, ...],
         text: Sequence[str],
         sample_rate: int | None = None,
+        *,
+        granularity: Granularity = "word",
+        romanization: Romanization | None = None,
     ) -> list[AlignedTranscript]: ...
 
     @overload
     def align(
-        self, audio: AudioInput, text: str, sample_rate: int | None = None
+        self,
+        audio: AudioInput,
+        text: str,
+        sample_rate: int | None = None,
+        *,
+        granularity: Granularity = "word",
+        romanization: Romanization | None = None,
     ) -> AlignedTranscript: ...
 
     def align(
@@ -288,6 +306,9 @@ class Recognizer:
         audio: AudioInput | list[AudioInput] | tuple[AudioInput, ...],
         text: str | Sequence[str],
         sample_rate: int | None = None,
+        *,
+        granularity: Granularity = "word",
+        romanization: Romanization | None = None,
     ) -> AlignedTranscript | list[AlignedTranscript]:
         """Find the times of a known text's words in a recording, or in each of a list of them.
 
@@ -296,6 +317,9 @@ class Recognizer:
             text: its text, or as many texts as recordings. ``*`` as a word stands for anything
                 that the text leaves out.
             sample_rate: Hz, of arrays; the model's own by default. Files bring theirs.
+            granularity: "word", or "sentence" for the times of whole sentences.
+            romanization: align by Latin letters, for texts in any script with an MMS aligner:
+                ``voxport.alignment.Romanization(language="hin")``. Needs ``voxport[romanize]``.
 
         Returns:
             The aligned transcript, or a list of them in the order given. Characters that the labels
@@ -312,6 +336,7 @@ class Recognizer:
             >>> [(word.text, round(word.start, 1)) for word in aligned.words]
             [('Left', 0.5), ('right', 0.9)]
         """
+        require_granularity(granularity)
         is_list = isinstance(audio, (list, tuple))
         texts = text_aligner.require_texts(text)
         if isinstance(text, str) == is_list or (is_list and len(audio) != len(texts)):
@@ -319,7 +344,13 @@ class Recognizer:
         names = [name for name, _ in named(audio)]
         found = self._answer(audio, sample_rate, self._emit_batch, self._emit_long)
         emissions, seconds = [item[0] for item in found], [item[1] for item in found]
-        aligned = text_aligner.align(emissions, texts, seconds, self._model, names)
+        if romanization is None:
+            aligned = text_aligner.align(emissions, texts, seconds, self._model, names)
+            if granularity == "sentence":
+                aligned = [text_aligner.join_sentences(one) for one in aligned]
+        else:
+            settings = replace(romanization, granularity=granularity)
+            aligned = align_romanized(emissions, texts, seconds, self._model, settings, names)
         return aligned if is_list else aligned[0]
 
     @overload

@@ -57,7 +57,7 @@ def export_layout(
     check_destination(output)
     if ONNX not in options.formats:
         raise ExportError(f"{layout} runs ONNX only: leave --format out or add onnx")
-    options = replace(options, formats=(ONNX,))
+    options = replace(options, formats=(ONNX,), language_model=False)
     source: Path | PackageWriter = Path(model)
     if not (source / FILE_NAME).is_file():
         source = prepare_package(model, options, step)

@@ -30,6 +30,7 @@ def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -
     model = manifest.model
     field_ms = 1000 * model.receptive_field / model.sample_rate
     stride_ms = 1000 * model.frame_stride / model.sample_rate
+    languages = _language_row(manifest) + ("" if usage else _language_model_rows(manifest))
     return f"""# {model.name}
 
 {_summary(manifest)} Exported by voxport {manifest.created_by["voxport"]} from `{model.source}`.
@@ -41,7 +42,7 @@ def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -
 | Input | mono, {model.sample_rate} Hz, float32 |
 | Frames | one every {stride_ms:g} ms, each {field_ms:g} ms wide |
 | Waveform normalised in the graph | {"yes" if model.normalize_waveform else "no"} |
-{_unused_row(model)}{_note_rows(model)}{_head_rows(model, manifest.blank_gate)}{
+{_unused_row(model)}{_note_rows(model)}{languages}{_head_rows(model, manifest.blank_gate)}{
         _task_rows(manifest)
     }
 {emotion_notice(model)}## Files and measured parity
@@ -192,6 +193,27 @@ def _unused_row(model: ModelInfo) -> str:
         return ""
     named = ", ".join(map(_cell_code, model.unused_weights))
     return f"| **Weights of the checkpoint left out** | {named} |\n"
+
+
+def _language_row(manifest: Manifest) -> str:
+    if not manifest.languages:
+        return ""
+    names = ", ".join(one.language for one in manifest.languages)
+    default = manifest.default_language or "none"
+    return f"| Languages (`--language CODE`) | {_cell(names)}; default: {_cell(default)} |\n"
+
+
+def _language_model_rows(manifest: Manifest) -> str:
+    words = manifest.language_model
+    if words is None:
+        return ""
+    size = sum(entry.bytes for entry in words.files) / 1e6
+    return (
+        f"| Language model | {_cell_code(words.model.path)}, {size:.1f} MB with its words; used "
+        f"with `--beam N` or `--lm package` |\n"
+        "| Licence of the language model | taken to be the checkpoint's: "
+        f"**{_cell(words.licence)}** |\n"
+    )
 
 
 def _references(manifest: Manifest) -> str:

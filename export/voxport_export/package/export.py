@@ -21,6 +21,7 @@ from voxport.package.manifest import (
     FeatureParity,
     HeadInfo,
     HeadParity,
+    LanguageModelInfo,
     Manifest,
     ModelInfo,
     Parity,
@@ -35,6 +36,7 @@ from voxport_export.graph.features import Graph
 from voxport_export.graph.heads import HeadGraph
 from voxport_export.package.artifact import build_graph, file_name, write_artifact
 from voxport_export.package.card import write_card
+from voxport_export.package.language_model import write_language_model
 from voxport_export.package.low_precision import LowPrecisionWriter
 from voxport_export.package.staging import check_destination, staged
 from voxport_export.parity.blank_gate import judge_blank
@@ -57,6 +59,7 @@ from voxport_export.parity.golden import (
 )
 from voxport_export.parity.low_precision import LowPrecisionLimits
 from voxport_export.precisions import LOW_PRECISIONS
+from voxport_export.sources.language_model import CheckpointLanguageModel
 from voxport_export.sources.overrides import Overrides
 from voxport_export.sources.resolve import resolve
 from voxport_export.sources.shipped import sample_recordings
@@ -83,6 +86,7 @@ class Options:
     allow_unused: bool = False  # leave out weights of a checkpoint that its model does not use
     blank: str | None = None  # the blank, a label or its index; None: as the source's files say
     normalize: bool | None = None  # the waveform; None: as the source's files say
+    language_model: bool = True  # put the checkpoint's language model into the package
 
     @property
     def low_precisions(self) -> tuple[str, ...]:
@@ -136,6 +140,8 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
         source = source.without_answers() if options.features else source
         graph = build_graph(source, options.features)
         _check_low_precisions(source, graph.backbone, options)
+        reads = source.transcribes and options.language_model
+        language_model = source.read_language_model() if reads else None
     field = graph.backbone.receptive_field
     least = graph.least_samples if isinstance(graph, HeadGraph) else field
     recordings = resample_recordings(files, source.sample_rate)
@@ -155,7 +161,16 @@ def prepare_package(model: str, options: Options, step: ProgressStep) -> Package
         answers = [expected_task_answer(source, one) for one in asked if len(one.waveform) >= least]
     spoken = resample_recordings(calibration, source.sample_rate)
     return PackageWriter(
-        source, graph, expected, features, spoken, blank_gate, options, step, answers
+        source,
+        graph,
+        expected,
+        features,
+        spoken,
+        blank_gate,
+        options,
+        step,
+        answers,
+        language_model,
     )
 
 
@@ -211,6 +226,7 @@ class PackageWriter:
     options: Options
     step: ProgressStep
     answers: Sequence[ExpectedAnswer] = ()  # none where the task is transcription
+    language_model: CheckpointLanguageModel | None = None
 
     def write(self, folder: Path) -> WrittenPackage:
         """Write the package into ``folder``, every artifact compared."""
@@ -229,8 +245,15 @@ class PackageWriter:
             gates=tuple(gate for _, gate in low),
             blank_gate=self.blank_gate,
             head=self._describe_head(exported, folder),
+            language_model=self._write_language_model(folder),
         )
         return WrittenPackage(_write_manifest(manifest, folder), refusals)
+
+    def _write_language_model(self, folder: Path) -> LanguageModelInfo | None:
+        if self.language_model is None:
+            return None
+        with self.step("Copying the language model"):
+            return write_language_model(self.language_model, folder, self.source.licence)
 
     def _export_artifact(self, kind: str, folder: Path) -> _Exported:
         """Write one artifact into ``folder``, open it again and compare it with the eager model."""

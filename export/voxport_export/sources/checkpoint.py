@@ -48,6 +48,15 @@ class Checkpoint:
         path = Path(self.model_id) / name
         return path if path.exists() else None
 
+    def list_folder(self, name: str) -> list[Path]:
+        """List the files in a folder of the checkpoint, downloaded if need be; hidden ones not."""
+        folder = (
+            Path(self.model_id) / name if self.is_folder else _download_folder(self.model_id, name)
+        )
+        if folder is None or not folder.is_dir():
+            return []
+        return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__")))
+
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Read a JSON object; None if the checkpoint has no such file.
 
@@ -139,4 +148,16 @@ def _download(model_id: str, name: str) -> Path | None:
         raise SourceError(
             f"{model_id}: there is no such folder, and the Hugging Face hub gives no model of this "
             f"id: {reason}"
+        ) from error
+
+
+def _download_folder(model_id: str, name: str) -> Path | None:
+    """Return the path of a folder of a model on the hub; None if it has none or cannot be had."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(model_id, allow_patterns=[f"{name}/*"])) / name
+    except Exception as error:
+        raise SourceError(
+            f"{model_id}: the Hugging Face hub gives no list of its files: {type(error).__name__}"
         ) from error

@@ -10,6 +10,7 @@ pre-trained, is read without a head. A checkpoint's own code is never run. Needs
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from voxport_export.quiet import quiet_transformers
 from voxport_export.sources.checkpoint import CONFIG, Checkpoint
 from voxport_export.sources.extractor import build_extractor, read_extractor
 from voxport_export.sources.folder import PREFIX as FOLDER
+from voxport_export.sources.language_model import read_checkpoint_language_model
 from voxport_export.sources.overrides import NO_OVERRIDES, Overrides
 from voxport_export.sources.source import Source
 from voxport_export.sources.task_heads import (
@@ -88,6 +90,9 @@ def load_huggingface(
             unused_weights=loaded.unused,
             special_tokens=loaded.vocabulary.special_tokens,
             notes=loaded.notes,
+            read_language_model=partial(
+                read_checkpoint_language_model, checkpoint, loaded.vocabulary
+            ),
         )
     except ValueError as error:
         raise SourceError(f"{model_id}: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torchaudio
@@ -12,6 +12,7 @@ from torchaudio.models import Wav2Vec2Model
 from voxport.package.manifest import EMBEDDING, TRANSCRIPTION
 from voxport_export.graph.acoustic_model import AcousticModel
 from voxport_export.graph.heads import Head
+from voxport_export.sources.language_model import CheckpointLanguageModel
 
 # torchaudio normalises with nn.functional.layer_norm, whose epsilon this is.
 TORCHAUDIO_EPS = 1e-5
@@ -42,6 +43,8 @@ class Source:
     special_tokens: Mapping[int, str] = field(default_factory=dict)  # labels without a text
     notes: tuple[str, ...] = ()  # decisions that the source's files leave open
     answers: Head | None = None  # the head of another task than transcription
+    # Reads and checks the checkpoint's language model, if it brings one
+    read_language_model: Callable[[], CheckpointLanguageModel | None] = lambda: None
 
     def __post_init__(self) -> None:
         """Refuse labels that do not fit the head: they would give a wrong transcript."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         FeatureParity,
         HeadInfo,
         HeadParity,
+        LanguageModelInfo,
         Manifest,
         ModelInfo,
         Parity,
@@ -47,11 +48,23 @@ def inspect(
         return
     typer.echo(f"{printable(folder)}\n")
     _print_model(manifest.model)
+    if manifest.languages:
+        _print_languages(manifest)
     if manifest.features is not None:
         layers = f"{manifest.features.layers} layers of {manifest.features.width} channels"
         typer.echo(f"{'features':16} {layers}")
     if manifest.head is not None:
         _print_head(manifest.head, manifest.model)
+    if manifest.language_model is not None:
+        _print_language_model(manifest.language_model)
+    for language in manifest.languages:
+        _print_artifacts(manifest.in_language(language))
+    if not manifest.languages:
+        _print_artifacts(manifest)
+    _print_rest(manifest)
+
+
+def _print_artifacts(manifest: "Manifest") -> None:
     for artifact in manifest.artifacts:
         _print_artifact(artifact)
         if (of_head := manifest.head_parity_of(artifact)) is not None:
@@ -66,7 +79,6 @@ def inspect(
             _print_gate(gate)
         elif parity is None and of_features is None:
             typer.echo("  parity: not measured")
-    _print_rest(manifest)
 
 
 def _print_model(model: "ModelInfo") -> None:
@@ -91,6 +103,24 @@ def _print_model(model: "ModelInfo") -> None:
         typer.echo(f"{name:16} {printable(value)}")
     if note := vocabulary_note(model):
         typer.echo(fill(f"{'understands':16} {note}", 79, subsequent_indent=" " * 17))
+
+
+def _print_languages(manifest: "Manifest") -> None:
+    default = manifest.default_language or "none: name one with --language"
+    names = ", ".join(one.language for one in manifest.languages)
+    typer.echo(f"{'default language':16} {printable(default)}")
+    typer.echo(fill(f"{'languages':16} {printable(names)}", 79, subsequent_indent=" " * 17))
+
+
+def _print_language_model(words: "LanguageModelInfo") -> None:
+    kind = "ARPA" if words.model.path.endswith((".arpa", ".arpa.gz")) else "KenLM"
+    typer.echo(
+        f"{'language model':16} {words.model.path} ({kind}, {_size(words.model.bytes)}), words in "
+        f"{words.unigrams.path} ({_size(words.unigrams.bytes)})\n"
+        f"{'':16} licence: {printable(words.licence)}\n"
+        f"{'':16} alpha {words.alpha:g}, beta {words.beta:g}, unknown word "
+        f"{words.unknown_score_offset:g}; used with --beam or --lm package"
+    )
 
 
 def _print_artifact(artifact: "Artifact") -> None:

@@ -182,6 +182,17 @@ Isolate: TypeAlias = Annotated[
         rich_help_panel=MODEL_PANEL,
     ),
 ]
+Language: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        metavar="CODE",
+        callback=not_empty,
+        help="The language of a package with several, as `voxport inspect` lists them: fra.",
+        show_default="the package's default",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
 Quiet: TypeAlias = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print no progress, notes or warnings; errors remain."),

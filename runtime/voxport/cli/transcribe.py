@@ -9,7 +9,16 @@ import typer
 from voxport.cli import transcribe_options as options
 from voxport.cli.audio_argument import STANDARD_INPUT, list_audio
 from voxport.cli.follow import follow
-from voxport.cli.options import Artifact, Isolate, Package, Precision, Provider, Quiet, Threads
+from voxport.cli.options import (
+    Artifact,
+    Isolate,
+    Language,
+    Package,
+    Precision,
+    Provider,
+    Quiet,
+    Threads,
+)
 from voxport.cli.package_argument import choose_model, split_package
 from voxport.cli.progress import Progress, Summary
 from voxport.cli.terminal import Messages
@@ -47,8 +56,10 @@ def transcribe(
     provider: Provider = "auto",
     threads: Threads = None,
     isolate: Isolate = False,
+    language: Language = None,
     beam: options.Beam = None,
     language_model: options.LanguageModelFile = None,
+    no_language_model: options.NoLanguageModel = False,
     alpha: options.Alpha = None,
     beta: options.Beta = None,
     hot_words: options.HotWords = None,
@@ -80,7 +91,10 @@ def transcribe(
     names = list_audio(given, files_from, recursive)
     target = choose_target(names, form, output, overwrite, not no_filenames)
     stream = parse_stream(is_followed, raw, names, target.form, output)
-    decoder = SearchOptions(beam, language_model, alpha, beta, hot_words or []).decoder()
+    search = SearchOptions(
+        beam, language_model, not no_language_model, alpha, beta, hot_words or []
+    )
+    decoder = search.decoder(lambda: _has_language_model(package))
     if stream and decoder:
         raise typer.BadParameter("--follow decodes greedily: no --beam, --lm or --hotword")
     model = choose_model(package, artifact, precision, quiet)
@@ -98,6 +112,7 @@ def transcribe(
             whole_seconds=whole_seconds,
             decoder=decoder,
             isolate=isolate,
+            language=language,
         )
 
     if stream:
@@ -106,6 +121,15 @@ def transcribe(
         _finish(_into_folder(load, names, target, target.folder, messages))
     else:
         _finish(_one_by_one(load, names, target, messages))
+
+
+def _has_language_model(package: str) -> bool:
+    """Tell whether the package brings a language model."""
+    from voxport.package.find import find_package
+    from voxport.package.read_manifest import read_manifest
+
+    folder = find_package(choose_model(package).package)
+    return read_manifest(folder).language_model is not None
 
 
 def _finish(is_complete: bool) -> None:

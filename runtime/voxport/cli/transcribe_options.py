@@ -1,6 +1,5 @@
 """The options of ``voxport transcribe``, in the panels of its help."""
 
-from pathlib import Path
 from typing import Annotated, Any, TypeAlias, cast
 
 import typer
@@ -132,19 +131,30 @@ Beam: TypeAlias = Annotated[
         "--beam",
         min=1,
         metavar="N",
-        help="Search with N prefixes instead of decoding greedily. 50 with --lm or --hotword.",
+        help="Search with N prefixes instead of decoding greedily. 50 with --lm or --hotword, 100 "
+        "with a package's own language model.",
         show_default=False,
         rich_help_panel=_SEARCH,
     ),
 ]
 LanguageModelFile: TypeAlias = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--lm",
-        metavar="FILE",
+        metavar="FILE|package",
+        callback=not_empty,
         help="An n-gram language model of words: .arpa, .arpa.gz, or KenLM's binary "
-        '(pip install "voxport[lm]").',
-        show_default=False,
+        '(pip install "voxport[lm]"); `package`: the one that the package brings. ./package is a '
+        "file.",
+        show_default="with --beam or --hotword the package's, if it has one",
+        rich_help_panel=_SEARCH,
+    ),
+]
+NoLanguageModel: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-lm",
+        help="With --beam or --hotword: search without the package's language model.",
         rich_help_panel=_SEARCH,
     ),
 ]
@@ -155,7 +165,7 @@ Alpha: TypeAlias = Annotated[
         metavar="X",
         callback=finite,
         help="With --lm: the language model's weight.",
-        show_default="0.5",
+        show_default="0.5, or the package's",
         rich_help_panel=_SEARCH,
     ),
 ]
@@ -165,7 +175,7 @@ Beta: TypeAlias = Annotated[
         metavar="X",
         callback=finite,
         help="With --lm: the bonus of every word, in nats.",
-        show_default="1.0",
+        show_default="1.0, or the package's",
         rich_help_panel=_SEARCH,
     ),
 ]

@@ -1,7 +1,7 @@
 """The request of one ``voxport transcribe``, checked before anything is loaded."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from voxport.decoding.beam_search import BeamSearch
 
 _ONE_RECORDING = ("srt", "vtt", "tsv")
-_DEFAULT_BEAM = 50
 # Endings of files, of texts and of recordings, which a folder hardly has.
 _OTHER_ENDINGS = (
     *("ass", "csv", "doc", "docx", "html", "jsonl", "lrc", "log", "md", "odt", "pdf", "rtf", "sbv"),
@@ -49,25 +48,35 @@ class SearchOptions:
     """Options of the beam search; none of them given means greedy decoding."""
 
     beam: int | None = None
-    language_model: Path | None = None
+    language_model: str | None = None  # a file, or "package"
+    has_language_model: bool = True  # False: none at all
     alpha: float | None = None
     beta: float | None = None
     hot_words: Sequence[str] = field(default=())
 
-    def decoder(self) -> "BeamSearch | None":
-        """Return the requested search; ``None``: the graph's own greedy decoder."""
+    def decoder(self, has_package_model: Callable[[], bool]) -> "BeamSearch | None":
+        """Return the requested search; ``None``: the graph's own greedy decoder.
+
+        ``has_package_model`` tells whether the package has a language model.
+        """
+        if self.language_model is not None and not self.has_language_model:
+            raise typer.BadParameter("--lm and --no-lm: give one of them")
+        is_searched = bool(self.beam or self.language_model or self.hot_words)
         weights = {"alpha": self.alpha, "beta": self.beta}
         given = {name: value for name, value in weights.items() if value is not None}
-        if given and self.language_model is None:
+        is_weighed = self.language_model is not None or (
+            is_searched and self.has_language_model and bool(given) and has_package_model()
+        )
+        if given and not is_weighed:
             options = " and ".join(f"--{name}" for name in given)
             raise typer.BadParameter(f"{options}: only with --lm FILE, the language model to weigh")
-        if not (self.beam or self.language_model or self.hot_words):
+        if not is_searched:
             return None
         from voxport.decoding.beam_search import BeamSearch
 
         words = tuple(self.hot_words)
-        search = BeamSearch(self.beam or _DEFAULT_BEAM, self.language_model, hot_words=words)
-        return replace(search, **given)
+        chosen = self.language_model if self.has_language_model else False
+        return BeamSearch(self.beam, chosen, hot_words=words, **given)
 
 
 def choose_target(

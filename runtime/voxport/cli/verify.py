@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxport.cli.options import Isolate, Package, Provider, each_of, recordings
+from voxport.cli.options import Isolate, Language, Package, Provider, each_of, recordings
 from voxport.cli.package_argument import choose_model
 from voxport.cli.terminal import Messages
 from voxport.package.manifest import KINDS
@@ -48,6 +48,7 @@ def verify(
     ] = [],  # noqa: B006
     provider: Provider = "cpu",
     isolate: Isolate = False,
+    language: Language = None,
 ) -> None:
     """Check that a package is whole and answers as it should.
 
@@ -73,6 +74,7 @@ def verify(
         provider,
         artifact or None,
         isolate,
+        language,
     )
     _print(report)
     if not report.ok:

@@ -29,6 +29,7 @@ _BLANKS = " \t"  # what parts fields: other white space may be in a word
 
 # log10 of a word that the model lacks, where it has no <unk>.
 _UNKNOWN_LOG10 = -7.0
+_KENLM_UNKNOWN_LOG10 = -100.0  # in kenlm
 # log10 that stands for a probability of 0: so many toolkits write it, and -inf would make texts
 # that hold such a word equal, and 0 * -inf no number at all.
 _ZERO_LOG10 = -99.0
@@ -50,7 +51,28 @@ class LanguageModel(Protocol):
         ...
 
 
-def read_language_model(path: Path) -> LanguageModel:
+class ExactLanguageModel(Protocol):
+    """A language model's own numbers: words as they are written, log10, without limits."""
+
+    @property
+    def order(self) -> int:
+        """The words of its longest n-grams."""
+        ...
+
+    def __contains__(self, word: str) -> bool:
+        """Tell whether the model knows the word."""
+        ...
+
+    def state(self, at_sentence_start: bool) -> Any:
+        """Return the state at the start of a sentence, or without any words before."""
+        ...
+
+    def score_log10(self, state: Any, word: str) -> tuple[float, Any]:
+        """Return log10 of the word's probability after the state, and the state behind it."""
+        ...
+
+
+def read_language_model(path: Path) -> "ArpaModel | KenlmModel":
     """Read a model from a file: ARPA by its ending, else KenLM's binary format."""
     if path.name.endswith((".arpa", ".arpa.gz")):
         return ArpaModel(path)
@@ -75,15 +97,41 @@ class ArpaModel:
         """Score the word in the model's own case."""
         known = next((form for form in _forms(word) if (form,) in self._grams), UNKNOWN)
         after = (*state, known)
-        return _finite(self._log10(state, known)), after[len(after) - self._order + 1 :]
+        return _finite(self._log10(state, known)), self._kept(after)
 
-    def _log10(self, context: tuple[str, ...], word: str) -> float:
+    @property
+    def order(self) -> int:
+        """The words of its longest n-grams."""
+        return self._order
+
+    def __contains__(self, word: str) -> bool:
+        """Tell whether the model knows the word."""
+        return word != UNKNOWN and (word,) in self._grams
+
+    def state(self, at_sentence_start: bool) -> tuple[str, ...]:
+        """Return the state at the start of a sentence, or without any words before."""
+        return self.start() if at_sentence_start else ()
+
+    def score_log10(self, state: tuple[str, ...], word: str) -> tuple[float, tuple[str, ...]]:
+        """Return log10 of the word's probability after the state, and the state behind it."""
+        known = word if (word,) in self._grams else UNKNOWN
+        log10 = self._log10(state, known, _KENLM_UNKNOWN_LOG10)
+        after = (*state, known)
+        return log10, self._kept(after)
+
+    def _kept(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the last words, as many as an n-gram has before its last."""
+        return words[max(0, len(words) - self._order + 1) :]
+
+    def _log10(
+        self, context: tuple[str, ...], word: str, unknown_log10: float = _UNKNOWN_LOG10
+    ) -> float:
         back_off = 0.0
         while True:
             if found := self._grams.get((*context, word)):
                 return back_off + found[0]
             if not context:
-                return back_off + _UNKNOWN_LOG10
+                return back_off + unknown_log10
             back_off += self._grams.get(context, (0.0, 0.0))[1]
             context = context[1:]
 
@@ -101,6 +149,24 @@ class KenlmModel:
             path.open("rb").close()
             self._model = kenlm.Model(str(path))
         self._new_state = kenlm.State
+        self.order = int(self._model.order)
+
+    def __contains__(self, word: str) -> bool:
+        """Tell whether the model knows the word."""
+        return word in self._model
+
+    def state(self, at_sentence_start: bool) -> Any:
+        """Return the state at the start of a sentence, or without any words before."""
+        if at_sentence_start:
+            return self.start()
+        state = self._new_state()
+        self._model.NullContextWrite(state)
+        return state
+
+    def score_log10(self, state: Any, word: str) -> tuple[float, Any]:
+        """Return log10 of the word's probability after the state, and the state behind it."""
+        after = self._new_state()
+        return float(self._model.BaseScore(state, word, after)), after
 
     def start(self) -> Any:
         """Return the state at the start of a sentence."""

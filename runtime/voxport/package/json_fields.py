@@ -81,6 +81,15 @@ class Fields:
             raise _type_error(self.name(key), f"a number of at most {_MAX_NUMBER}", value)
         return float(value)
 
+    def real(self, key: str, least: float, most: float) -> float:
+        """Return a number of ``least`` to ``most``; it may be negative."""
+        value = self.value(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise _type_error(self.name(key), "a number", value)
+        if not least <= value <= most:
+            raise _type_error(self.name(key), f"a number of {least:g} to {most:g}", value)
+        return float(value)
+
     def sha256(self, key: str) -> str:
         """Return 64 lower-case hexadecimal digits."""
         value = self.value(key)

@@ -8,7 +8,7 @@ format and its own hash; opens no file.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from voxport.package.word_pieces import has_word_pieces
@@ -227,6 +227,25 @@ class HeadInfo:
 
 
 @dataclass(frozen=True)
+class LanguageModelInfo:
+    """The n-gram language model of words that a checkpoint brings, and its settings."""
+
+    model: FileEntry  # an ARPA file (.arpa), or KenLM's binary format
+    unigrams: FileEntry  # the known words, one a line, UTF-8
+    labels: tuple[str, ...]  # text of each of the model's labels in words: "" blank, " " delimiter
+    alpha: float  # weight of its scores
+    beta: float  # nats for every word
+    unknown_score_offset: float  # log10, added for an unknown word
+    score_boundary: bool  # the start and the end of a sentence are scored
+    licence: str
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """The model and its words."""
+        return (self.model, self.unigrams)
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """The model computed by every artifact of the package.
 
@@ -270,6 +289,18 @@ class ModelInfo:
 
 
 @dataclass(frozen=True)
+class LanguageInfo:
+    """A language of a package with several: its labels, and its graphs on the shared weights."""
+
+    language: str  # as the checkpoint calls it: "fra"
+    model: ModelInfo
+    artifacts: tuple[Artifact, ...]
+    parity: tuple[Parity, ...]
+    golden: tuple[GoldenClip, ...]
+    blank_gate: "BlankGate | None" = None
+
+
+@dataclass(frozen=True)
 class Manifest:
     """All of ``manifest.json``."""
 
@@ -283,6 +314,11 @@ class Manifest:
     gates: tuple[QualityGate, ...] = ()  # at most one a low-precision artifact, instead of parity
     blank_gate: BlankGate | None = None  # None: without a CTC head, or by an earlier exporter
     head: HeadInfo | None = None  # where the task is not transcription
+    language_model: LanguageModelInfo | None = None  # of words, for a beam search
+    # All languages of a package with several. The fields above are those of the default language;
+    # without a default there are no artifacts above.
+    languages: tuple[LanguageInfo, ...] = ()
+    default_language: str | None = None
 
     def to_json(self) -> str:
         """Return the text of ``manifest.json`` with its own hash; write it as UTF-8, unchanged."""
@@ -300,13 +336,21 @@ class Manifest:
             del content["gates"]
         if self.blank_gate is None:
             del content["blank_gate"]
-        for name in ("unused_weights", "special_tokens", "notes", "overrides"):
-            if not content["model"][name]:
-                del content["model"][name]
         if self.head is None:
             del content["head"]
-        if self.model.task == TRANSCRIPTION:
-            del content["model"]["task"]
+        if self.language_model is None:
+            del content["language_model"]
+        if not self.languages:
+            del content["languages"], content["default_language"]
+        for one in (content, *content.get("languages", ())):
+            for name in ("unused_weights", "special_tokens", "notes", "overrides"):
+                if not one["model"][name]:
+                    del one["model"][name]
+            if one["model"]["task"] == TRANSCRIPTION:
+                del one["model"]["task"]
+        for one in content.get("languages", ()):
+            if one["blank_gate"] is None:
+                del one["blank_gate"]
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return text.replace(UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
 
@@ -328,15 +372,33 @@ class Manifest:
         measured = self.head.parity if self.head else ()
         return next((item for item in measured if item.artifact == artifact.path), None)
 
+    def in_language(self, language: LanguageInfo) -> "Manifest":
+        """Return the manifest of one language, as a package of this language alone has it."""
+        return replace(
+            self,
+            model=language.model,
+            artifacts=language.artifacts,
+            parity=language.parity,
+            golden=language.golden,
+            blank_gate=language.blank_gate,
+        )
+
     def entries(self) -> list[FileEntry]:
-        """List every file of the package but the manifest."""
+        """List every file of the package but the manifest, each once."""
         listed: list[FileEntry] = []
-        for artifact in self.artifacts:
-            listed += artifact.files
-        for clip in self.golden:
-            listed += [clip, clip.emission]
+        for one in (self, *self.languages):
+            for artifact in one.artifacts:
+                listed += artifact.files
+            for clip in one.golden:
+                listed += [clip, clip.emission]
         if self.features:
             listed += [self.features.golden, self.features.golden.values]
         for answer in self.head.golden if self.head else ():
             listed += [answer, answer.values]
-        return [*listed, *self.files]
+        if self.language_model:
+            listed += self.language_model.files
+        listed += self.files
+        if not self.languages:
+            return listed
+        plain = (FileEntry(entry.path, entry.bytes, entry.sha256) for entry in listed)
+        return list(dict.fromkeys(plain))  # languages share files

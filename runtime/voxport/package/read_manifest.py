@@ -13,6 +13,7 @@ from voxport.errors import (
     PackageError,
     PackageNotFoundError,
     accessing,
+    naming,
 )
 from voxport.package.integrity import open_regular
 from voxport.package.json_fields import Fields
@@ -31,6 +32,8 @@ from voxport.package.manifest import (
     FeatureParity,
     GoldenClip,
     GoldenFeatures,
+    LanguageInfo,
+    LanguageModelInfo,
     Manifest,
     ModelInfo,
     Parity,
@@ -49,6 +52,7 @@ _MAX_DIGITS = 400  # of a whole number; the largest that a field takes has 16
 # 20 ms. What is far beyond would end as gigabytes of padding or of silence.
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000  # as of recordings
 _MAX_FRAME_SAMPLES = 1 << 20
+_MAX_WEIGHT = 1_000_000  # of a language model; more would leave nothing of the acoustics
 _MAX_LAYERS, _MAX_WIDTH = 1_000, 100_000  # published models have up to 48 of 1 920
 
 
@@ -127,6 +131,22 @@ def _check_integrity(raw: bytes, recorded: str) -> None:
 
 
 def _check_consistency(manifest: Manifest) -> None:
+    _check_language(manifest)
+    names = [one.language for one in manifest.languages]
+    for one in manifest.languages:
+        with naming(f"language {one.language!r}"):
+            _check_language(manifest.in_language(one))
+    if manifest.default_language not in (None, *names) or len(set(names)) < len(names):
+        raise ManifestError(
+            f"default_language is {manifest.default_language!r}, and the languages are {names}"
+        )
+    paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
+    for path in {path for path in paths if paths.count(path) > 1}:
+        raise ManifestError(f"the file {path!r} is listed twice")
+
+
+def _check_language(manifest: Manifest) -> None:
+    """Check the fields of one language, or of a package with one."""
     model = manifest.model
     if model.transcribes == (model.emission == "none"):
         raise ManifestError(f"model.emission is {model.emission!r} of {len(model.labels)} labels")
@@ -135,11 +155,13 @@ def _check_consistency(manifest: Manifest) -> None:
     if model.word_delimiter is not None and model.word_delimiter not in model.labels:
         raise ManifestError(f"model.word_delimiter {model.word_delimiter!r} is not a label")
     check_head(manifest)
+    words = manifest.language_model
+    if words is not None and len(words.labels) != len(model.labels):
+        raise ManifestError(
+            f"language_model has {len(words.labels)} labels, the model {len(model.labels)}"
+        )
     _check_outputs(manifest)
     _check_measurements(manifest)
-    paths = [FILE_NAME, *(entry.path for entry in manifest.entries())]
-    for path in {path for path in paths if paths.count(path) > 1}:
-        raise ManifestError(f"the file {path!r} is listed twice")
 
 
 def _check_measurements(manifest: Manifest) -> None:
@@ -187,6 +209,30 @@ def _manifest(fields: Fields) -> Manifest:
         gates=tuple(map(_gate, fields.children("gates"))) if "gates" in fields.data else (),
         blank_gate=_blank_gate(fields.child("blank_gate")) if "blank_gate" in fields.data else None,
         head=read_head(fields.child("head")) if "head" in fields.data else None,
+        language_model=(
+            _language_model(fields.child("language_model"))
+            if "language_model" in fields.data
+            else None
+        ),
+        languages=(
+            tuple(map(_language, fields.children("languages")))
+            if "languages" in fields.data
+            else ()
+        ),
+        default_language=(
+            fields.optional_text("default_language") if "default_language" in fields.data else None
+        ),
+    )
+
+
+def _language(fields: Fields) -> LanguageInfo:
+    return LanguageInfo(
+        language=fields.text("language"),
+        model=_model(fields.child("model")),
+        artifacts=tuple(map(_artifact, fields.children("artifacts"))),
+        parity=tuple(map(_parity, fields.children("parity"))),
+        golden=tuple(map(_golden_clip, fields.children("golden"))),
+        blank_gate=_blank_gate(fields.child("blank_gate")) if "blank_gate" in fields.data else None,
     )
 
 
@@ -268,6 +314,19 @@ def _golden_features(fields: Fields) -> GoldenFeatures:
         seconds=fields.number("seconds"),
         frames=fields.integer("frames"),
         values=read_entry(fields.child("values")),
+    )
+
+
+def _language_model(fields: Fields) -> LanguageModelInfo:
+    return LanguageModelInfo(
+        model=_entry(fields.child("model")),
+        unigrams=_entry(fields.child("unigrams")),
+        labels=fields.texts("labels"),
+        alpha=fields.real("alpha", 0, _MAX_WEIGHT),
+        beta=fields.real("beta", -_MAX_WEIGHT, _MAX_WEIGHT),
+        unknown_score_offset=fields.real("unknown_score_offset", -_MAX_WEIGHT, _MAX_WEIGHT),
+        score_boundary=fields.boolean("score_boundary"),
+        licence=fields.text("licence"),
     )
 
 

@@ -27,6 +27,7 @@ from voxport.errors import (
 )
 from voxport.package import integrity
 from voxport.package.find import find_package
+from voxport.package.languages import choose_language
 from voxport.package.manifest import (
     FILE_NAME,
     KINDS,
@@ -85,6 +86,7 @@ def verify(
     provider: Provider | str = "cpu",
     artifacts: Sequence[ArtifactKind | str] | None = None,
     isolate: bool | Isolation = False,
+    language: str | None = None,
 ) -> VerificationReport:
     """Check that a package is whole and answers as it should.
 
@@ -98,6 +100,7 @@ def verify(
             TorchScript file is a program that can read and write your files: unnamed, one that
             holds more than the exporter writes is left out, and so is every exported program.
         isolate: run each artifact in a process of its own, as in ``load``.
+        language: of a package with several; None: each of them.
 
     Returns:
         The report; artifacts left out are in ``skipped``, with the reason. A difference found is a
@@ -126,36 +129,44 @@ def verify(
     files = 1 + len(manifest.entries())
     if damaged:
         return VerificationReport(files, damaged, unlisted)
-    try:
-        golden = [] if audio else _golden(folder, manifest)
-    except PackageError as error:  # whole files that are not what the manifest describes
-        return VerificationReport(files, (str(error),), unlisted)
-    expected = _expected(folder, manifest, against, audio, golden)
     checks: list[Check] = []
     skipped: list[Skipped] = []
-    for artifact in manifest.artifacts:
-        if reason := _reason_to_skip(artifact, provider, artifacts):
-            skipped.append(Skipped(artifact.path, reason))
-            continue
+    for one in _languages(folder, manifest, language):
         try:
-            backend = open_artifact(
-                folder,
-                artifact,
-                provider,
-                model=manifest.model,
-                is_named=artifacts is not None,
-                isolation=isolation,
-            )
-            if manifest.head is not None:
-                checks += _run_task(backend, artifact, manifest, expected)
+            golden = [] if audio else _golden(folder, one)
+        except PackageError as error:  # whole files that are not what the manifest describes
+            return VerificationReport(files, (str(error),), unlisted)
+        expected = _expected(folder, one, against, audio, golden)
+        for artifact in one.artifacts:
+            if reason := _reason_to_skip(artifact, provider, artifacts):
+                skipped.append(Skipped(artifact.path, reason))
                 continue
-            gate = manifest.gate_of(artifact)
-            checks += _run(backend, artifact, gate, expected, is_golden=not audio)
-        except UnnamedError as error:
-            skipped.append(Skipped(artifact.path, error.reason))
-        except MissingDependencyError as error:
-            skipped.append(Skipped(artifact.path, str(error)))
+            try:
+                backend = open_artifact(
+                    folder,
+                    artifact,
+                    provider,
+                    model=one.model,
+                    is_named=artifacts is not None,
+                    isolation=isolation,
+                )
+                if one.head is not None:
+                    checks += _run_task(backend, artifact, one, expected)
+                    continue
+                gate = one.gate_of(artifact)
+                checks += _run(backend, artifact, gate, expected, is_golden=not audio)
+            except UnnamedError as error:
+                skipped.append(Skipped(artifact.path, error.reason))
+            except MissingDependencyError as error:
+                skipped.append(Skipped(artifact.path, str(error)))
     return VerificationReport(files, (), unlisted, tuple(checks), tuple(skipped))
+
+
+def _languages(folder: Path, manifest: Manifest, language: str | None) -> list[Manifest]:
+    """Return the manifest of each language to verify."""
+    if language is None and manifest.languages:
+        return [manifest.in_language(one) for one in manifest.languages]
+    return [choose_language(folder, manifest, language)]
 
 
 def _reason_to_skip(artifact: Artifact, provider: str, kinds: Sequence[str] | None) -> str | None:
