@@ -5,7 +5,7 @@ every output format. Knows emissions; neither files nor models that run.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from voxport.alignment.forced_alignment import Alignment, append_star, forced_al
 from voxport.alignment.spelling import STAR, Speller, Spelling, Unspelled
 from voxport.errors import InputError, naming
 from voxport.package.manifest import ModelInfo
+from voxport.transcript.sentences import ends_sentence
 from voxport.transcript.transcript import (
     TokenPath,
     Transcript,
+    Word,
     build_tokens,
     build_word,
 )
@@ -67,6 +69,26 @@ def align(
     tokens = [spelling.tokens for spelling in spellings]
     found = forced_align(log_probs, tokens, model.blank, names=names)
     return [_transcript(*row, model) for row in zip(texts, spellings, found, seconds, strict=True)]
+
+
+def join_sentences(aligned: AlignedTranscript) -> AlignedTranscript:
+    """Return an aligned transcript with whole sentences for words."""
+    sentences: list[list[Word]] = [[]]
+    for word in aligned.words:
+        sentences[-1].append(word)
+        if ends_sentence(word.text):
+            sentences.append([])
+    joined = tuple(_join(words, aligned.text) for words in sentences if words)
+    return replace(aligned, words=joined)
+
+
+def _join(words: Sequence[Word], text: str) -> Word:
+    seconds = [max(word.end - word.start, 1e-9) for word in words]
+    total = sum(word.score * share for word, share in zip(words, seconds, strict=True))
+    parts = [word.text for word in words]
+    is_apart = " ".join(parts) in text or "".join(parts) not in text
+    written = (" " if is_apart else "").join(parts)
+    return Word(written, words[0].start, words[-1].end, total / sum(seconds))
 
 
 def _spelled(speller: Speller, text: str, name: str) -> Spelling:

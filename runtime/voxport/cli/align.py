@@ -11,6 +11,7 @@ from voxport.cli.options import (
     OUTPUT_PANEL,
     Artifact,
     Isolate,
+    Language,
     Package,
     Precision,
     Provider,
@@ -25,7 +26,12 @@ from voxport.cli.terminal import Messages
 from voxport.transcript.formats import FORMATS, format_alignment
 
 if TYPE_CHECKING:
+    from voxport.alignment.romanized_aligner import Granularity, Romanization
     from voxport.alignment.text_aligner import AlignedTranscript
+
+_ROMANIZE_PANEL = "Other scripts"
+_GRANULARITIES = ("word", "sentence")  # as in romanized_aligner and segments, which need numpy
+_STARS = ("segment", "edges", "none")
 
 
 def align(
@@ -85,11 +91,43 @@ def align(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
+    granularity: Annotated[
+        str,
+        typer.Option(
+            metavar=f"[{'|'.join(_GRANULARITIES)}]",
+            callback=one_of(_GRANULARITIES),
+            help="The times of words, or of whole sentences.",
+            autocompletion=complete_from(_GRANULARITIES),
+        ),
+    ] = "word",
+    romanize: Annotated[
+        bool,
+        typer.Option(
+            "--romanize",
+            help="Align by Latin letters, for a text in any script with an MMS aligner. --language "
+            'is then also the text\'s, for its rules (pip install "voxport[romanize]").',
+            rich_help_panel=_ROMANIZE_PANEL,
+        ),
+    ] = False,
+    stars: Annotated[
+        str | None,
+        typer.Option(
+            "--stars",
+            metavar=f"[{'|'.join(_STARS)}]",
+            callback=one_of(_STARS),
+            help="With --romanize: a star, which fits any sound, before each segment, at both ends "
+            "of the text, or nowhere.",
+            show_default="segment",
+            rich_help_panel=_ROMANIZE_PANEL,
+            autocompletion=complete_from(_STARS),
+        ),
+    ] = None,
     artifact: Artifact = None,
     precision: Precision = None,
     provider: Provider = "auto",
     threads: Threads = None,
     isolate: Isolate = False,
+    language: Language = None,
     quiet: Quiet = False,
 ) -> None:
     """Find when each word of a known text was said.
@@ -98,6 +136,7 @@ def align(
     Examples:
       voxport align commands yes.wav "yes"
       voxport align build/base960h talk.flac -t talk.txt -o talk.srt
+      voxport align build/mms-aligner talk.flac -t talk.txt --romanize --language hin
 
     Case, accents and punctuation are made the model's own. Characters its labels cannot spell,
     such as digits, are held by a star (any sound) and named on stderr; write them out for exact
@@ -116,12 +155,45 @@ def align(
 
     known = text if text is not None else _read_text(cast("str", text_file))
     model = choose_model(package, artifact, precision, quiet)
-    choice = (model.artifact, model.precision)
-    recognizer = load(model.package, provider, *choice, threads, isolate=isolate)
+    romanization = _choose_romanization(romanize, stars, language)
+    recognizer = load(
+        model.package,
+        provider,
+        model.artifact,
+        model.precision,
+        threads,
+        # With --romanize it is the text's, of a package with one language
+        language=None if romanize and not _has_languages(model.package) else language,
+        isolate=isolate,
+    )
     source = cast("BinaryIO", sys.stdin.buffer) if audio == STANDARD_INPUT else audio
-    transcript = recognizer.align(source, known)
+    transcript = recognizer.align(
+        source,
+        known,
+        granularity=cast("Granularity", granularity),
+        romanization=romanization,
+    )
     _warn_of_unspelled(audio, transcript, Messages(quiet))
     _write(format_alignment(transcript, form, audio), output)
+
+
+def _choose_romanization(
+    romanize: bool, stars: str | None, language: str | None
+) -> "Romanization | None":
+    if not romanize:
+        if stars is not None:
+            raise typer.BadParameter("--stars needs --romanize")
+        return None
+    from voxport.alignment.romanized_aligner import Romanization
+
+    return Romanization(language, stars=stars or "segment")
+
+
+def _has_languages(package: str) -> bool:
+    from voxport.package.find import find_package
+    from voxport.package.read_manifest import read_manifest
+
+    return bool(read_manifest(find_package(package)).languages)
 
 
 def _choose_format(form: str | None, output: Path | None) -> str:
