@@ -319,8 +319,8 @@ def _golden_features(fields: Fields) -> GoldenFeatures:
 
 def _language_model(fields: Fields) -> LanguageModelInfo:
     return LanguageModelInfo(
-        model=_entry(fields.child("model")),
-        unigrams=_entry(fields.child("unigrams")),
+        model=read_entry(fields.child("model")),
+        unigrams=read_entry(fields.child("unigrams")),
         labels=fields.texts("labels"),
         alpha=fields.real("alpha", 0, _MAX_WEIGHT),
         beta=fields.real("beta", -_MAX_WEIGHT, _MAX_WEIGHT),
