@@ -24,7 +24,7 @@ class LabelOutputs(NamedTuple):
 
     logits: Tensor  # float32 (B, L); 0 in rows without a frame
     scores: Tensor  # float32 (B, L), 0 to 1; 0 in rows without a frame
-    index: Tensor  # int64 (B,), of the highest score; L in rows without a frame
+    best: Tensor  # int64 (B,), index of the highest score; L in rows without a frame
 
 
 class FrameOutputs(NamedTuple):

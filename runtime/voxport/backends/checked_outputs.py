@@ -193,7 +193,9 @@ def _text_problem(output: GraphOutput, pieces: Sequence[str]) -> str | None:
     """Compare each transcript with its tokens, whose times and scores would be another text's."""
     if output.transcript is None or output.tokens is None or output.token_lengths is None:
         return None
-    is_token = np.arange(output.tokens.shape[1]) < output.token_lengths[:, None]
-    joined = join_pieces(np.where(is_token, output.tokens, -1), pieces)
+    tokens: NDArray[np.int64] = np.array(output.tokens, np.int64)
+    for index, count in enumerate(output.token_lengths.tolist()):
+        tokens[index, count:] = -1
+    joined = join_pieces(tokens, pieces)
     is_same = list(output.transcript) == joined
     return None if is_same else "its transcript is not its tokens joined"

@@ -181,7 +181,7 @@ class Classifier:
     ) -> Iterator[Result[Classification]]:
         def read_row(output: HeadOutput, row: int, clip: Clip) -> Classification:
             scores = _require(output.scores)[row]
-            best = np.argsort(-scores, kind="stable")[:top_k]
+            best = sorted(range(len(scores)), key=lambda i: -float(scores[i]))[:top_k]
             listed = tuple(LabelScore(self.labels[i], float(scores[i])) for i in best)
             return Classification(listed[0].label, listed, clip.seconds)
 

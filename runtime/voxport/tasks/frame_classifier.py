@@ -157,8 +157,8 @@ class FrameClassifier:
             raise TypeError("scores of frames need every output of the graph")
         frames = int(output.emission_lengths[row])
         return FrameScores(
-            scores=output.scores[row, :frames].copy(),
-            logits=output.logits[row, :frames].copy(),
+            scores=np.array(output.scores[row, :frames]),
+            logits=np.array(output.logits[row, :frames]),
             frame_seconds=self._frame_seconds,
             duration=clip.seconds,
         )

@@ -140,4 +140,5 @@ def cosine_similarity(one: ArrayLike, other: ArrayLike) -> float:
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     if not norm > 0 or not np.isfinite(norm):
         raise InputError("an embedding is zero or holds values that are not numbers")
-    return float(np.clip(a @ b / norm, -1, 1))
+    cosine: float = np.vdot(a, b).item() / norm
+    return max(-1.0, min(1.0, cosine))

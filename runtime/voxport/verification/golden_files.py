@@ -48,7 +48,9 @@ def read_waveform(
         )
     if len(samples) != count * _BITS // 8:
         raise PackageError("a golden recording that is cut", path)
-    return np.frombuffer(samples, "<i2").astype(np.float32) / 2 ** (_BITS - 1)
+    values = np.frombuffer(samples, "<i2").astype(np.float32)
+    values /= 2 ** (_BITS - 1)
+    return values
 
 
 def _describe(kind: tuple[int, int, int]) -> str:

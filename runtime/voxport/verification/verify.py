@@ -213,7 +213,7 @@ def _run(
         if isinstance(item, Expected):
             checks += compare(artifact.path, backend, [item], limit=limit)
             pairs.append((item.transcript, checks[-1].transcript))
-        elif artifact.features:
+        elif isinstance(item, ExpectedFeatures) and artifact.features:
             checks += compare_features(artifact.path, backend, [item], len(artifact.features))
     if gate is not None:
         checks.append(compare_texts(artifact.path, pairs, gate))

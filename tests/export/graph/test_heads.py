@@ -102,7 +102,7 @@ def test_a_row_in_a_batch_answers_as_alone(kind, ending):
     )
     outputs = check(model)
     if ending == "ForSequenceClassification":
-        assert outputs.index.tolist() == [*outputs.logits[:3].argmax(dim=-1).tolist(), 5, 5]
+        assert outputs.best.tolist() == [*outputs.logits[:3].argmax(dim=-1).tolist(), 5, 5]
         assert torch.allclose(outputs.scores.sum(dim=-1), torch.tensor([1.0] * 3 + [0.0] * 2))
     elif ending == "ForAudioFrameClassification":
         assert outputs.emission_lengths.tolist() == [27, 16, 49, 0, 0]
