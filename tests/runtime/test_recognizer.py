@@ -48,9 +48,10 @@ def test_a_list_is_answered_as_its_recordings_alone(recognizer):
 
 def test_recordings_of_like_length_share_a_batch(backend):
     recognizer = Recognizer(fakes.manifest(), fakes.artifact(), backend, batch_seconds=0.2)
-    waveforms = [np.zeros(n, np.float32) for n in (30, 150, 40, 500, 35)]
+    waveforms = [np.zeros(n, np.float32) for n in (30, 150, 40, 500, 35, 37)]
     recognizer.transcribe(waveforms)
-    assert sorted(backend.batches) == [[30, 35, 40], [150], [500]]
+    # On a CPU the longest is at most 1.25 times the shortest.
+    assert sorted(backend.batches) == [[30, 35, 37], [40], [150], [500]]
 
 
 def test_first_answers_come_before_all_recordings_are_read(backend):
@@ -255,7 +256,7 @@ def test_the_emission_is_the_graphs_alone(recognizer, backend):
 def test_emissions_of_a_list_are_batched_and_keep_its_order(recognizer, backend):
     waveforms = [fakes.say(word) for word in WORDS]
     together = recognizer.emission(waveforms)
-    assert len(backend.batches) == 1
+    assert sorted(backend.batches) == [[10], [40, 40], [100, 100], [340]]
     assert all(
         (one == recognizer.emission(w)).all() for one, w in zip(together, waveforms, strict=True)
     )
@@ -266,7 +267,7 @@ def test_alignment_of_a_list_is_batched(recognizer, backend):
     waveforms = [fakes.say("A-B"), fakes.say("C"), fakes.say("B")]
     texts = ["ab", "c", "b"]
     together = recognizer.align(waveforms, texts)
-    assert len(backend.batches) == 1
+    assert sorted(backend.batches) == [[40, 40], [100]]
     assert together == [recognizer.align(*pair) for pair in zip(waveforms, texts, strict=True)]
 
 

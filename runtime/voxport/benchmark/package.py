@@ -18,10 +18,11 @@ from voxport.benchmark.timing import Timing, take_turns
 from voxport.errors import VoxportError
 from voxport.loading import require_transcripts, unavailable_error
 from voxport.package.find import find_package
-from voxport.package.manifest import PROGRAMS, Artifact, Manifest
+from voxport.package.manifest import EXPORTED_PROGRAM, TORCHSCRIPT, Artifact, Manifest
 from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
 
+_PROGRAMS = {TORCHSCRIPT: "a TorchScript file", EXPORTED_PROGRAM: "an exported program"}
 _UNLIMITED_BATCH_SECONDS = 1e9  # a batch of the workload runs as it is given
 
 
@@ -140,11 +141,11 @@ def create_candidate(folder: Path, variant: Variant) -> Candidate:
 
 def _reason_to_skip(artifact: Artifact) -> str | None:
     """Return the reason why an artifact is not measured unless its kind is named, or None."""
-    if artifact.kind not in PROGRAMS:
+    if artifact.kind not in _PROGRAMS:
         return None
     return (
-        f"{artifact.kind} is a program that can read and write your files: to measure it, name "
-        f"it (--artifact {artifact.kind}), if you trust its author"
+        f"{_PROGRAMS[artifact.kind]} is a program that can read and write your files: to measure "
+        f"it, name it (--artifact {artifact.kind}), if you trust its author"
     )
 
 

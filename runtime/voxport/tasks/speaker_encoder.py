@@ -4,6 +4,7 @@ Two recordings of one speaker have embeddings of a high cosine similarity; the t
 model's. Knows no backend by name; keeps nothing between calls, so threads may share one.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import overload
 
@@ -137,8 +138,8 @@ def cosine_similarity(one: ArrayLike, other: ArrayLike) -> float:
             f"expected two embeddings of one width, got the shapes {list(a.shape)} and "
             f"{list(b.shape)}"
         )
-    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
-    if not norm > 0 or not np.isfinite(norm):
+    norm = math.hypot(*a.tolist()) * math.hypot(*b.tolist())
+    if not norm > 0 or not math.isfinite(norm):
         raise InputError("an embedding is zero or holds values that are not numbers")
     cosine: float = np.vdot(a, b).item() / norm
     return max(-1.0, min(1.0, cosine))

@@ -309,7 +309,7 @@ def test_fp32_is_kept_when_int8_is_refused(narrow_model, tmp_path, monkeypatch):
 def test_int8_alone_is_judged_on_the_calibration_recordings(narrow_model, tmp_path, monkeypatch):
     monkeypatch.setattr("voxport_export.parity.low_precision.measure_speedup", lambda *_: 2.0)
     folder = tmp_path / "package"
-    calibrate = (data.SAMPLES / "stop.flac",)
+    calibrate = (data.SAMPLES / "seven.wav",)
     options = Options(precisions=("int8",), audio=AUDIO, calibrate=calibrate, max_cer=1.0)
     manifest = export_package(str(narrow_model), folder, options)
     assert [a.path for a in manifest.artifacts] == ["model.int8.onnx"]

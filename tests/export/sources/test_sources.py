@@ -241,28 +241,45 @@ def test_a_checkpoint_without_its_head_is_refused(hf_folder):
         resolve.resolve(str(hf_folder))
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "vocab.json", "preprocessor_config.json"])
-@pytest.mark.parametrize("content", [None, b"xx"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors", None),
+        ("model.safetensors", b"xx"),
+        ("vocab.json", None),
+        ("vocab.json", b"xx"),
+        ("preprocessor_config.json", b"xx"),
+    ],
+)
 def test_a_damaged_folder_is_refused(hf_folder, name, content):
     (hf_folder / name).unlink()
     message = {
         "model.safetensors": "there are no weights in it; expected model.safetensors or",
         "vocab.json": r"there is no vocab\.json in it, which lists the labels",
-        "preprocessor_config.json": r"there is no preprocessor_config\.json in it, which states",
-    }[name]
+    }.get(name)
     if content is not None:
         (hf_folder / name).write_bytes(content)
         is_json = name.endswith(".json")
-        message = f"{name} is not JSON" if is_json else "transformers cannot load it"
+        message = (
+            f"{name} is not JSON"
+            if is_json
+            else r"model\.safetensors: not a whole safetensors file"
+        )
     with pytest.raises(SourceError, match=message):
         resolve.resolve(str(hf_folder))
 
 
-def test_a_folder_that_does_not_say_which_label_is_the_blank(hf_folder):
+def test_a_folder_without_a_preprocessor_says_what_it_takes(hf_folder):
+    (hf_folder / "preprocessor_config.json").unlink()
+    source = resolve.resolve(str(hf_folder))
+    assert source.sample_rate == 16_000
+    assert any("preprocessor_config.json" in note for note in source.notes)
+
+
+def test_the_blank_of_a_folder_without_a_tokenizers_files_is_its_configurations(hf_folder):
     for name in ("tokenizer_config.json", "added_tokens.json", "special_tokens_map.json"):
         (hf_folder / name).unlink(missing_ok=True)
-    with pytest.raises(SourceError, match="none of its 6 labels is '<pad>', the blank; tokenizer_"):
-        resolve.resolve(str(hf_folder))
+    assert resolve.resolve(str(hf_folder)).blank == SMALL["pad_token_id"]
 
 
 def test_a_hugging_face_folder_is_no_id_of_the_hub(hf_folder, monkeypatch):

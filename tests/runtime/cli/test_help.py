@@ -13,6 +13,8 @@ NAMES = (
     "export",
     "transcribe",
     "align",
+    "classify",
+    "embed",
     "serve",
     "plot",
     "verify",

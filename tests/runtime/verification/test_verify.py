@@ -94,7 +94,7 @@ def test_without_torch_torchscript_is_skipped(exported, without):
     ]
     result = run(exported, *ALL)
     assert result.exit_code == 0
-    assert "model.ts: skipped: the TorchScript artifact needs torch" in result.stdout
+    assert "model.ts: skipped: the artifact needs torch" in result.stdout
 
 
 def test_no_engine_at_all_is_an_error(exported, without):
