@@ -12,7 +12,9 @@ from contextlib import contextmanager
 def quiet_torchscript() -> Iterator[None]:
     """Hide the deprecation of ``torch.jit``: C++ hosts still load TorchScript."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+        # FutureWarning from torch 2.14 on
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", message=".*torch.jit.*", category=category)
         yield
 
 

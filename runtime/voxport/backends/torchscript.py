@@ -55,7 +55,8 @@ class TorchScriptBackend:
         if threads:
             torch.set_num_threads(threads)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as a whole
+            for category in (DeprecationWarning, FutureWarning):  # of TorchScript as a whole
+                warnings.simplefilter("ignore", category)
             try:
                 source = str(file.source) if file.content is None else BytesIO(file.content)
                 self._module: Any = torch.jit.load(source, map_location=self._device).eval()
