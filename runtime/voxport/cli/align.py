@@ -136,7 +136,6 @@ def align(
     Examples:
       voxport align commands yes.wav "yes"
       voxport align build/base960h talk.flac -t talk.txt -o talk.srt
-      voxport align build/mms talk.flac -t talk.txt --romanize --language hin
 
     Case, accents and punctuation are made the model's own. Characters its labels cannot spell,
     such as digits, are held by a star (any sound) and named on stderr; write them out for exact
