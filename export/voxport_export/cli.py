@@ -267,9 +267,11 @@ def _print_measurements(manifest: Manifest) -> None:
     for note in manifest.model.notes:
         print(f"note: {note}", file=sys.stderr)
     if (gate := manifest.blank_gate) and gate.forced:
+        from voxport_export.parity.blank_gate import blank_reason
+
         print(
             f"warning: the blank is not the most frequent label: {gate.share:.0%} of the frames "
-            f"against {gate.rival_share:.0%} (forced)",
+            f"against {gate.rival_share:.0%} ({blank_reason(gate)})",
             file=sys.stderr,
         )
     if without := manifest.model.labels.count("") - len(manifest.model.special_tokens):

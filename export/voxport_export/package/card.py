@@ -17,6 +17,7 @@ from voxport.package.manifest import (
     QualityGate,
 )
 from voxport_export.package.emotion_notice import emotion_notice
+from voxport_export.parity.blank_gate import blank_reason
 
 
 def write_card(manifest: Manifest, layout: str = "", usage: str | None = None) -> str:
@@ -107,7 +108,9 @@ def _blank_share(gate: BlankGate | None) -> str:
     if gate is None:
         return ""
     forced = (
-        f", less than another label's {gate.rival_share:.0%}: **forced**" if gate.forced else ""
+        f", less than another label's {gate.rival_share:.0%}: **{blank_reason(gate)}**"
+        if gate.forced
+        else ""
     )
     return f", the best label of {gate.share:.0%} of the frames measured{forced}"
 

@@ -18,6 +18,10 @@ from voxport_export.sources.source import Source
 # An aligner's star fits every sound: its score is above every other label's.
 _STARS = ("<star>", "*")
 
+# Share of the frames that a trained model's blank has at least: 0.92 in the shipped model. Weights
+# without such a label are untrained, and say nothing of their blank.
+_TRAINED_SHARE = 0.4
+
 
 def judge_blank(source: Source, expected: Sequence[Expected], force: bool) -> BlankGate | None:
     """Count the labels of the greedy path over all recordings and accept or refuse the blank.
@@ -25,13 +29,14 @@ def judge_blank(source: Source, expected: Sequence[Expected], force: bool) -> Bl
     Args:
         source: the model's labels and blank.
         expected: the eager model's answers.
-        force: accept a blank that is not the most frequent label.
+        force: accept a blank that is not the most frequent label. So is that of a model without a
+            label on 40 % of the frames, which is untrained; the caller says so.
 
     Returns:
         The measurement; None without a CTC head, or with a star among the labels.
 
     Raises:
-        BlankError: another label is more frequent.
+        BlankError: another label is more frequent, as a trained model's blank is.
     """
     if not source.transcribes or set(_STARS).intersection(source.labels):
         return None
@@ -43,7 +48,8 @@ def judge_blank(source: Source, expected: Sequence[Expected], force: bool) -> Bl
     rival = int(counts.argmax()) if len(counts) > 1 else source.blank
     rivals = max(0, int(counts[rival]))
     is_refused = rivals > blanks
-    if is_refused and not force:
+    is_trained = rivals >= _TRAINED_SHARE * frames
+    if is_refused and is_trained and not force:
         raise BlankError(_message(source, frames, blanks, rival, rivals))
     return BlankGate(
         frames=frames,
@@ -52,6 +58,11 @@ def judge_blank(source: Source, expected: Sequence[Expected], force: bool) -> Bl
         rival_share=rivals / max(1, frames),
         forced=is_refused,
     )
+
+
+def blank_reason(gate: BlankGate) -> str:
+    """Return the reason why a blank that is not the most frequent label was accepted."""
+    return "forced" if gate.rival_share >= _TRAINED_SHARE else "untrained weights"
 
 
 def _message(source: Source, frames: int, blanks: int, rival: int, rivals: int) -> str:

@@ -134,3 +134,11 @@ def test_the_manifest_is_read_back_as_written(tmp_path):
         written.model.overrides,
     )
     assert found.blank_gate == written.blank_gate
+
+
+def test_weights_without_a_dominant_label_are_untrained_and_only_recorded():
+    """Seeded weights export with no option: no label is on 40 % of their frames."""
+    source = FakeSource(("-", "", "a", "b", "c"), 0)
+    expected = answers(0, 1, 1, 1, 2, 2, 3, 4, 4, 0, count=5)
+    gate = judge_blank(source, expected, force=False)
+    assert (gate.share, gate.rival, gate.rival_share, gate.forced) == (0.2, 1, 0.3, True)
