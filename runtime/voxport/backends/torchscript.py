@@ -37,29 +37,51 @@ _PIECES = "pieces.json"  # the labels' texts, inside the archive of an exported 
 _TENSORS = OUTPUTS[:-1]  # outputs of an exported program; it knows no strings
 
 
-class TorchScriptBackend:
-    """An artifact as a torch module. Several threads may call ``run`` at once.
+class _TorchBackend:
+    """Device, threads and errors of torch, for an artifact of any of its formats.
 
     ``threads`` sets torch's number for the whole process: torch has no other.
     """
+
+    def __init__(self, name: str, provider: str, threads: int | None) -> None:
+        torch = _torch()
+        self._device = _choose_device(torch, provider)
+        self._name = name
+        self.runtime = f"torch {torch.__version__}"
+        self.provider = self._device
+        if threads:
+            torch.set_num_threads(threads)
+
+    @contextmanager
+    def _running(
+        self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]
+    ) -> Generator[tuple[Any, Any], None, None]:
+        """Yield the inputs as tensors on the device; turn torch's errors into ours."""
+        torch = _torch()
+        try:
+            with torch.inference_mode():
+                device = self._device
+                yield torch.from_numpy(waveform).to(device), torch.from_numpy(lengths).to(device)
+        except (RuntimeError, AssertionError) as error:
+            reason = f" on {self._device}: {last_line(error)}"
+            message = run_failure("torch", waveform.shape, reason, error)
+            raise InferenceError(message, self._name) from error
+
+
+class TorchScriptBackend(_TorchBackend):
+    """An artifact as a torch module. Several threads may call ``run`` at once."""
 
     def __init__(
         self, file: Path | ModelFile, provider: str = "auto", threads: int | None = None
     ) -> None:
         file = file if isinstance(file, ModelFile) else ModelFile(file)
-        torch = _torch()
-        self._device = _choose_device(torch, provider)
-        self._name = file.path.name
-        self.runtime = f"torch {torch.__version__}"
-        self.provider = self._device
-        if threads:
-            torch.set_num_threads(threads)
+        super().__init__(file.path.name, provider, threads)
         with warnings.catch_warnings():
             for category in (DeprecationWarning, FutureWarning):  # of TorchScript as a whole
                 warnings.simplefilter("ignore", category)
             try:
                 source = str(file.source) if file.content is None else BytesIO(file.content)
-                self._module: Any = torch.jit.load(source, map_location=self._device).eval()
+                self._module: Any = _torch().jit.load(source, map_location=self._device).eval()
             except RuntimeError as error:
                 reason = f"{self.runtime} cannot load it: {last_line(error)}"
                 raise InferenceError(reason, file.path) from error
@@ -101,41 +123,17 @@ class TorchScriptBackend:
                 **{name: _to_host(value) for name, value in zip(names, values, strict=True)}
             )
 
-    @contextmanager
-    def _running(
-        self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]
-    ) -> Generator[tuple[Any, Any], None, None]:
-        """Yield the inputs as tensors on the device; turn torch's errors into ours."""
-        torch = _torch()
-        try:
-            with torch.inference_mode():
-                device = self._device
-                yield torch.from_numpy(waveform).to(device), torch.from_numpy(lengths).to(device)
-        except RuntimeError as error:
-            reason = f" on {self._device}: {last_line(error)}"
-            message = run_failure("torch", waveform.shape, reason, error)
-            raise InferenceError(message, self._name) from error
 
-
-class ExportedProgramBackend:
-    """An artifact of ``torch.export.save``. Several threads may call ``run`` at once.
-
-    ``threads`` sets torch's number for the whole process: torch has no other.
-    """
+class ExportedProgramBackend(_TorchBackend):
+    """An artifact of ``torch.export.save``. Several threads may call ``run`` at once."""
 
     def __init__(
         self, file: Path | ModelFile, provider: str = "auto", threads: int | None = None
     ) -> None:
         file = file if isinstance(file, ModelFile) else ModelFile(file)
-        torch = _torch()
-        self._device = _choose_device(torch, provider)
-        self._name = file.path.name
-        self.runtime = f"torch {torch.__version__}"
-        self.provider = self._device
-        if threads:
-            torch.set_num_threads(threads)
+        super().__init__(file.path.name, provider, threads)
         try:
-            program, texts = _load_program(torch, file, self._device)
+            program, texts = _load_program(_torch(), file, self._device)
             self._pieces: tuple[str, ...] = tuple(json.loads(texts))
             self._least = _least_samples(program)
             self._module: Any = program.module()
@@ -183,19 +181,12 @@ class ExportedProgramBackend:
 
     def _infer(self, waveform: NDArray[np.float32], lengths: NDArray[np.int64]) -> list[Any]:
         """Run the program, on padding up to the fewest samples that it takes."""
-        torch = _torch()
         lengths = lengths.clip(0, waveform.shape[1])
         missing = max(0, self._least - waveform.shape[1])
-        padded = np.pad(waveform, ((0, 0), (0, missing))) if missing else waveform
-        try:
-            with torch.inference_mode():
-                inputs = (torch.from_numpy(padded), torch.from_numpy(lengths))
-                found = self._module(*(value.to(self._device) for value in inputs))
-                return [value.cpu().numpy() for value in found]
-        except (RuntimeError, AssertionError) as error:
-            reason = f" on {self._device}: {last_line(error)}"
-            message = run_failure("torch", waveform.shape, reason, error)
-            raise InferenceError(message, self._name) from error
+        with self._running(waveform, lengths) as (samples, counts):
+            if missing:
+                samples = _torch().nn.functional.pad(samples, (0, missing))
+            return [_to_host(value) for value in self._module(samples, counts)]
 
 
 def _load_program(torch: Any, file: ModelFile, device: str) -> tuple[Any, str]:

@@ -12,7 +12,9 @@ STANDARD_INPUT = "-"
 
 
 def list_audio(given: Sequence[str], files_from: str | None, is_recursive: bool) -> list[str]:
-    """List the recordings of all arguments, in the order given."""
+    """List the recordings of all arguments, in the order given; refuse a call without any."""
+    if not given and files_from is None:
+        raise typer.BadParameter("no AUDIO is given: name a recording, a folder, or - for stdin")
     if [*given, files_from].count(STANDARD_INPUT) > 1:
         raise typer.BadParameter("standard input (-) can be read once")
     names = [*given, *(read_names(files_from) if files_from is not None else [])]

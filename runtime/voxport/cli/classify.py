@@ -1,7 +1,7 @@
 """``voxport classify``: audio files to labels, of recordings or of frames."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,11 +17,10 @@ from voxport.cli.options import (
     Quiet,
     Threads,
     complete_from,
-    finite,
     one_of,
 )
 from voxport.cli.package_argument import choose_model, split_package
-from voxport.cli.task_run import print_each
+from voxport.cli.task_run import LONGEST_SECONDS, LongestSeconds, print_each
 from voxport.cli.terminal import Messages, printable
 from voxport.inference.batches import BATCH_SECONDS
 
@@ -31,19 +30,6 @@ if TYPE_CHECKING:
 
 _FORMATS = ("txt", "json", "tsv")
 _TOP_K = 5  # as in Classifier.classify, which is not imported for --help
-_LONGEST_SECONDS = 120.0  # as in voxport.load_classifier
-
-LongestSeconds: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        min=0.001,
-        callback=finite,
-        metavar="SECONDS",
-        help="Refuse longer recordings: the answer is one of the whole, and time and memory grow "
-        "with the square of its length.",
-        rich_help_panel="Speed and memory",
-    ),
-]
 
 
 def classify(
@@ -81,7 +67,7 @@ def classify(
     threads: Threads = None,
     isolate: Isolate = False,
     batch_seconds: options.BatchSeconds = BATCH_SECONDS,
-    longest_seconds: LongestSeconds = _LONGEST_SECONDS,
+    longest_seconds: LongestSeconds = LONGEST_SECONDS,
     quiet: Quiet = False,
 ) -> None:
     """Print the labels of audio files: their language, keyword, emotion …
@@ -98,8 +84,6 @@ def classify(
     """
     messages = Messages(quiet)
     package, given = split_package([package, *(audio or [])], "classify")
-    if not given and files_from is None:
-        raise typer.BadParameter("no AUDIO is given: name a recording, a folder, or - for stdin")
     names = list_audio(given, files_from, recursive)
     model = choose_model(package, artifact, precision)
     settings: dict[str, Any] = {

@@ -7,7 +7,6 @@ import typer
 
 from voxport.cli import transcribe_options as options
 from voxport.cli.audio_argument import list_audio
-from voxport.cli.classify import LongestSeconds
 from voxport.cli.options import (
     OUTPUT_PANEL,
     Artifact,
@@ -19,15 +18,13 @@ from voxport.cli.options import (
     Threads,
 )
 from voxport.cli.package_argument import choose_model, split_package
-from voxport.cli.task_run import print_each
+from voxport.cli.task_run import LONGEST_SECONDS, LongestSeconds, print_each
 from voxport.cli.terminal import Messages, printable
 from voxport.inference.batches import BATCH_SECONDS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-_LONGEST_SECONDS = 120.0  # as in voxport.load_speaker_encoder
 
 
 def embed(
@@ -50,7 +47,7 @@ def embed(
     threads: Threads = None,
     isolate: Isolate = False,
     batch_seconds: options.BatchSeconds = BATCH_SECONDS,
-    longest_seconds: LongestSeconds = _LONGEST_SECONDS,
+    longest_seconds: LongestSeconds = LONGEST_SECONDS,
     quiet: Quiet = False,
 ) -> None:
     """Print an embedding of the speaker of each audio file.
@@ -66,8 +63,6 @@ def embed(
     """
     messages = Messages(quiet)
     package, given = split_package([package, *(audio or [])], "embed")
-    if not given and files_from is None:
-        raise typer.BadParameter("no AUDIO is given: name a recording, a folder, or - for stdin")
     names = list_audio(given, files_from, recursive)
     if similarity and len(names) < 2:
         raise typer.BadParameter("--similarity compares recordings: name two or more")

@@ -2,16 +2,31 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias, cast
 
 import typer
 
 from voxport.cli.audio_argument import STANDARD_INPUT
+from voxport.cli.options import finite
 from voxport.cli.progress import Progress, Summary
 from voxport.cli.terminal import Messages
 
 if TYPE_CHECKING:
     from voxport.inference.recording_queue import Result
+
+LONGEST_SECONDS = 120.0  # as in tasks.whole_recordings, which is not imported for --help
+
+LongestSeconds: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        min=0.001,
+        callback=finite,
+        metavar="SECONDS",
+        help="Refuse longer recordings: the answer is one of the whole, and time and memory grow "
+        "with the square of its length.",
+        rich_help_panel="Speed and memory",
+    ),
+]
 
 
 def print_each(

@@ -86,8 +86,6 @@ def transcribe(
     """
     messages = Messages(quiet)
     package, given = split_package([package, *(audio or [])], "transcribe")
-    if not given and files_from is None:
-        raise typer.BadParameter("no AUDIO is given: name a recording, a folder, or - for stdin")
     names = list_audio(given, files_from, recursive)
     target = choose_target(names, form, output, overwrite, not no_filenames)
     stream = parse_stream(is_followed, raw, names, target.form, output)
