@@ -21,6 +21,7 @@ from voxport.cli.benchmark import benchmark
 from voxport.cli.classify import classify
 from voxport.cli.doctor import doctor
 from voxport.cli.embed import embed
+from voxport.cli.evaluate import evaluate
 from voxport.cli.help import PlainCommand, PlainGroup
 from voxport.cli.inspect import inspect
 from voxport.cli.plot import plot
@@ -153,7 +154,7 @@ def build() -> typer.Typer:
     if export := points.pop("export", None):
         _add_point(command, export)
     reading = (transcribe, align, classify, embed, serve, plot)
-    for function in (*reading, verify, inspect, benchmark, doctor, samples):
+    for function in (*reading, evaluate, verify, inspect, benchmark, doctor, samples):
         _add(command, function.__name__, function)
     for name in sorted(points):
         _add_point(command, points[name])

@@ -74,12 +74,14 @@ class Fields:
 
     def number(self, key: str) -> float:
         """Return a finite number of at least 0."""
-        value = self.value(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
-            raise _type_error(self.name(key), "a finite number of at least 0", value)
-        if value > _MAX_NUMBER:  # a whole number may be larger than any float
-            raise _type_error(self.name(key), f"a number of at most {_MAX_NUMBER}", value)
-        return float(value)
+        return _number(self.value(key), self.name(key))
+
+    def numbers(self, key: str, count: int) -> tuple[float, ...]:
+        """Return a list of ``count`` finite numbers of at least 0."""
+        found = self._items(key, _number)
+        if len(found) != count:
+            raise _type_error(self.name(key), f"a list of {count} numbers", list(found))
+        return found
 
     def real(self, key: str, least: float, most: float) -> float:
         """Return a number of ``least`` to ``most``; it may be negative."""
@@ -163,6 +165,14 @@ def _integer(value: object, name: str, least: int = 0, most: int = _MAX_NUMBER) 
     if value > most:
         raise _type_error(name, f"a whole number of at most {most}", value)
     return value
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
+        raise _type_error(name, "a finite number of at least 0", value)
+    if value > _MAX_NUMBER:  # a whole number may be larger than any float
+        raise _type_error(name, f"a number of at most {_MAX_NUMBER}", value)
+    return float(value)
 
 
 def _dimension(value: object, name: str) -> int | str:

@@ -21,6 +21,7 @@ FORMAT = "voxport"
 # another task than transcription.
 VERSION = 3
 FILE_NAME = "manifest.json"
+SIGNATURE_NAME = "model.sig"  # beside it, as OpenSSF model signing calls it
 KINDS = (ONNX, TORCHSCRIPT, EXPORTED_PROGRAM) = ("onnx", "torchscript", "exported-program")
 PROGRAMS = (TORCHSCRIPT, EXPORTED_PROGRAM)  # run by torch; they can do whatever a program can
 FP32 = "fp32"  # the precision that the others are measured against
@@ -41,6 +42,17 @@ UNSIGNED = "0" * 64  # placeholder for the manifest's own hash while that is com
 
 # Other processors and later runtimes round differently, and one measurement is a sample of that.
 _DIFFERENCE_SLACK = 2.0
+
+
+def write_document(content: Mapping[str, Any]) -> str:
+    """Return the text of ``manifest.json`` for its fields, with its own hash.
+
+    Args:
+        content: the fields in their order; "sha256" is there, with any value.
+    """
+    unsigned = {**content, "sha256": UNSIGNED}
+    text = json.dumps(unsigned, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.replace(UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
 
 
 @dataclass(frozen=True)
@@ -246,6 +258,33 @@ class LanguageModelInfo:
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """Error rates of an artifact on a test set, measured by ``voxport evaluate``."""
+
+    artifact: str  # path of the artifact
+    dataset: str  # name of the test set
+    normalizer: str  # of both texts: "plain" or "leaderboard"
+    provider: str  # "CPUExecutionProvider"
+    measured_by: str  # "voxport 0.1.0"
+    clips: int  # scored
+    seconds: float  # of audio in those clips
+    speakers: int  # that are known; 0: none is
+    words: int  # of the references
+    wer: float  # word error rate, 0 and more
+    wer_interval: tuple[float, float] | None  # 95 %
+    cer: float  # character error rate
+    cer_interval: tuple[float, float] | None  # 95 %
+    rtfx: float | None = None  # seconds of audio in a second of processing, on one machine
+    language: str | None = None  # of a package with several
+    merged_wer: float | None = None  # where compounds may be written as two words
+
+    @property
+    def key(self) -> tuple[str, str, str, str | None]:
+        """The measurement that a later one of the same key replaces."""
+        return self.artifact, self.dataset, self.normalizer, self.language
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """The model computed by every artifact of the package.
 
@@ -319,6 +358,7 @@ class Manifest:
     # without a default there are no artifacts above.
     languages: tuple[LanguageInfo, ...] = ()
     default_language: str | None = None
+    evaluations: tuple[Evaluation, ...] = ()  # one a key
 
     def to_json(self) -> str:
         """Return the text of ``manifest.json`` with its own hash; write it as UTF-8, unchanged."""
@@ -340,6 +380,8 @@ class Manifest:
             del content["head"]
         if self.language_model is None:
             del content["language_model"]
+        if not self.evaluations:
+            del content["evaluations"]
         if not self.languages:
             del content["languages"], content["default_language"]
         for one in (content, *content.get("languages", ())):
@@ -351,8 +393,7 @@ class Manifest:
         for one in content.get("languages", ()):
             if one["blank_gate"] is None:
                 del one["blank_gate"]
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        return text.replace(UNSIGNED, hashlib.sha256(text.encode()).hexdigest(), 1)
+        return write_document(content)
 
     def parity_of(self, artifact: Artifact) -> Parity | None:
         """Return the parity measured for an artifact, if any."""

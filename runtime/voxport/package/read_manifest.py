@@ -41,6 +41,7 @@ from voxport.package.manifest import (
     TensorSpec,
 )
 from voxport.package.read_entries import read_entry, read_measurement
+from voxport.package.read_evaluation import read_evaluation
 from voxport.package.read_head import check_head, read_head
 
 # Written ones have 5 to 40 kB, and 0.5 MB with 20 000 labels.
@@ -221,6 +222,11 @@ def _manifest(fields: Fields) -> Manifest:
         ),
         default_language=(
             fields.optional_text("default_language") if "default_language" in fields.data else None
+        ),
+        evaluations=(
+            tuple(map(read_evaluation, fields.children("evaluations")))
+            if "evaluations" in fields.data
+            else ()
         ),
     )
 

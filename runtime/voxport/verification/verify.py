@@ -32,6 +32,7 @@ from voxport.package.manifest import (
     FILE_NAME,
     KINDS,
     PROGRAMS,
+    SIGNATURE_NAME,
     Artifact,
     ArtifactKind,
     GoldenClip,
@@ -188,7 +189,7 @@ def _damaged(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _unlisted(folder: Path, manifest: Manifest) -> list[str]:
-    listed = {FILE_NAME, *(entry.path for entry in manifest.entries())}
+    listed = {FILE_NAME, SIGNATURE_NAME, *(entry.path for entry in manifest.entries())}
     with accessing(folder, PackageError):
         return sorted(path.name for path in folder.iterdir() if path.name not in listed)
 

@@ -17,6 +17,7 @@ NAMES = (
     "embed",
     "serve",
     "plot",
+    "evaluate",
     "verify",
     "inspect",
     "benchmark",
