@@ -4,12 +4,13 @@
  * Does not know the build of ONNX Runtime, formats of files, or where packages lie.
  */
 
-import type { Audio } from "./audio.js";
+import type { Audio, AudioStream } from "./audio.js";
 import { AudioError } from "./errors.js";
 import { type Graph, type LabelOutput, type OnnxRuntime, broken } from "./graph.js";
 import type { Artifact, Manifest, Model } from "./manifest.js";
-import { type Options, openArtifact, paddedTo, resampledTo } from "./open-artifact.js";
+import { type Options, openArtifact, paddedTo } from "./open-artifact.js";
 import type { PackageFiles } from "./package.js";
+import { Recording } from "./recording.js";
 
 /** A label and its score. */
 export interface LabelScore {
@@ -50,10 +51,14 @@ export class Classifier {
   }
 
   /** Classify audio; `topK` is the number of scores. */
-  async classify(audio: Audio, { topK = 5 }: { topK?: number } = {}): Promise<Classification> {
-    const waveform = resampledTo(audio, this.model.sampleRate);
+  async classify(
+    audio: Audio | AudioStream,
+    { topK = 5 }: { topK?: number } = {},
+  ): Promise<Classification> {
+    const recording = new Recording(audio, this.model.sampleRate);
+    const waveform = await recording.read();
     const least = this.manifest.head?.leastSamples ?? 1;
-    const duration = audio.waveform.length / audio.sampleRate;
+    const duration = recording.seconds;
     if (waveform.length < least) {
       const seconds = (least / this.model.sampleRate).toFixed(4);
       throw new AudioError(

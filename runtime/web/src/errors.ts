@@ -41,6 +41,9 @@ export class InferenceError extends VoxportError {}
 /** Audio that cannot be transcribed. */
 export class AudioError extends VoxportError {}
 
+/** An argument that makes no sense. */
+export class InputError extends VoxportError {}
+
 /** Return the message of anything that was thrown, on one line. */
 export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);

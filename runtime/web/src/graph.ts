@@ -6,6 +6,7 @@
 
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 
+import type { Emission } from "./emission.js";
 import { InferenceError, messageOf } from "./errors.js";
 
 /** The part of onnxruntime-node, onnxruntime-web/wasm or onnxruntime-web/webgpu in use here. */
@@ -19,13 +20,6 @@ export interface GraphOutput {
   readonly starts: readonly number[]; // (N,) frames
   readonly ends: readonly number[]; // (N,) frames, exclusive
   readonly scores: readonly number[]; // (N,) 0 to 1
-}
-
-/** The model's logits (log-probabilities for some models). */
-export interface Emission {
-  readonly values: Float32Array; // (frames, labels), row by row
-  readonly frames: number;
-  readonly labels: number;
 }
 
 /** The output of a classifier's graph for one recording; types and shapes are checked. */

@@ -3,10 +3,11 @@
  * `load` and `readAudio`.
  */
 
-export type { Audio } from "./audio.js";
+export { type Audio, type AudioStream, readAll } from "./audio.js";
 export * from "./errors.js";
 export { type Classification, Classifier, type LabelScore } from "./classifier.js";
-export type { Emission, OnnxRuntime } from "./graph.js";
+export type { Emission } from "./emission.js";
+export type { OnnxRuntime } from "./graph.js";
 export type { FileEntry } from "./file-entry.js";
 export type {
   Artifact,
@@ -20,7 +21,8 @@ export type {
 export { parseManifest } from "./manifest.js";
 export type { Choice, PackageFiles } from "./package.js";
 export { chooseArtifact, readManifest } from "./package.js";
-export { type Options, Recognizer } from "./recognizer.js";
-export { resample } from "./resample.js";
+export type { Lengths, Progress } from "./long-recordings.js";
+export { type Options, Recognizer, type RunOptions } from "./recognizer.js";
+export { Resampler, resample } from "./resample.js";
 export { type Token, type Transcript, type Word, rounded } from "./transcript.js";
 export { isWav, readWav } from "./wav.js";

@@ -1,21 +1,15 @@
 /**
- * From a package to a graph in a session, and from audio to its input: for every task.
+ * From a package to a graph in a session: for every task.
  *
  * Does not know the build of ONNX Runtime, formats of files, or where packages lie.
  */
 
 import type { InferenceSession } from "onnxruntime-common";
 
-import type { Audio } from "./audio.js";
-import { AudioError } from "./errors.js";
 import { Graph, type OnnxRuntime, type Weights } from "./graph.js";
 import type { Artifact, Manifest, Task } from "./manifest.js";
 import { checkOnnx } from "./onnx-protobuf.js";
 import { type Choice, type PackageFiles, chooseArtifact, readManifest } from "./package.js";
-import { resample } from "./resample.js";
-
-const MIN_RATE_HZ = 1_000;
-const MAX_RATE_HZ = 1_000_000;
 
 /** Choice of an artifact, and settings for its session. */
 export interface Options extends Choice {
@@ -46,15 +40,6 @@ export async function openArtifact(
   checkOnnx(model, weights.map(({ path }) => path), name);
   const graph = await Graph.open(await ort, name, model, weights, options.session ?? {});
   return { manifest, artifact, graph };
-}
-
-/** Return the waveform at the model's rate. */
-export function resampledTo({ waveform, sampleRate, name }: Audio, rate: number): Float32Array {
-  if (!Number.isInteger(sampleRate) || sampleRate < MIN_RATE_HZ || sampleRate > MAX_RATE_HZ) {
-    const reason = `the sample rate must be ${MIN_RATE_HZ} to ${MAX_RATE_HZ}, got ${sampleRate}`;
-    throw new AudioError(reason, name);
-  }
-  return resample(waveform, sampleRate, rate);
 }
 
 /** Pad the waveform to `least` samples at least. */

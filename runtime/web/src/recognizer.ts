@@ -4,22 +4,43 @@
  * Does not know the build of ONNX Runtime, formats of files, or where packages lie.
  */
 
-import type { Audio } from "./audio.js";
-import type { Emission, Graph, OnnxRuntime } from "./graph.js";
+import type { Audio, AudioStream } from "./audio.js";
+import { type Emission, joined } from "./emission.js";
+import { type Graph, type OnnxRuntime, broken } from "./graph.js";
+import { PartDecoder } from "./greedy.js";
+import { type Lengths, LongRecordings, type Progress } from "./long-recordings.js";
 import type { Artifact, Manifest, Model } from "./manifest.js";
-import { type Options, openArtifact, paddedTo, resampledTo } from "./open-artifact.js";
+import { type Options as Opening, openArtifact, paddedTo } from "./open-artifact.js";
 import type { PackageFiles } from "./package.js";
-import { type Transcript, checkEmission, makeTranscript } from "./transcript.js";
+import { Recording } from "./recording.js";
+import { type Transcript, checkEmission, makeTranscript, transcriptOf } from "./transcript.js";
 
-export type { Options };
+/** Choice of an artifact, settings for its session, and lengths of recordings and windows. */
+export interface Options extends Opening, Lengths {}
+
+/** Options of one run. */
+export interface RunOptions {
+  readonly progress?: Progress; // of a long recording, window by window
+}
+
+/** Transcript and emission of one recording. */
+interface Recognized {
+  readonly transcript: Transcript;
+  readonly emission: Emission;
+}
 
 /** A loaded artifact. */
 export class Recognizer {
+  private readonly long: LongRecordings;
+
   private constructor(
     readonly manifest: Manifest,
     readonly artifact: Artifact,
     private readonly graph: Graph,
-  ) {}
+    lengths: Lengths,
+  ) {
+    this.long = new LongRecordings(manifest.model, lengths);
+  }
 
   /** Open a package: the session gets the bytes that were hashed. `ort` may still be loading. */
   static async open(
@@ -28,35 +49,43 @@ export class Recognizer {
     options: Options = {},
   ): Promise<Recognizer> {
     const { manifest, artifact, graph } = await openArtifact(ort, files, options, "transcription");
-    return new Recognizer(manifest, artifact, graph);
+    return new Recognizer(manifest, artifact, graph, options);
   }
 
   get model(): Model {
     return this.manifest.model;
   }
 
-  async transcribe(audio: Audio): Promise<Transcript> {
-    const waveform = this.resampled(audio);
-    const output = await this.graph.decode(this.padded(waveform), waveform.length);
-    return makeTranscript(output, this.seconds(audio), this.model);
+  /** Transcribe a recording; one that is too long to run at once runs in windows. */
+  async transcribe(audio: Audio | AudioStream, options: RunOptions = {}): Promise<Transcript> {
+    return this.reading(audio, async (recording) => {
+      if (await this.long.includes(recording)) return this.transcribeLong(recording, options);
+      const waveform = await recording.read();
+      const output = await this.graph.decode(this.padded(waveform), waveform.length);
+      return makeTranscript(output, recording.seconds, this.model);
+    });
   }
 
-  async emission(audio: Audio): Promise<Emission> {
-    const waveform = this.resampled(audio);
-    return checkEmission(
-      await this.graph.emission(this.padded(waveform), waveform.length),
-      this.model,
-    );
+  /** Return the emission of a recording. */
+  async emission(audio: Audio | AudioStream, options: RunOptions = {}): Promise<Emission> {
+    return (await this.emissionAndSeconds(audio, options)).emission;
   }
 
-  /** Return both from one run. */
-  async recognize(audio: Audio): Promise<{ transcript: Transcript; emission: Emission }> {
-    const waveform = this.resampled(audio);
-    const [output, emission] = await this.graph.all(this.padded(waveform), waveform.length);
-    return {
-      transcript: makeTranscript(output, this.seconds(audio), this.model),
-      emission: checkEmission(emission, this.model),
-    };
+  /** Return transcript and emission from one run. */
+  async recognize(audio: Audio | AudioStream, options: RunOptions = {}): Promise<Recognized> {
+    return this.reading(audio, async (recording) => {
+      if (await this.long.includes(recording)) {
+        const parts: Emission[] = [];
+        const transcript = await this.transcribeLong(recording, options, parts);
+        return { transcript, emission: joined(parts, this.model.labels.length) };
+      }
+      const waveform = await recording.read();
+      const [output, emission] = await this.graph.all(this.padded(waveform), waveform.length);
+      return {
+        transcript: makeTranscript(output, recording.seconds, this.model),
+        emission: checkEmission(emission, this.model),
+      };
+    });
   }
 
   /** Free the session's memory; the recognizer cannot be used afterwards. */
@@ -64,13 +93,57 @@ export class Recognizer {
     await this.graph.release();
   }
 
-  private seconds(audio: Audio): number {
-    return audio.waveform.length / audio.sampleRate;
+  private async emissionAndSeconds(
+    audio: Audio | AudioStream,
+    options: RunOptions,
+  ): Promise<{ emission: Emission; seconds: number }> {
+    return this.reading(audio, async (recording) => {
+      if (!(await this.long.includes(recording))) {
+        const emission = await this.emit(await recording.read());
+        return { emission, seconds: recording.seconds };
+      }
+      const parts: Emission[] = [];
+      for await (const part of this.emissionOfLong(recording, options)) parts.push(part);
+      const emission = joined(parts, this.model.labels.length);
+      return { emission, seconds: recording.seconds };
+    });
   }
 
-  /** Return the waveform at the model's rate. */
-  private resampled(audio: Audio): Float32Array {
-    return resampledTo(audio, this.model.sampleRate);
+  /** Transcribe a long recording; the emission's parts are kept where there is a list for them. */
+  private async transcribeLong(
+    recording: Recording,
+    options: RunOptions,
+    kept?: Emission[],
+  ): Promise<Transcript> {
+    const decoder = new PartDecoder(this.model.blank);
+    for await (const part of this.emissionOfLong(recording, options)) {
+      decoder.push(part);
+      kept?.push(part);
+    }
+    return transcriptOf(decoder.path, recording.seconds, this.model);
+  }
+
+  private emissionOfLong(recording: Recording, { progress }: RunOptions): AsyncGenerator<Emission> {
+    return this.long.emission(recording, (waveform) => this.emit(waveform), progress);
+  }
+
+  private async emit(waveform: Float32Array): Promise<Emission> {
+    const emission = await this.graph.emission(this.padded(waveform), waveform.length);
+    const most = Math.floor(waveform.length / this.model.frameStride + 1);
+    if (emission.frames > most) throw broken(`${emission.frames} frames of at most ${most}`);
+    return checkEmission(emission, this.model);
+  }
+
+  private async reading<T>(
+    audio: Audio | AudioStream,
+    work: (recording: Recording) => Promise<T>,
+  ): Promise<T> {
+    const recording = new Recording(audio, this.model.sampleRate);
+    try {
+      return await work(recording);
+    } finally {
+      await recording.close();
+    }
   }
 
   /** Pad the waveform to one receptive field at least. */

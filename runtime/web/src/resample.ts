@@ -12,15 +12,81 @@ const ROLLOFF = 0.99;
 /** Convert `waveform` (S samples at `from` Hz) to nearly S * to / from samples at `to` Hz. */
 export function resample(waveform: Float32Array, from: number, to: number): Float32Array {
   if (from === to) return waveform;
-  const divisor = greatestDivisor(from, to);
-  const [orig, wanted] = [from / divisor, to / divisor];
-  const filters = new Map<number, Filter>(); // by phase: they repeat after `wanted` results
-  return new Float32Array(lengthOf(waveform.length, orig, wanted)).map((_, i) => {
-    const phase = i % wanted;
-    const filter = filters.get(phase) ?? filterOf(phase, orig, wanted);
-    filters.set(phase, filter);
-    return applied(filter, waveform, Math.floor(i / wanted) * orig);
-  });
+  const resampler = new Resampler(from, to);
+  const [most, rest] = [resampler.push(waveform), resampler.finish()];
+  const result = new Float32Array(most.length + rest.length);
+  result.set(most);
+  result.set(rest, most.length);
+  return result;
+}
+
+/** Sample-rate conversion block by block: no block's edge shows in the result. */
+export class Resampler {
+  private readonly orig: number; // samples in of a step, after which the filters repeat
+  private readonly wanted: number; // samples out of a step
+  private readonly filters = new Map<number, Filter>(); // by phase
+  private pending = new Float32Array(); // samples that are still needed
+  private first = 0; // of them, counted from the recording's start
+  private given = 0; // samples out
+
+  constructor(from: number, to: number) {
+    const divisor = greatestDivisor(from, to);
+    [this.orig, this.wanted] = [from / divisor, to / divisor];
+  }
+
+  /** Return the samples complete after one block more. */
+  push(block: Float32Array): Float32Array {
+    if (this.orig === this.wanted) return block;
+    const pending = new Float32Array(this.pending.length + block.length);
+    pending.set(this.pending);
+    pending.set(block, this.pending.length);
+    this.pending = pending;
+    const taken = this.first + pending.length;
+    let end = this.given; // of the results
+    while (this.lastSample(end) < taken) end++;
+    const result = this.results(end);
+    const least = this.place(end) + this.filter(end).start - 1;
+    const dropped = Math.min(Math.max(0, least - this.first), pending.length);
+    this.pending = pending.slice(dropped);
+    this.first += dropped;
+    return result;
+  }
+
+  /** Return the rest, once the last block was pushed. */
+  finish(): Float32Array {
+    if (this.orig === this.wanted) return new Float32Array();
+    const length = lengthOf(this.first + this.pending.length, this.orig, this.wanted);
+    return this.results(Math.max(this.given, length));
+  }
+
+  /** Return the results up to one of them. */
+  private results(end: number): Float32Array {
+    const result = new Float32Array(end - this.given);
+    for (let i = 0; i < result.length; i++) {
+      const number = this.given + i;
+      result[i] = applied(this.filter(number), this.pending, this.place(number) - this.first);
+    }
+    this.given = end;
+    return result;
+  }
+
+  /** Return the step's first sample of a result. */
+  private place(result: number): number {
+    return Math.floor(result / this.wanted) * this.orig;
+  }
+
+  /** Return the last sample under a result. */
+  private lastSample(result: number): number {
+    const { start, weights } = this.filter(result);
+    return this.place(result) + start + weights.length - 1;
+  }
+
+  private filter(result: number): Filter {
+    const phase = result % this.wanted;
+    const filter = this.filters.get(phase) ?? filterOf(phase, this.orig, this.wanted);
+    this.filters.set(phase, filter);
+    return filter;
+  }
 }
 
 /** The weights of the samples that one result sums up. */

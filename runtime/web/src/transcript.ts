@@ -6,7 +6,9 @@
  * recording. A word's score is the mean of its tokens', each weighted by its frames.
  */
 
-import { type Emission, type GraphOutput, broken } from "./graph.js";
+import type { Emission } from "./emission.js";
+import { type GraphOutput, broken } from "./graph.js";
+import type { TokenPath } from "./greedy.js";
 import type { Model } from "./manifest.js";
 
 /** A label with its times and score. */
@@ -47,6 +49,13 @@ const SCORE_ROUNDING = 1e-3; // a mean of probabilities may round to a little ov
 export function makeTranscript(output: GraphOutput, duration: number, model: Model): Transcript {
   checkFrames(output, duration, model);
   checkPath(output, model);
+  const transcript = transcriptOf(output, duration, model);
+  if (transcript.text !== output.text) throw broken("its transcript is not its tokens joined");
+  return transcript;
+}
+
+/** Make the transcript of a path that was decoded here. */
+export function transcriptOf(output: TokenPath, duration: number, model: Model): Transcript {
   const texts = output.tokens.map((label) => piece(model, label));
   if (model.labels.some(beginsWord)) dropFirstSpace(texts);
   const tokens = output.tokens.map((label, i) => ({
@@ -59,11 +68,8 @@ export function makeTranscript(output: GraphOutput, duration: number, model: Mod
     begins: beginsWord(model.labels[label] ?? ""),
     hasText: model.labels[label] !== "",
   }));
-  if (tokens.map(({ text }) => text).join("") !== output.text) {
-    throw broken("its transcript is not its tokens joined");
-  }
   return {
-    text: output.text,
+    text: texts.join(""),
     duration,
     words: runs(tokens).map(wordOf),
     tokens: tokens.map(({ text, start, end, score }) => ({ text, start, end, score })),

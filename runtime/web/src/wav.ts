@@ -4,7 +4,7 @@
  * PCM of 8 to 32 bits and floats of 32 or 64. Does not know the rate of a model.
  */
 
-import { type Audio, MAX_CHANNELS, checkedAudio, mixed } from "./audio.js";
+import { type Audio, MAX_CHANNELS, checkedAudio } from "./audio.js";
 import { ascii } from "./bytes.js";
 import { AudioError } from "./errors.js";
 
@@ -19,7 +19,8 @@ const MAX_STRAY_SECONDS = 0.02;
 
 const HEADER_BYTES = 1 << 12; // more than the headers of a file without samples
 
-interface Format {
+/** The format of samples. */
+export interface WavFormat {
   readonly code: number; // PCM or FLOAT
   readonly channels: number;
   readonly sampleRate: number; // Hz
@@ -37,49 +38,84 @@ export function isWav(bytes: Uint8Array): boolean {
 
 /** Decode a wav file; one that ends early is refused rather than half decoded. */
 export function readWav(bytes: Uint8Array, name: string): Audio {
+  const { start, size, format } = wavLayout({ size: bytes.length, head: bytes, tail: bytes }, name);
+  const waveform = decodeWav(bytes.subarray(start, start + size), format);
+  return checkedAudio(waveform, format.sampleRate, name);
+}
+
+/** The bytes of a wav file that tell where its samples are. */
+export interface WavEnds {
+  readonly size: number; // of the file
+  readonly head: Uint8Array; // its first bytes, up to the samples at least
+  readonly tail: Uint8Array; // its last bytes, from the end of the samples on at least
+}
+
+/** The place of the samples in a wav file. */
+export interface WavLayout {
+  readonly start: number; // byte
+  readonly size: number; // bytes that are there: whole frames of all channels
+  readonly format: WavFormat;
+}
+
+/** Find the samples of a wav file; refuse one that is damaged or ends early. */
+export function wavLayout(ends: WavEnds, name: string): WavLayout {
   try {
-    return decode(bytes, name);
+    return findSamples(ends, name);
   } catch (error) {
     if (error instanceof RangeError) throw new AudioError("its header is damaged", name);
     throw error;
   }
 }
 
-function decode(bytes: Uint8Array, name: string): Audio {
-  if (bytes.length === 0) throw new AudioError("the file is empty (0 bytes)", name);
-  if (!isWav(bytes)) {
+/** Return the byte where the samples end by the header; null where its beginning does not tell. */
+export function wavEnd(head: Uint8Array): number | null {
+  const data = readChunks(viewOf(head), head).get("data");
+  return data === undefined ? null : data.start + data.size;
+}
+
+function findSamples(ends: WavEnds, name: string): WavLayout {
+  const { size, head } = ends;
+  if (size === 0) throw new AudioError("the file is empty (0 bytes)", name);
+  if (!isWav(head)) {
     throw new AudioError("not a wav file; convert it: ffmpeg -i FILE new.wav", name);
   }
   // The size of the whole file, at byte 4, is often wrong and tells nothing of the samples.
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const chunks = readChunks(view, bytes);
+  const view = viewOf(head);
+  const chunks = readChunks(view, head);
   const format = formatOf(view, chunks.get("fmt "), name);
   const data = chunks.get("data");
   if (data === undefined) throw new AudioError("damaged: it has no samples (data chunk)", name);
-  const problem = lengthProblem(data, bytes, format);
+  const problem = lengthProblem(data, ends, format);
   if (problem !== null) throw new AudioError(problem, name);
-  return checkedAudio(mixed(channelsOf(view, data, format)), format.sampleRate, name);
+  const frame = format.channels * format.bytes;
+  const held = Math.max(0, Math.min(data.size, size - data.start));
+  return { start: data.start, size: Math.floor(held / frame) * frame, format };
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Return the reason why the samples are not all there, or null. */
-function lengthProblem(data: Chunk, bytes: Uint8Array, format: Format): string | null {
+function lengthProblem(data: Chunk, { size, tail }: WavEnds, format: WavFormat): string | null {
   const end = data.start + data.size;
-  if (data.size === 0 && bytes.length > HEADER_BYTES) {
+  if (data.size === 0 && size > HEADER_BYTES) {
     return (
-      `damaged: its header tells of no audio, and the file has ${bytes.length} bytes; ` +
+      `damaged: its header tells of no audio, and the file has ${size} bytes; ` +
       "was the recorder stopped before it wrote the length?"
     );
   }
   if (isUnknownLength(data.size)) return null;
   const second = format.channels * format.bytes * format.sampleRate; // bytes
   const stray = Math.max(MAX_STRAY_BYTES, MAX_STRAY_SECONDS * second);
-  const missing = end - bytes.length;
+  const missing = end - size;
   // Some count the whole file, or RIFF's own size.
   const isHeaderCounted = missing === data.start || missing === data.start - 8;
   if (missing > stray && !isHeaderCounted) return "truncated: the file ends before its audio does";
   if (missing >= 0) return null;
+  const place = end - (size - tail.length); // in the tail
   const isWhole =
-    isHarmlessFrom(bytes, end + (data.size % 2), stray) || isHarmlessFrom(bytes, end, stray);
+    isHarmlessFrom(tail, place + (data.size % 2), stray) || isHarmlessFrom(tail, place, stray);
   if (isWhole) return null;
   // A recorder that is killed leaves the length that it wrote last.
   return (
@@ -110,7 +146,7 @@ function readChunks(view: DataView, bytes: Uint8Array): Map<string, Chunk> {
 
 /** Return true where only chunks without samples, tags or little else stand from `place` on. */
 function isHarmlessFrom(bytes: Uint8Array, start: number, stray: number): boolean {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   let place = start;
   while (place + stray < bytes.length) {
     const name = ascii(bytes, place);
@@ -123,7 +159,7 @@ function isHarmlessFrom(bytes: Uint8Array, start: number, stray: number): boolea
   return true;
 }
 
-function formatOf(view: DataView, chunk: Chunk | undefined, name: string): Format {
+function formatOf(view: DataView, chunk: Chunk | undefined, name: string): WavFormat {
   if (chunk === undefined) throw new AudioError("damaged: it has no format (fmt chunk)", name);
   const written = view.getUint16(chunk.start, true);
   const code = written === EXTENSIBLE ? view.getUint16(chunk.start + 24, true) : written;
@@ -146,19 +182,24 @@ function formatOf(view: DataView, chunk: Chunk | undefined, name: string): Forma
   return format;
 }
 
-function channelsOf(view: DataView, data: Chunk, format: Format): Float32Array[] {
-  const available = Math.min(data.size, view.byteLength - data.start);
-  const frame = format.channels * format.bytes;
-  const frames = Math.floor(available / frame);
-  const sample = sampleOf(view, format);
-  return Array.from({ length: format.channels }, (_, channel) => {
-    const start = data.start + channel * format.bytes;
-    return Float32Array.from({ length: frames }, (_, i) => sample(start + i * frame));
-  });
+/** Decode samples to the mean of their channels; `bytes` are whole frames of all channels. */
+export function decodeWav(bytes: Uint8Array, format: WavFormat): Float32Array {
+  const { channels } = format;
+  const step = channels * format.bytes;
+  const sample = sampleOf(viewOf(bytes), format);
+  const waveform = new Float32Array(Math.floor(bytes.length / step));
+  for (let i = 0, place = 0; i < waveform.length; i++, place += step) {
+    let sum = sample(place);
+    for (let channel = 1; channel < channels; channel++) {
+      sum += Math.fround(sample(place + channel * format.bytes));
+    }
+    waveform[i] = sum / channels;
+  }
+  return waveform;
 }
 
 /** Return a function that reads the sample at a byte as -1 to 1. */
-function sampleOf(view: DataView, { code, bytes }: Format): (place: number) => number {
+function sampleOf(view: DataView, { code, bytes }: WavFormat): (place: number) => number {
   if (code === FLOAT) {
     if (bytes === 8) return (place) => view.getFloat64(place, true);
     return (place) => view.getFloat32(place, true);
