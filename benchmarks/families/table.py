@@ -47,8 +47,11 @@ def recordings() -> list[Path]:
 def export_case(case: Case, folder: Path, audio: Sequence[Path], real: bool = False) -> Manifest:
     """Export a case to ``folder / "package"`` and return its manifest."""
     model = case.write(folder / "model", real)
+    formats = Options().formats
+    if case.task == "CTC" and not real:
+        formats = (*formats, "exported-program")
     # The weights are seeded: nothing makes the blank the most frequent label.
-    options = Options(features=case.features, audio=tuple(audio), force=True)
+    options = Options(formats, features=case.features, audio=tuple(audio), force=True)
     return export_package(str(model), folder / "package", options)
 
 

@@ -274,7 +274,7 @@ def _print_measurements(manifest: Manifest) -> None:
             f"against {gate.rival_share:.0%} ({blank_reason(gate)})",
             file=sys.stderr,
         )
-    if without := manifest.model.labels.count("") - len(manifest.model.special_tokens):
+    if without := manifest.model.labels.count(""):
         print(
             f"warning: {without} of {len(manifest.model.labels)} outputs have no label in the "
             "model's vocabulary, and add nothing to a transcript",

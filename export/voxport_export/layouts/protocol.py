@@ -71,9 +71,6 @@ def client_tokens(
 ) -> list[str]:
     """Spell each label for a client's list of tokens.
 
-    Special tokens, which have no text, get their own name: a client shows it where the model gives
-    it, which a trained one does not.
-
     Args:
         model: gives the labels.
         blank: the client's name of the blank.
@@ -87,10 +84,6 @@ def client_tokens(
         raise ExportError(f"{model.name}: this layout is for transcripts, and there is no CTC head")
     tokens = [delimiter if piece == " " else piece for piece in model.pieces]
     tokens[model.blank] = blank
-    for index, name in ((int(key), name) for key, name in model.special_tokens.items()):
-        if index < len(tokens) and not tokens[index]:
-            is_free = name not in ("", *tokens, *reserved) and name.split() == [name]
-            tokens[index] = name if is_free else f"<unused_{index}>"
     for label, token in zip(model.labels, tokens, strict=True):
         is_one = token.split() == [token] and tokens.count(token) == 1
         if not is_one or token in reserved:

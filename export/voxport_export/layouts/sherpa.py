@@ -85,17 +85,10 @@ sherpa-onnx resamples recordings of other rates in its own way.
 
 
 def _dropped_note(model: ModelInfo) -> str:
-    notes = []
-    if model.special_tokens:
-        names = ", ".join(f"`{token}`" for token in model.special_tokens.values())
-        notes.append(
-            f"\nThe package's transcripts leave out the special tokens {names}; sherpa-onnx's show "
-            "all but `</s>` where the model gives them.\n"
-        )
     found = [f"`{label}`" for label in model.labels if label in _DROPPED]
     if not found:
-        return "".join(notes)
-    return "".join(notes) + (
+        return ""
+    return (
         f"\nIts texts leave out the label {', '.join(found)}, which the package's transcripts "
         "show where the model gives it; `<s>` and `<unk>` are in both.\n"
     )

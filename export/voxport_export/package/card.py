@@ -99,9 +99,9 @@ def _head_rows(model: ModelInfo, gate: BlankGate | None) -> str:
     return f"""| Emission | {"logits" if model.emission == "logits" else "log-probabilities"} |
 | Blank | {_cell_code(model.labels[model.blank])} (index {model.blank}){_blank_share(gate)} |
 | Word delimiter | {_cell_code(model.word_delimiter) if model.word_delimiter else "none"} |
-{_special_row(model)}
+
 Labels: {labels}
-{_decoder_note(model)}"""
+"""
 
 
 def _blank_share(gate: BlankGate | None) -> str:
@@ -115,25 +115,8 @@ def _blank_share(gate: BlankGate | None) -> str:
     return f", the best label of {gate.share:.0%} of the frames measured{forced}"
 
 
-def _special_row(model: ModelInfo) -> str:
-    if not model.special_tokens:
-        return ""
-    tokens = " ".join(map(_cell_code, model.special_tokens.values()))
-    return f"| Special tokens, without a text | {tokens} |\n"
-
-
 def _note_rows(model: ModelInfo) -> str:
     return "".join(f"| Decided by the export | {_cell(note)} |\n" for note in model.notes)
-
-
-def _decoder_note(model: ModelInfo) -> str:
-    """Say where the transcript differs from the published decoder's."""
-    if not model.special_tokens:
-        return ""
-    return (
-        "\nRepeats are joined before blanks and special tokens are removed. The tokenizer's own "
-        "`decode(…, skip_special_tokens=True)` removes them first, and so loses double letters.\n"
-    )
 
 
 def _task_rows(manifest: Manifest) -> str:

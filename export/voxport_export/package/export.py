@@ -360,7 +360,6 @@ def _describe_model(source: Source, backbone: Backbone, overrides: Overrides) ->
         emission=_emission_kind(source),
         parameters=source.parameters,
         unused_weights=source.unused_weights,
-        special_tokens={str(index): token for index, token in source.special_tokens.items()},
         notes=source.notes,
         overrides=overrides.to_texts(),
         task=source.task,

@@ -76,5 +76,4 @@ def _message(source: Source, frames: int, blanks: int, rival: int, rivals: int) 
 
 
 def _named(source: Source, index: int) -> str:
-    label = source.labels[index] or source.special_tokens.get(index, "")
-    return f"{label!r} (index {index})"
+    return f"{source.labels[index]!r} (index {index})"

@@ -53,10 +53,9 @@ def read_ctc_tokenizer(
         for token, index in indices.items()
         if token not in names and not (token.startswith("<") and token.endswith(">"))
     )
-    special = frozenset(i for i, token in tokens.items() if token in names and token != delimiter)
     if settings.get("tokenizer_class") == PHONEME_CLASS:
         texts = {i: "" if token == delimiter else f"{token} " for i, token in tokens.items()}
-        return TokenTable(FILE, tokens, texts, special, None, marks["pad_token"], required)
+        return TokenTable(FILE, tokens, texts, None, marks["pad_token"], required)
     if settings.get("do_lower_case"):
         tokens = {index: token.lower() for index, token in tokens.items()}
         delimiter = delimiter and delimiter.lower()
@@ -66,7 +65,7 @@ def read_ctc_tokenizer(
     if isinstance(replacement, str) and replacement != " " and delimiter is not None:
         texts = {i: replacement if token == delimiter else token for i, token in tokens.items()}
         delimiter = None
-    return TokenTable(FILE, tokens, texts, special, delimiter, marks["pad_token"], required)
+    return TokenTable(FILE, tokens, texts, delimiter, marks["pad_token"], required)
 
 
 def languages(checkpoint: Checkpoint) -> list[str]:
@@ -129,7 +128,7 @@ def read_marks(
 def special_names(
     checkpoint: Checkpoint, settings: Mapping[str, Any], marks: Mapping[str, str | None]
 ) -> set[str]:
-    """Collect the tokens dropped by ``skip_special_tokens``."""
+    """Collect the special tokens, which a head may lack."""
     found = {mark for field, mark in marks.items() if mark and field not in _DELIMITERS}
     for file in (settings, checkpoint.read_json("special_tokens_map.json") or {}):
         for field, value in file.items():

@@ -40,7 +40,7 @@ def read_fast_tokenizer(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> 
     names = special_names(checkpoint, settings, marks)
     tokens = {**vocabulary, **{index: token for index, (token, _) in added.items()}}
     spell = _spelling(model, content.get("decoder"), tokens)
-    special = frozenset(
+    specials = frozenset(
         index for index, token in tokens.items() if added.get(index, ("", False))[1]
     ) | frozenset(index for index, token in tokens.items() if token in names)
     texts = {
@@ -48,8 +48,8 @@ def read_fast_tokenizer(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> 
         for index, token in tokens.items()
     }
     delimiter = " " if list(texts.values()).count(" ") == 1 else None
-    required = frozenset(vocabulary) - special
-    return TokenTable(FILE, tokens, texts, special, delimiter, _pad(content, marks), required)
+    required = frozenset(vocabulary) - specials
+    return TokenTable(FILE, tokens, texts, delimiter, _pad(content, marks), required)
 
 
 def _pad(content: Mapping[str, Any], marks: Mapping[str, str | None]) -> str | None:

@@ -88,7 +88,6 @@ def load_huggingface(
             sample_rate=int(loaded.extractor.sampling_rate),
             normalize_eps=normalize_eps(loaded.extractor),
             unused_weights=loaded.unused,
-            special_tokens=loaded.vocabulary.special_tokens,
             notes=loaded.notes,
             read_language_model=partial(
                 read_checkpoint_language_model, checkpoint, loaded.vocabulary

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torchaudio
 from torch import Tensor, nn
@@ -40,7 +40,6 @@ class Source:
     log_probs: bool = False  # the emission is log-softmaxed, not logits
     reference_name: str = _TORCHAUDIO  # "eager transformers 5.23.0"; the manifest states it
     unused_weights: tuple[str, ...] = ()  # of the checkpoint, left out on request
-    special_tokens: Mapping[int, str] = field(default_factory=dict)  # labels without a text
     notes: tuple[str, ...] = ()  # decisions that the source's files leave open
     answers: Head | None = None  # the head of another task than transcription
     # Reads and checks the checkpoint's language model, if it brings one

@@ -24,7 +24,6 @@ class TokenTable:
     file: str  # names the source of the tokens in messages
     tokens: Mapping[int, str]  # as the file spells them
     texts: Mapping[int, str]  # in a transcript; the word delimiter as itself
-    special: frozenset[int]  # dropped by ``decode(…, skip_special_tokens=True)``
     delimiter: str | None = None  # the text that becomes a space
     pad: str | None = None  # the tokenizer's padding token
     required: frozenset[int] = frozenset()  # ordinary labels: the head has an output for each
@@ -34,10 +33,9 @@ class TokenTable:
 class Vocabulary:
     """Labels of a CTC head."""
 
-    labels: tuple[str, ...]  # texts in a transcript; empty ones add nothing to it
+    labels: tuple[str, ...]  # texts in a transcript; empty for outputs without a token
     blank: int
     word_delimiter: str | None
-    special_tokens: Mapping[int, str]  # those without a text, the blank aside, by index
     notes: tuple[str, ...] = ()  # decisions that the files leave open
 
 
@@ -58,15 +56,14 @@ def build_vocabulary(
     """
     _check_fit(model, table, outputs)
     index, notes = _choose_blank(model, table, outputs, config_pad, blank)
-    silent = {i: table.tokens[i] for i in sorted(table.special) if i < outputs and i != index}
-    labels = ["" if i in silent else table.texts.get(i, "") for i in range(outputs)]
+    labels = [table.texts.get(i, "") for i in range(outputs)]
     labels[index] = table.tokens.get(index) or BLANKS[0]
     delimiter = table.delimiter
     if delimiter not in labels and labels.count(" ") == 1:
         delimiter = " "
     # The tokenizers' default is a delimiter, which not every vocabulary has.
     is_label = delimiter in labels and labels.index(delimiter or "") != index
-    return Vocabulary(tuple(labels), index, delimiter if is_label else None, silent, notes)
+    return Vocabulary(tuple(labels), index, delimiter if is_label else None, notes)
 
 
 def _check_fit(model: str, table: TokenTable, outputs: int) -> None:

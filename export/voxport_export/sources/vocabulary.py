@@ -1,8 +1,7 @@
 """Labels, blank and word delimiter of a Hugging Face checkpoint, from its tokenizer's files.
 
-Special tokens give no text, as in ``decode(…, skip_special_tokens=True)`` of the tokenizer. Repeats
-are joined before blanks are removed, as the decoder of torchaudio's tutorial does; that call
-removes blanks first, and loses double letters.
+Every label but the blank is text, special tokens (``<unk>``) too: so do the decoder of torchaudio's
+tutorial, the tokenizer's own ``decode`` and transformers' pipeline for CTC models.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from voxport_export.sources.token_table import TokenTable, Vocabulary, build_voc
 
 __all__ = ["NO_VOCABULARY", "Vocabulary", "check_language", "check_tokenizer", "read_vocabulary"]
 
-NO_VOCABULARY = Vocabulary((), 0, None, {})  # of a model without a CTC head
+NO_VOCABULARY = Vocabulary((), 0, None)  # of a model without a CTC head
 
 
 def read_vocabulary(

@@ -119,7 +119,7 @@ Transcript make_transcript(const GraphOutput& output, double duration, const Mod
     joined += transcript.tokens[i].text;
     const std::string& label = model.labels[static_cast<std::size_t>(output.tokens[i])];
     const bool is_gap = label == model.word_delimiter;
-    if (label.empty()) continue;  // a special token: no text, and in no word
+    if (label.empty()) continue;  // an output without a token: in no word
     if (begins_word(label)) word.finish(transcript.words);
     if (!is_gap) word.add(transcript.tokens[i], output.ends[i] - output.starts[i]);
     // A phoneme is a word: its label ends in a space.

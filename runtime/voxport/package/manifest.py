@@ -305,8 +305,6 @@ class ModelInfo:
     emission: str  # one of EMISSIONS
     parameters: int
     unused_weights: tuple[str, ...] = ()  # of the checkpoint, left out on request
-    # Labels without a text, by their indices as strings: <s>, </s>, <unk>
-    special_tokens: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()  # decisions that the source's own files leave open
     overrides: Mapping[str, str] = field(default_factory=dict[str, str])  # stated by the caller
     task: str = TRANSCRIPTION  # one of TASKS
@@ -385,7 +383,7 @@ class Manifest:
         if not self.languages:
             del content["languages"], content["default_language"]
         for one in (content, *content.get("languages", ())):
-            for name in ("unused_weights", "special_tokens", "notes", "overrides"):
+            for name in ("unused_weights", "notes", "overrides"):
                 if not one["model"][name]:
                     del one["model"][name]
             if one["model"]["task"] == TRANSCRIPTION:

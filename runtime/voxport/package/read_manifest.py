@@ -257,7 +257,6 @@ def _model(fields: Fields) -> ModelInfo:
         emission=fields.one_of("emission", EMISSIONS),
         parameters=fields.integer("parameters"),
         unused_weights=_optional_texts(fields, "unused_weights"),
-        special_tokens=_optional_map(fields, "special_tokens"),
         notes=_optional_texts(fields, "notes"),
         overrides=_optional_map(fields, "overrides"),
         task=fields.one_of("task", TASKS) if "task" in fields.data else TRANSCRIPTION,

@@ -80,7 +80,7 @@ interface Heard extends Token {
   readonly frames: number;
   readonly isGap: boolean;
   readonly begins: boolean; // a word
-  readonly hasText: boolean; // special tokens have none
+  readonly hasText: boolean; // outputs without a token have none
 }
 
 /** Check that the logits are numbers, one a label. */

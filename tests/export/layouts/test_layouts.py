@@ -338,14 +338,6 @@ def test_a_space_among_the_labels_is_the_delimiter():
     assert client_tokens(model, "<pad>", "|") == ["<pad>", "|", "A"]
 
 
-def test_special_tokens_keep_their_names():
-    labels, special = ("-", "", "|", "", "A"), {"1": "<s>", "3": "two words"}
-    model = replace(MODEL, labels=labels, blank=0, word_delimiter="|", special_tokens=special)
-    tokens = ["<pad>", "<s>", "|", "<unused_3>", "A"]
-    assert client_tokens(model, "<pad>", "|") == tokens
-    assert client_tokens(model, "<pad>", "|", ("<s>",))[1] == "<unused_1>"
-
-
 def test_options_of_an_export_are_refused_for_a_package(tmp_path):
     with pytest.raises(ExportError, match="a package already: --features has no effect"):
         export_layout(str(COMMANDS), tmp_path / "out", "triton", Options(features=True))

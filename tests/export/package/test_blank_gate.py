@@ -94,7 +94,7 @@ def test_without_a_head_there_is_no_blank(headless):
 
 
 class FakeSource:
-    name, transcribes, special_tokens = "fake", True, {1: "<s>"}
+    name, transcribes = "fake", True
 
     def __init__(self, labels, blank):
         self.labels, self.blank = labels, blank

@@ -94,7 +94,7 @@ def greedy_texts(folder, tokenizer, outputs, rounds=200):
         path = [label for label in path for _ in range(rng.choice((1, 1, 2)))]
         tokens = [label for label, _ in groupby(path) if label != vocabulary.blank]
         # The order of the tutorial's decoder: repeats are joined before blanks are removed.
-        text = tokenizer.decode(tokens, skip_special_tokens=True, group_tokens=False)
+        text = tokenizer.decode(tokens, group_tokens=False)
         yield "".join(pieces[token] for token in tokens), text
 
 
@@ -168,9 +168,7 @@ def test_word_pieces_are_those_of_the_tokenizers_own_decoder(tmp_path, kind):
         path = [label for label in path for _ in range(rng.choice((1, 1, 2)))]
         tokens = [label for label, _ in groupby(path) if label != vocabulary.blank]
         text = "".join(vocabulary.labels[token] for token in tokens)
-        assert text.lstrip(" ") == theirs.decode(
-            tokens, skip_special_tokens=True, group_tokens=False
-        ).lstrip(" ")
+        assert text.lstrip(" ") == theirs.decode(tokens, group_tokens=False).lstrip(" ")
 
 
 def test_a_decoder_of_another_kind_is_refused_by_its_name(tmp_path):
@@ -190,7 +188,7 @@ def test_the_blank_of_the_vocabulary_comes_first(tmp_path):
     folder = write(tmp_path / "model", vocab, pad_token_id=1)
     found = read(folder, len(vocab))
     assert (found.labels[found.blank], found.blank) == ("<blank>", 0)
-    assert found.labels[1] == ""
+    assert found.labels[1] == "<pad>"
 
 
 def test_the_configurations_padding_comes_before_the_tokenizers(tmp_path):
