@@ -1,6 +1,7 @@
 """Fixtures for tests of both the runtime and the exporter."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,13 @@ _CONFIG = {
         "aux_num_out": 11,
     },
 }
+
+
+def pytest_configure() -> None:
+    """Divide the cores among the processes of pytest-xdist, before torch is imported."""
+    if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
 @pytest.hookimpl(tryfirst=True)
