@@ -10,6 +10,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -88,8 +89,8 @@ def open_regular(path: Path) -> BinaryIO:
 def _verified_blocks(folder: Path, entry: FileEntry) -> Iterator[bytes]:
     """Iterate over a file's content; the end comes only with the recorded size and hash."""
     path = folder / entry.path
-    digest, left = hashlib.sha256(), entry.bytes
-    with accessing(path, PackageError), _open_listed(path) as file:
+    left = entry.bytes
+    with accessing(path, PackageError), _open_listed(path) as file, _Hash() as digest:
         size = os.fstat(file.fileno()).st_size
         if size != entry.bytes:
             raise _changed(path, f"{entry.bytes} bytes", f"{size} bytes")
@@ -97,10 +98,48 @@ def _verified_blocks(folder: Path, entry: FileEntry) -> Iterator[bytes]:
             left -= len(block)
             digest.update(block)
             yield block
-    if left:
-        raise _changed(path, f"{entry.bytes} bytes", f"{entry.bytes - left} bytes")
-    if digest.hexdigest() != entry.sha256:
-        raise _changed(path, f"sha256 {entry.sha256}", f"sha256 {digest.hexdigest()}")
+        if left:
+            raise _changed(path, f"{entry.bytes} bytes", f"{entry.bytes - left} bytes")
+        found = digest.hexdigest()
+    if found != entry.sha256:
+        raise _changed(path, f"sha256 {entry.sha256}", f"sha256 {found}")
+
+
+class _Hash:
+    """SHA-256 of blocks, computed on another core while the next block is read and copied."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._worker: ThreadPoolExecutor | None = None
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> "_Hash":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker is not None:
+            self._worker.shutdown()
+
+    def update(self, block: bytes) -> None:
+        """Add a block, once the one before it is added: two are held at the most."""
+        if len(block) < _BLOCK_BYTES:  # of a small file, or the last: no thread is worth it
+            self._wait()
+            self._digest.update(block)
+            return
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(max_workers=1)
+        self._wait()
+        self._last = self._worker.submit(self._digest.update, block)
+
+    def hexdigest(self) -> str:
+        """Return the hash of all blocks as hexadecimal digits."""
+        self._wait()
+        return self._digest.hexdigest()
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
+            self._last = None
 
 
 def _open_listed(path: Path) -> BinaryIO:
