@@ -110,9 +110,9 @@ def test_a_tie_is_no_wrong_blank():
     assert (gate.share, gate.rival, gate.rival_share, gate.forced) == (0.5, 2, 0.5, False)
 
 
-def test_a_label_without_a_text_is_named_by_its_token():
+def test_the_label_that_wins_is_named():
     with pytest.raises(BlankError, match=r"'<s>' \(index 1\) of 67%"):
-        judge_blank(FakeSource(("-", "", "a", "b"), 0), answers(1, 1, 0), force=False)
+        judge_blank(FakeSource(("-", "<s>", "a", "b"), 0), answers(1, 1, 0), force=False)
 
 
 def test_an_aligner_with_a_star_is_not_judged():
