@@ -77,6 +77,10 @@ class InferenceError(VoxportError, RuntimeError):
     """Failure of a backend to load an artifact or to run it."""
 
 
+class EngineCrashError(InferenceError):
+    """Crash of the process that an isolated artifact runs in, or its end by somebody else."""
+
+
 class InputError(VoxportError, ValueError):
     """Invalid argument: a wrong shape, a sample rate of 0, an unknown option."""
 

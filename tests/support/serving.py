@@ -4,6 +4,8 @@ import asyncio
 import functools
 import json
 import threading
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -21,7 +23,7 @@ class Server:
 
 
 @contextmanager
-def running(packages=("commands",), keys="", loading=None, **settings):
+def running(packages=("commands",), keys="", loading=None, options=None, **settings):
     """Run a server in a thread; ``loading`` are settings of ``voxport.load``."""
     import uvicorn
 
@@ -30,7 +32,8 @@ def running(packages=("commands",), keys="", loading=None, **settings):
     from voxport.serving.http_protocol import TimedProtocol
     from voxport.serving.settings import Settings
 
-    options = run.ServerOptions(port=0, workers=1, threads=1, settings=Settings(**settings))
+    given = {"workers": 1, "threads": 1} | (options or {})
+    options = run.ServerOptions(port=0, settings=Settings(**settings), **given)
     served = [run.ServedPackage(str(name).rpartition("/")[2], str(name)) for name in packages]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "load", functools.partial(run.load, **(loading or {})))
@@ -52,6 +55,29 @@ def running(packages=("commands",), keys="", loading=None, **settings):
     finally:
         server.should_exit = True
         thread.join(20)
+
+
+def post(url, body=b"", headers=None, method="POST"):
+    """Return status, headers and the object of a plain request."""
+    request = urllib.request.Request(url, body, headers or {}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
+
+
+def form(**fields):
+    """Return the body and header of a multipart form; bytes are files."""
+    parts = []
+    for name, value in fields.items():
+        name = name.replace("__", "[]")
+        extra = '; filename="a.flac"' if isinstance(value, bytes) else ""
+        content = value if isinstance(value, bytes) else str(value).encode()
+        head = f'--x\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'
+        parts.append(head.encode() + content + b"\r\n")
+    return b"".join(parts) + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
 
 
 class Answer:

@@ -39,12 +39,12 @@ from voxport.backends.engines import OpenRequest, UnnamedError
 from voxport.backends.isolated_child import Order
 from voxport.backends.isolated_frames import FrameError, Message, read_message, write_message
 from voxport.backends.isolation import Isolation
-from voxport.errors import InferenceError, VoxportError
+from voxport.backends.pool import BackendPool
+from voxport.errors import EngineCrashError, InferenceError, VoxportError
 from voxport.machine import process_limits
 from voxport.package.manifest import Artifact, ModelInfo
 
 _POLL_S = 0.05
-_MAX_FAILURES = 3  # in a row; then no more is tried
 _MAX_ANSWER_BYTES = 1_000_000_000  # 2 minutes of 20 000 labels take half of it
 _MAX_TEXT_CHARACTERS = 10_000
 _HEAD_BYTES = 1 << 20
@@ -72,8 +72,10 @@ def open_isolated(checked: Checked, isolation: Isolation) -> Backend:
 
     ``checked`` checks the artifact's files and keeps them for as long as they are being opened.
     """
-    backend = IsolatedBackend(checked, isolation)
-    return CheckedBackend(backend, backend.artifact.path, backend.model)
+    backends = [IsolatedBackend(checked, isolation) for _ in range(isolation.processes)]
+    first = backends[0]
+    backend = first if len(backends) == 1 else BackendPool(backends)
+    return CheckedBackend(backend, first.artifact.path, first.model)
 
 
 class IsolatedBackend:
@@ -149,7 +151,8 @@ class IsolatedBackend:
     ) -> Message:
         seconds = waveform.size / self.model.sample_rate
         with self._lock:
-            if self._failures >= _MAX_FAILURES:
+            most = self._isolation.most_failures
+            if most is not None and self._failures >= most:
                 raise InferenceError(
                     f"failed {self._failures} times in a row, the last time because it "
                     f"{self._last_failure}; no more is tried",
@@ -168,7 +171,8 @@ class IsolatedBackend:
                 )
             except _EndedError as error:
                 self._count_failure(str(error))
-                raise InferenceError(str(error), self.artifact.path) from None
+                kind = EngineCrashError if error.is_crash else InferenceError
+                raise kind(str(error), self.artifact.path) from None
             except VoxportError as error:  # of a new start
                 self._count_failure(error.reason)
                 raise
@@ -198,6 +202,10 @@ class IsolatedBackend:
 class _EndedError(Exception):
     """End of the process without an answer; the message completes "it …"."""
 
+    def __init__(self, reason: str, *, is_crash: bool = False) -> None:
+        super().__init__(reason)
+        self.is_crash = is_crash  # no limit of ours ended it
+
 
 class _Process:
     """A running process and the pipes to it. Ends with its last reference."""
@@ -220,7 +228,8 @@ class _Process:
         try:
             self._open(Order(request, self._memory_bytes), isolation.load_seconds)
         except _EndedError as error:
-            raise InferenceError(str(error), request.file.path) from None
+            kind = EngineCrashError if error.is_crash else InferenceError
+            raise kind(str(error), request.file.path) from None
         except BaseException:
             self.end()
             raise
@@ -262,7 +271,7 @@ class _Process:
         except EOFError:
             reason = watch.reason or _describe_end(self._child)
             self.end()
-            raise _EndedError(reason) from None
+            raise _EndedError(reason, is_crash=watch.reason is None) from None
 
 
 class _Watch:

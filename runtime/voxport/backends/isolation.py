@@ -13,23 +13,28 @@ from voxport.machine import memory, process_limits
 # two or three forms while they load.
 _BASE_BYTES = 4_000_000_000
 _BYTES_PER_WEIGHT_BYTE = 3
+_MAX_FAILURES = 3  # in a row
 
 
 @dataclass(frozen=True)
 class Isolation:
     """Limits of one process; what goes beyond them is ended, and is an ``InferenceError``.
 
-    The defaults allow a model of 2 billion parameters on a slow machine.
+    The defaults allow a model of 2 billion parameters on a slow machine. ``processes`` answer as
+    many threads at the same time; each holds the weights.
     """
 
     memory_bytes: int | None = None  # None: 4 GB and three times the artifact, or all that is free
     load_seconds: float = 120.0
     run_seconds: float = 30.0  # of every run, and with it
     run_seconds_per_second: float = 10.0  # of audio in the run, padding included
+    processes: int = 1
+    most_failures: int | None = _MAX_FAILURES  # in a row; then no more is tried. None: no limit
 
     def __post_init__(self) -> None:
         numbers = (self.load_seconds, self.run_seconds, self.run_seconds_per_second)
-        if not all(number > 0 for number in (*numbers, self.memory_bytes or 1)):
+        counts = (self.memory_bytes, self.most_failures, self.processes)
+        if not all(count is None or count > 0 for count in (*numbers, *counts)):
             raise InputError(f"limits must be more than 0, got {self}")
 
     def memory_limit(self, artifact_bytes: int) -> int:

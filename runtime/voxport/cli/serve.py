@@ -108,6 +108,13 @@ def serve(
             rich_help_panel=_LIMITS,
         ),
     ] = 300.0,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            help="Run each worker's engine in a process of its own, with limits of time and "
+            "memory: one that hangs or crashes is started again.",
+        ),
+    ] = True,
     quiet: Quiet = False,
 ) -> None:
     """Serve packages with OpenAI's API for audio, until SIGTERM or Ctrl-C.
@@ -140,7 +147,7 @@ def serve(
         stop_seconds=stop_seconds,
     )
     options = ServerOptions(
-        host, port, provider, workers, threads, batch_seconds, longest_wait, settings
+        host, port, provider, workers, threads, batch_seconds, longest_wait, settings, isolate
     )
     served: list[ServedPackage] = []
     for given in packages:

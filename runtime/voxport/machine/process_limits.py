@@ -28,12 +28,32 @@ def limit_memory(size: int) -> None:
         _lower(resource.RLIMIT_DATA, size)
 
 
-def forbid_writing() -> None:
-    """Let this process write into no file, and leave no image of its memory when it dies."""
+def limit_more_memory(size: int) -> None:
+    """Let this process write to ``size`` bytes of memory beside those that it has by now."""
+    limit_memory(_private_bytes() + size)
+
+
+def limit_writing(size: int) -> None:
+    """Let no file that this process writes grow over ``size`` bytes, and none hold its memory."""
     if resource is not None and signal is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error instead of the end
-        _lower(resource.RLIMIT_FSIZE, 0)
+        _lower(resource.RLIMIT_FSIZE, size)
         _lower(resource.RLIMIT_CORE, 0)
+
+
+def forbid_writing() -> None:
+    """Let this process write into no file, and leave no image of its memory when it dies."""
+    limit_writing(0)
+
+
+def limit_processor(seconds: float) -> None:
+    """End this process after ``seconds`` more of processor time; a later call sets a new limit."""
+    if resource is not None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        wanted = int(used.ru_utime + used.ru_stime + seconds) + 1
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 def forbid_opening() -> None:
@@ -61,6 +81,12 @@ def resident_bytes(process: int) -> int:
     """Return the memory in use by a process; 0 if the system does not say."""
     fields = system_files.read_text(f"/proc/{process}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
+def _private_bytes() -> int:
+    """Return the memory of its own that this process may write to: what ``limit_memory`` counts."""
+    fields = system_files.read_text("/proc/self/statm").split()
+    return int(fields[5]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 5 else 0
 
 
 def is_linux() -> bool:

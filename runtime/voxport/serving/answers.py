@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voxport.alignment.text_aligner import AlignedTranscript
+from voxport.tasks.classifier import Classification
 from voxport.transcript.formats import DECIMALS, to_srt, to_txt, to_vtt
 from voxport.transcript.subtitles import Cue, group_into_cues
 from voxport.transcript.transcript import Token, Transcript, Word
@@ -26,7 +27,7 @@ def as_text(transcript: Transcript, form: str) -> str:
 
 def as_json(transcript: Transcript, *, logprobs: bool = False) -> dict[str, Any]:
     """Return the object of ``json``."""
-    answer: dict[str, Any] = {"text": transcript.text, "usage": _usage(transcript)}
+    answer: dict[str, Any] = {"text": transcript.text, "usage": _usage(transcript.duration)}
     return answer | ({"logprobs": token_logprobs(transcript.tokens)} if logprobs else {})
 
 
@@ -39,7 +40,7 @@ def as_verbose_json(
         "language": _LANGUAGE,
         "duration": _rounded(transcript.duration),
         "text": transcript.text,
-        "usage": _usage(transcript),
+        "usage": _usage(transcript.duration),
     }
     if "segment" in granularities:
         numbers = {label: number for number, label in enumerate(labels)}
@@ -59,7 +60,17 @@ def as_alignment(transcript: AlignedTranscript) -> dict[str, Any]:
         "duration": _rounded(transcript.duration),
         "words": [_word(word) | {"score": _rounded(word.score)} for word in transcript.words],
         "unspelled": [item.word for item in transcript.unspelled],
-        "usage": _usage(transcript),
+        "usage": _usage(transcript.duration),
+    }
+
+
+def as_classification(found: Classification) -> dict[str, Any]:
+    """Return the object of a classification: labels with scores, the best first."""
+    return {
+        "label": found.label,
+        "scores": [{"label": item.label, "score": _rounded(item.score)} for item in found.scores],
+        "duration": _rounded(found.duration),
+        "usage": _usage(found.duration),
     }
 
 
@@ -102,7 +113,7 @@ def _segment(
         "id": index,
         "seek": 0,
         "start": _rounded(cue.start),
-        "end": _rounded(cue.end),
+        "end": _rounded(min(cue.end, transcript.duration)),  # a subtitle stays for a second
         "text": cue.text,
         "tokens": [number for number in ids if number is not None],
         "temperature": 0.0,
@@ -112,8 +123,8 @@ def _segment(
     }
 
 
-def _usage(transcript: Transcript) -> dict[str, Any]:
-    return {"type": "duration", "seconds": math.ceil(transcript.duration)}
+def _usage(duration: float) -> dict[str, Any]:
+    return {"type": "duration", "seconds": math.ceil(duration)}
 
 
 def _rounded(value: float) -> float:

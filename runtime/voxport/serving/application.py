@@ -24,21 +24,25 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voxport.errors import VoxportError
+from voxport.package.manifest import TRANSCRIPTION
 from voxport.serving import answers, metrics, openapi
 from voxport.serving.api_keys import ApiKeys
 from voxport.serving.form import (
     TranscriptionForm,
     parse_alignment,
+    parse_classification,
     parse_transcription,
     read_form,
 )
 from voxport.serving.http_errors import HttpError, to_http
+from voxport.serving.labeler import Labeler
 from voxport.serving.metrics import Metrics
-from voxport.serving.middleware import LOGGER, Application, Gate
+from voxport.serving.middleware import LOGGER, Application, Gate, Trace
 from voxport.serving.realtime import RealtimeSession
+from voxport.serving.request import Request
 from voxport.serving.scheduler import GoneError
 from voxport.serving.service import Model, Service
-from voxport.serving.transcriber import Request
+from voxport.serving.transcriber import Transcriber
 from voxport.transcript.transcript import Transcript
 
 _POLICY, _TRY_LATER = 1008, 1013  # codes of a WebSocket's end
@@ -46,12 +50,15 @@ _POLICY, _TRY_LATER = 1008, 1013  # codes of a WebSocket's end
 _Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 
-def build_application(service: Service, keys: ApiKeys, figures: Metrics) -> Application:
+def build_application(
+    service: Service, keys: ApiKeys, figures: Metrics, trace: Trace | None = None
+) -> Application:
     """Build the ASGI application of a service."""
     routes = _Routes(service, figures)
     table: list[tuple[str, str, _Handler]] = [
         ("POST", "/v1/audio/transcriptions", _with_room(service, routes.transcriptions)),
         ("POST", "/v1/audio/alignments", _with_room(service, routes.alignments)),
+        ("POST", "/v1/audio/classifications", _with_room(service, routes.classifications)),
         ("GET", "/v1/models", routes.models),
         ("GET", "/v1/models/{model:path}", routes.model),
         ("GET", "/health", routes.health),
@@ -82,7 +89,7 @@ def build_application(service: Service, keys: ApiKeys, figures: Metrics) -> Appl
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
     )
-    return Gate(application, keys, service.settings, figures.count_request)
+    return Gate(application, keys, service.settings, figures.count_request, trace)
 
 
 class _Routes:
@@ -90,13 +97,15 @@ class _Routes:
 
     def __init__(self, service: Service, figures: Metrics) -> None:
         self._service, self._figures = service, figures
-        self._document = openapi.document()
+        self._checks: set[asyncio.Future[None]] = set()  # the loop itself forgets what runs
+        names = {name: model.task for name, model in service.models.items()}
+        self._document = openapi.document(names)
 
     async def transcriptions(self, request: HttpRequest) -> Response:
         """Transcribe a file."""
         async with read_form(request) as data:
             form = parse_transcription(data)
-            model = self._service.model(form.model)
+            model = self._service.transcriber(form.model)
             request.scope["voxport"]["model"] = model.name
             headers = {"X-Voxport-Ignored": ", ".join(form.ignored)} if form.ignored else {}
             if form.is_stream:
@@ -113,16 +122,31 @@ class _Routes:
         """Find the times of a text's words."""
         async with read_form(request) as data:
             form = parse_alignment(data)
-            model = self._service.model(form.model)
+            model = self._service.transcriber(form.model)
             request.scope["voxport"]["model"] = model.name
             asked = self._service.new_request()
 
             def work() -> Any:
                 audio = self._service.open_upload(form.file, model)
-                return model.transcriber.align(audio, form.text, asked)
+                return model.scheduled.align(audio, form.text, asked)
 
             aligned = await self._run(request, model, asked, work)
         return JSONResponse(answers.as_alignment(aligned))
+
+    async def classifications(self, request: HttpRequest) -> Response:
+        """Find the labels of a recording."""
+        async with read_form(request) as data:
+            form = parse_classification(data)
+            model = self._service.labeler(form.model)
+            request.scope["voxport"]["model"] = model.name
+            asked = self._service.new_request()
+
+            def work() -> Any:
+                audio = self._service.open_upload(form.file, model)
+                return model.scheduled.classify(audio, form.top_k, asked)
+
+            found = await self._run(request, model, asked, work)
+        return JSONResponse(answers.as_classification(found))
 
     async def models(self, _: HttpRequest) -> Response:
         """List the models."""
@@ -139,6 +163,9 @@ class _Routes:
 
     async def ready(self, _: HttpRequest) -> Response:
         """Say whether requests should be sent here."""
+        if self._service.is_failing:
+            self._checks.add(check := asyncio.ensure_future(self._service.become_ready()))
+            check.add_done_callback(self._checks.discard)
         if problem := self._service.problem:
             return JSONResponse({"status": "not ready", "reason": problem}, 503)
         return JSONResponse({"status": "ready"})
@@ -157,20 +184,26 @@ class _Routes:
         page = openapi.page(self._document)
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
-    def _transcribe(self, model: Model, form: TranscriptionForm, asked: Request) -> Transcript:
+    def _transcribe(
+        self, model: Model[Transcriber], form: TranscriptionForm, asked: Request
+    ) -> Transcript:
         audio = self._service.open_upload(form.file, model)
-        return model.transcriber.transcribe(audio, asked)
+        return model.scheduled.transcribe(audio, asked)
 
     async def _run(
-        self, request: HttpRequest, model: Model, asked: Request, work: Callable[[], Any]
+        self,
+        request: HttpRequest,
+        model: Model[Transcriber | Labeler],
+        asked: Request,
+        work: Callable[[], Any],
     ) -> Any:
         try:
             return await self._service.run(model, asked, work, partial(_client_gone, request))
         finally:
-            request.scope["voxport"]["audio_seconds"] = round(asked.audio_seconds, 3)
+            _tell(request, asked)
 
     async def _events(
-        self, request: HttpRequest, model: Model, form: TranscriptionForm
+        self, request: HttpRequest, model: Model[Transcriber], form: TranscriptionForm
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the events of a transcript as its text becomes final."""
         loop = asyncio.get_running_loop()
@@ -187,18 +220,19 @@ class _Routes:
             transcript = await running
             yield answers.done_event(transcript, logprobs=form.is_with_logprobs)
         finally:
-            request.scope["voxport"]["audio_seconds"] = round(asked.audio_seconds, 3)
+            _tell(request, asked)
             running.cancel()
 
 
 async def _talk(service: Service, socket: WebSocket) -> None:
     """Hold a realtime connection until either side ends it."""
-    first = next(iter(service.models))
+    models = service.models.values()
+    first = next((one.name for one in models if one.task == TRANSCRIPTION), "")
     await socket.accept()
     try:
         with service.room():
             session = RealtimeSession(
-                lambda name: service.model(name).recognizer,
+                lambda name: service.transcriber(name).scheduled.loaded,
                 service.scheduler,
                 socket.send_json,
                 socket.query_params.get("model", first),
@@ -215,6 +249,13 @@ async def _talk(service: Service, socket: WebSocket) -> None:
         refusal = to_http(error)
         await socket.send_json({"type": "error", "event_id": "", **refusal.body})
         await socket.close(_TRY_LATER if refusal.status in (429, 503) else _POLICY)
+
+
+def _tell(request: HttpRequest, asked: Request) -> None:
+    """Tell the log and the trace about a request's audio."""
+    facts = request.scope["voxport"]
+    facts["audio_seconds"] = round(asked.audio_seconds, 3)
+    facts["marks_ns"] = asked.marks_ns
 
 
 async def _server_sent(
@@ -237,12 +278,15 @@ def _line(event: dict[str, Any]) -> str:
 
 
 def _transcription(
-    form: TranscriptionForm, transcript: Transcript, model: Model, headers: dict[str, str]
+    form: TranscriptionForm,
+    transcript: Transcript,
+    model: Model[Transcriber],
+    headers: dict[str, str],
 ) -> Response:
     if form.response_format == "json":
         content = answers.as_json(transcript, logprobs=form.is_with_logprobs)
     elif form.response_format == "verbose_json":
-        pieces = model.recognizer.manifest.model.pieces
+        pieces = model.scheduled.loaded.manifest.model.pieces
         content = answers.as_verbose_json(transcript, pieces, form.granularities)
     else:
         text = answers.as_text(transcript, form.response_format)
@@ -250,8 +294,14 @@ def _transcription(
     return JSONResponse(content, headers=headers)
 
 
-def _model(model: Model) -> dict[str, Any]:
-    return {"id": model.name, "object": "model", "created": model.created, "owned_by": "voxport"}
+def _model(model: Model[Transcriber | Labeler]) -> dict[str, Any]:
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": model.created,
+        "owned_by": "voxport",
+        "task": model.task,
+    }
 
 
 async def _client_gone(request: HttpRequest) -> None:

@@ -6,12 +6,13 @@ or a model. Knows the audio room and the messages.
 
 import json
 import os
-import resource
 import socket
 import struct
 import sys
 from pathlib import Path
 from typing import Any
+
+from voxport.machine import process_limits
 
 HEAD = struct.Struct("<cI")  # kind, bytes that follow
 INFO, SAMPLES, ERROR, END = b"I", b"S", b"E", b"D"
@@ -31,9 +32,8 @@ def main() -> None:
     memory_bytes = int(sys.argv[2])
     for name in _LIBRARIES:
         _try_import(name)
-    _limit(resource.RLIMIT_AS, _virtual_bytes() + memory_bytes)
-    _limit(resource.RLIMIT_FSIZE, _MAX_FILE_BYTES)
-    _limit(resource.RLIMIT_CORE, 0)
+    process_limits.limit_more_memory(memory_bytes)
+    process_limits.limit_writing(_MAX_FILE_BYTES)
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST_BYTES, 1)
         if not message or not descriptors:
@@ -48,8 +48,7 @@ def _answer(control: socket.socket, cpu_seconds: float, descriptor: int) -> None
     from voxport.audio.files import open_audio
     from voxport.errors import VoxportError
 
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + cpu_seconds) + 1)
+    process_limits.limit_processor(cpu_seconds)
     try:
         with open_audio(Path(f"/proc/self/fd/{descriptor}")) as stream:
             _send_object(control, INFO, {"rate": stream.sample_rate, "seconds": stream.seconds})
@@ -69,18 +68,6 @@ def _send_object(control: socket.socket, kind: bytes, value: dict[str, Any]) -> 
 
 def _send(control: socket.socket, kind: bytes, content: bytes) -> None:
     control.sendall(HEAD.pack(kind, len(content)) + content)
-
-
-def _limit(kind: int, value: int) -> None:
-    """Lower the soft limit; the hard one stays, so that the next file may have its own."""
-    hard = resource.getrlimit(kind)[1]
-    soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (soft, hard))
-
-
-def _virtual_bytes() -> int:
-    pages = Path("/proc/self/statm").read_text("ascii").split()[0]
-    return int(pages) * resource.getpagesize()
 
 
 def _try_import(name: str) -> None:

@@ -1,16 +1,18 @@
 """Decoding of uploads in processes of their own, with limits of memory and time.
 
-A file that crashes a decoder, takes all memory or never ends is an error of one request. Decoders
-are kept for the next file; one that was not read to its end is ended. Knows processes and messages.
+A file that crashes a decoder, takes all memory or never ends is an error of one request; a decoder
+that somebody else kills is not, and its file is decoded again. Decoders are kept for the next file;
+one that was not read to its end is ended. Knows processes and messages.
 """
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -60,14 +62,14 @@ class Decoders:
             raise OverloadedError("all decoders are busy", retry_after=_WAIT_S)
         with ExitStack() as opened:
             opened.callback(self._room.release)
-            decoder = self._take()
-            opened.callback(self._give_back, decoder)
-            info = decoder.start(file, self._cpu_seconds)
+            upload = _Upload(file, self._cpu_seconds, self._take, self._give_back)
+            opened.callback(upload.close)
+            info = upload.start()
             rate, seconds = int(info["rate"]), info["seconds"]
             if problem := rate_problem(rate):
                 raise AudioFileError(problem)
             resources = opened.pop_all()
-        return Recording(decoder.blocks(), rate, model_rate, seconds, resources)
+        return Recording(upload.blocks(), rate, model_rate, seconds, resources)
 
     def close(self) -> None:
         """End the decoders that wait; the others end with their files."""
@@ -90,6 +92,63 @@ class Decoders:
                 self._idle.append(decoder)
         if not is_kept:
             decoder.end()
+
+
+class _KilledError(AudioFileError):
+    """End of a decoder by somebody else: the kernel, for want of memory, or a person."""
+
+
+class _Upload:
+    """A file on its way through a decoder, or through a second one if the first is killed."""
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        cpu_seconds: float,
+        take: Callable[[], "_Decoder"],
+        give_back: Callable[["_Decoder"], None],
+    ) -> None:
+        self._file, self._cpu_seconds = file, cpu_seconds
+        self._take, self._give_back = take, give_back
+        self._decoder = take()
+        self._is_second = False
+
+    def start(self) -> dict[str, Any]:
+        """Return the file's rate and promised seconds, or raise why it is no audio."""
+        try:
+            return self._decoder.start(self._file, self._cpu_seconds)
+        except _KilledError:
+            self._renew()
+        return self._decoder.start(self._file, self._cpu_seconds)
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the samples, (S,) at a time."""
+        given = 0
+        try:
+            for block in self._decoder.blocks():
+                given += len(block)
+                yield block
+        except _KilledError:
+            if self._is_second:
+                raise
+            self._renew()
+            self._decoder.start(self._file, self._cpu_seconds)
+        else:
+            return
+        for block in self._decoder.blocks():
+            known = min(given, len(block))
+            given -= known
+            if known < len(block):
+                yield block[known:]
+
+    def close(self) -> None:
+        """Give the decoder back."""
+        self._give_back(self._decoder)
+
+    def _renew(self) -> None:
+        self._is_second = True
+        self._give_back(self._decoder)
+        self._decoder = self._take()
 
 
 class _Decoder:
@@ -146,7 +205,8 @@ class _Decoder:
     def _failure(self, kind: bytes, content: bytes) -> VoxportError:
         if kind != ERROR:
             code = self._process.wait()
-            return AudioFileError(
+            kind = _KilledError if code == -signal.SIGKILL else AudioFileError
+            return kind(
                 f"its decoding was ended: it took more memory or time than allowed, or crashed "
                 f"(code {code})"
             )

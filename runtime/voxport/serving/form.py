@@ -12,10 +12,12 @@ from starlette.requests import ClientDisconnect, Request
 from voxport.serving import http_errors
 from voxport.serving.answers import GRANULARITIES, INCLUDES, RESPONSE_FORMATS
 from voxport.serving.http_errors import HttpError
+from voxport.tasks.classifier import TOP_K
 
+FLAGS = ("true", "false", "1", "0")  # in any case
 _MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 1 << 20
-_YES, _NO = ("true", "1"), ("false", "0", "")
+_YES, _NO = ("true", "1"), ("false", "0")
 # Fields of OpenAI's API without a meaning here: the model has one language and no prompt.
 IGNORED = ("language", "prompt", "temperature", "chunking_strategy")
 
@@ -40,6 +42,15 @@ class AlignmentForm:
     file: BinaryIO
     model: str
     text: str
+
+
+@dataclass(frozen=True)
+class ClassificationForm:
+    """The fields of a request for labels."""
+
+    file: BinaryIO
+    model: str
+    top_k: int
 
 
 @asynccontextmanager
@@ -125,6 +136,15 @@ def parse_transcription(form: FormData) -> TranscriptionForm:
 def parse_alignment(form: FormData) -> AlignmentForm:
     """Check the fields of a request for an alignment."""
     return AlignmentForm(_file(form), _text(form, "model"), _text(form, "text"))
+
+
+def parse_classification(form: FormData) -> ClassificationForm:
+    """Check the fields of a request for labels."""
+    top_k = _text(form, "top_k", str(TOP_K))
+    if not (top_k.isascii() and top_k.isdecimal() and int(top_k[:9]) >= 1 and len(top_k) < 10):
+        message = f"expected a whole number of at least 1, got {top_k[:100]!r}"
+        raise http_errors.invalid(message, "top_k")
+    return ClassificationForm(_file(form), _text(form, "model"), int(top_k))
 
 
 def _file(form: FormData) -> BinaryIO:

@@ -11,8 +11,8 @@ from voxport.errors import (
     MissingDependencyError,
     VoxportError,
 )
+from voxport.serving.request import TooLongError
 from voxport.serving.scheduler import DeadlineError, GoneError, OverloadedError, StoppedError
-from voxport.serving.transcriber import TooLongError
 
 _INVALID, _SERVER, _LIMIT = "invalid_request_error", "server_error", "rate_limit_error"
 _CLIENT_GONE = 499  # nobody reads it; the log does

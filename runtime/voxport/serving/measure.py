@@ -12,6 +12,7 @@ import numpy as np
 
 from voxport.audio.recording import Clip
 from voxport.recognizer import Recognizer
+from voxport.tasks.classifier import Classifier
 
 _CLIP_S = 6.0  # a common length of what people say to a machine
 _MEASURED_S = 0.8
@@ -35,34 +36,38 @@ def candidate_plans(cores: int) -> list[Plan]:
     return [Plan(1, cores), Plan(cores, 1)] if cores > 1 else [Plan(1, 1)]
 
 
-def choose_plan(plans: list[Plan], load: Callable[[int], Recognizer]) -> tuple[Plan, list[Plan]]:
+def choose_plan(
+    plans: list[Plan], load: Callable[[Plan], Recognizer | Classifier]
+) -> tuple[Plan, list[Plan]]:
     """Measure plans one after another; return the fastest, and all with their speeds.
 
     Args:
         plans: at least one; a single one is not measured.
-        load: loads the recognizer for a number of threads.
+        load: loads the model for a plan.
     """
     if len(plans) == 1:
         return plans[0], plans
     measured = [
-        Plan(plan.workers, plan.threads, measure_speed(load(plan.threads), plan.workers))
-        for plan in plans
+        Plan(plan.workers, plan.threads, measure_speed(load(plan), plan.workers)) for plan in plans
     ]
     return max(measured, key=lambda plan: plan.speed or 0.0), measured
 
 
-def measure_speed(recognizer: Recognizer, workers: int, seconds: float = _MEASURED_S) -> float:
+def measure_speed(
+    model: Recognizer | Classifier, workers: int, seconds: float = _MEASURED_S
+) -> float:
     """Return the seconds of audio that workers run in a second."""
-    rate = recognizer.manifest.model.sample_rate
+    rate = model.manifest.model.sample_rate
+    run = model.classify_clips if isinstance(model, Classifier) else model.transcribe_clips
     noise = np.random.default_rng(0).normal(0, 0.1, int(_CLIP_S * rate)).astype(np.float32)
     clips = [Clip(noise, _CLIP_S)]
-    recognizer.transcribe_clips(clips)  # the first run allocates
+    run(clips)  # the first run allocates
     counts = [0] * workers
     start = time.perf_counter()
 
     def work(worker: int) -> None:
         while time.perf_counter() - start < seconds:
-            recognizer.transcribe_clips(clips)
+            run(clips)
             counts[worker] += 1
 
     threads = [threading.Thread(target=work, args=(worker,)) for worker in range(workers)]

@@ -10,7 +10,8 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from voxport.serving import http_errors
@@ -23,6 +24,23 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """Facts of a request that was answered; never its audio, text, key or query."""
+
+    method: str
+    route: str
+    status: int
+    headers: Mapping[bytes, str]  # of the request
+    start_ns: int  # since 1970
+    end_ns: int
+    marks_ns: Mapping[str, int]  # when its steps ended
+    facts: Mapping[str, Any]  # of the log
+
+
+Trace: TypeAlias = Callable[[Exchanged], str]  # returns the trace's id
 
 LOGGER = logging.getLogger("voxport.serve")
 
@@ -42,9 +60,10 @@ class Gate:
         keys: ApiKeys,
         settings: Settings,
         observe: Callable[[str, int, float], None],  # route, status, seconds
+        trace: Trace | None = None,
     ) -> None:
         self._application, self._keys, self._settings = application, keys, settings
-        self._observe = observe
+        self._observe, self._trace = observe, trace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -54,7 +73,7 @@ class Gate:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        start = time.monotonic()
+        start, start_ns = time.monotonic(), time.time_ns()
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         exchange = _Exchange(_request_id(headers), send)
         body = _Body(receive, self._settings)
@@ -69,9 +88,12 @@ class Gate:
             await exchange.refuse(error)
         finally:
             seconds = time.monotonic() - start
-            route = str(facts.pop("route", "other"))
+            route, marks_ns = str(facts.pop("route", "other")), facts.pop("marks_ns", {})
             del facts["drain"]
             self._observe(route, exchange.status, seconds)
+            if self._trace is not None:
+                done = (scope["method"], route, exchange.status, headers, start_ns, time.time_ns())
+                facts["trace_id"] = self._trace(Exchanged(*done, marks_ns, facts))
             LOGGER.info(
                 "request",
                 extra={

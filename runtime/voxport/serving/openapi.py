@@ -3,17 +3,20 @@
 Knows names and shapes; serves nothing.
 """
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from voxport import __version__
+from voxport.package.manifest import CLASSIFICATION, TRANSCRIPTION
 from voxport.serving.answers import GRANULARITIES, INCLUDES, RESPONSE_FORMATS
+from voxport.serving.form import FLAGS
+from voxport.tasks.classifier import TOP_K
 
 _NUMBER, _STRING, _INTEGER = {"type": "number"}, {"type": "string"}, {"type": "integer"}
 _FILE = {"type": "string", "format": "binary", "description": "An audio or video file."}
-_MODEL = {"type": "string", "minLength": 1, "description": "One of /v1/models."}
 _ERRORS = {
-    "400": "A field makes no sense, or the file cannot be read as audio.",
+    "400": "A field makes no sense, the model has another task, or the file is no audio.",
     "401": "No valid API key was given.",
     "404": "There is no such model.",
     "408": "The body did not come in time.",
@@ -25,8 +28,17 @@ _ERRORS = {
 }
 
 
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document."""
+def document(tasks: Mapping[str, str]) -> dict[str, Any]:
+    """Return the OpenAPI document of a service: the routes that its models serve.
+
+    ``tasks`` are those of its models, by name.
+    """
+    paths: dict[str, Any] = {}
+    if TRANSCRIPTION in tasks.values():
+        paths["/v1/audio/transcriptions"] = {"post": _transcriptions()}
+        paths["/v1/audio/alignments"] = {"post": _alignments()}
+    if CLASSIFICATION in tasks.values():
+        paths["/v1/audio/classifications"] = {"post": _classifications()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -35,15 +47,14 @@ def document() -> dict[str, Any]:
             "description": "Speech recognition in the shapes of OpenAI's API.",
         },
         "paths": {
-            "/v1/audio/transcriptions": {"post": _transcriptions()},
-            "/v1/audio/alignments": {"post": _alignments()},
+            **paths,
             "/v1/models": {"get": _get("List the models", _list_of("Model"), keyed=True)},
-            "/v1/models/{model}": {"get": _model()},
+            "/v1/models/{model}": {"get": _model(list(tasks))},
             "/health": {"get": _get("Say that the process answers", _ref("Status"))},
             "/ready": {"get": _ready()},
             "/metrics": {"get": _get("Give figures for Prometheus", None)},
         },
-        "components": {"schemas": _schemas(), "securitySchemes": _SECURITY},
+        "components": {"schemas": _schemas(tasks), "securitySchemes": _SECURITY},
     }
 
 
@@ -143,7 +154,7 @@ def _post(summary: str, description: str, form: str, content: dict[str, Any]) ->
 
 
 def _transcriptions() -> dict[str, Any]:
-    kinds = {"oneOf": [_ref("Transcription"), _ref("VerboseTranscription")]}
+    kinds = {"anyOf": [_ref("Transcription"), _ref("VerboseTranscription")]}
     return _post(
         "Transcribe a recording",
         "As OpenAI's API has it. Fields without a meaning here (language, prompt, temperature, "
@@ -162,10 +173,25 @@ def _alignments() -> dict[str, Any]:
     )
 
 
-def _model() -> dict[str, Any]:
+def _classifications() -> dict[str, Any]:
+    return _post(
+        "Find the labels of a recording",
+        "For models that classify: a language, a keyword, an emotion.",
+        "ClassificationForm",
+        {"application/json": {"schema": _ref("Classification")}},
+    )
+
+
+def _name(names: Sequence[str]) -> dict[str, Any]:
+    """Return the schema of a served model's name; without any, a name that leads to a 404."""
+    field: dict[str, Any] = {"type": "string", "minLength": 1, "description": "One of /v1/models."}
+    return field | ({"enum": list(names), "examples": list(names)} if names else {})
+
+
+def _model(names: Sequence[str]) -> dict[str, Any]:
     operation = _get("Describe one model", _ref("Model"), keyed=True)
     operation["responses"] |= _refusals("404")
-    parameter = {"name": "model", "in": "path", "required": True, "schema": _STRING}
+    parameter = {"name": "model", "in": "path", "required": True, "schema": _name(names)}
     return {**operation, "parameters": [parameter]}
 
 
@@ -184,7 +210,9 @@ def _array(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
-def _schemas() -> dict[str, Any]:
+def _schemas(tasks: Mapping[str, str]) -> dict[str, Any]:
+    transcribing = _name([name for name, task in tasks.items() if task == TRANSCRIPTION])
+    classifying = _name([name for name, task in tasks.items() if task == CLASSIFICATION])
     usage = _object("type", "seconds", type=_STRING, seconds=_INTEGER)
     word = _object("word", "start", "end", word=_STRING, start=_NUMBER, end=_NUMBER)
     detail = {name: {"type": ["string", "null"]} for name in ("param", "code")}
@@ -192,9 +220,13 @@ def _schemas() -> dict[str, Any]:
         "file",
         "model",
         file=_FILE,
-        model=_MODEL,
+        model=transcribing,
         response_format={"type": "string", "enum": list(RESPONSE_FORMATS)},
-        stream={"type": "boolean", "description": "Text as it becomes final, as events."},
+        stream={
+            "type": "string",  # as all fields of a form
+            "enum": list(FLAGS),
+            "description": "Text as it becomes final, as events.",
+        },
     )
     form["properties"] |= {
         "timestamp_granularities[]": _array({"type": "string", "enum": list(GRANULARITIES)}),
@@ -203,7 +235,14 @@ def _schemas() -> dict[str, Any]:
     return {
         "TranscriptionForm": form,
         "AlignmentForm": _object(
-            "file", "model", "text", file=_FILE, model=_MODEL, text=_STRING | {"minLength": 1}
+            "file", "model", "text", file=_FILE, model=transcribing, text=_STRING | {"minLength": 1}
+        ),
+        "ClassificationForm": _object(
+            "file",
+            "model",
+            file=_FILE,
+            model=classifying,
+            top_k=_INTEGER | {"minimum": 1, "maximum": 999_999_999, "default": TOP_K},
         ),
         "Transcription": _object(
             "text", text=_STRING, logprobs=_array({"type": "object"}), usage=usage
@@ -223,7 +262,17 @@ def _schemas() -> dict[str, Any]:
         "Alignment": _object(
             "text", "words", text=_STRING, duration=_NUMBER, words=_array(word), usage=usage
         ),
-        "Model": _object("id", "object", id=_STRING, object=_STRING, created=_INTEGER),
+        "Classification": _object(
+            "label",
+            "scores",
+            label=_STRING,
+            scores=_array(_object("label", "score", label=_STRING, score=_NUMBER)),
+            duration=_NUMBER,
+            usage=usage,
+        ),
+        "Model": _object(
+            "id", "object", id=_STRING, object=_STRING, created=_INTEGER, task=_STRING
+        ),
         "Status": _object("status", status=_STRING, reason=_STRING),
         "Error": _object(
             "error", error=_object("message", "type", message=_STRING, type=_STRING, **detail)

@@ -5,20 +5,23 @@ Knows uvicorn and the parts of the service; parses no command.
 
 import contextlib
 import ctypes
+import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import uvicorn
 
+from voxport.backends.isolation import Isolation
 from voxport.errors import InputError
-from voxport.loading import load
+from voxport.loading import load, load_classifier
 from voxport.machine.threads import default_thread_count
 from voxport.package.find import find_package
-from voxport.package.manifest import GoldenClip
+from voxport.package.manifest import CLASSIFICATION, GoldenAnswer, GoldenClip
+from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
 from voxport.serving.api_keys import ApiKeys
 from voxport.serving.application import build_application
@@ -27,12 +30,19 @@ from voxport.serving.http_protocol import TimedProtocol
 from voxport.serving.log import start_logging
 from voxport.serving.measure import Plan, candidate_plans, choose_plan
 from voxport.serving.metrics import Metrics
-from voxport.serving.middleware import Application
+from voxport.serving.middleware import Application, Trace
 from voxport.serving.scheduler import Scheduler
 from voxport.serving.service import Service
 from voxport.serving.settings import Settings
+from voxport.serving.tracing import start_tracing
+from voxport.tasks.classifier import Classifier
 from voxport.verification.golden_files import read_waveform
 
+Loaded: TypeAlias = Recognizer | Classifier
+
+# A server's engine is watched more closely than a command's: a batch that hangs keeps its worker,
+# and a model slower than real time serves nobody. A process that ends is started again, always.
+_LIMITS = Isolation(run_seconds=20.0, run_seconds_per_second=2.0, most_failures=None)
 _BACKLOG = 128
 _KEEP_ALIVE_S = 30
 _HEADER_BYTES = 16 << 10
@@ -61,6 +71,7 @@ class ServerOptions:
     batch_seconds: float = 30.0
     longest_wait: float = 0.0
     settings: Settings = field(default_factory=Settings)
+    is_isolated: bool = True  # each worker has a process with the engine in it
 
 
 def serve(
@@ -77,7 +88,7 @@ def serve(
         keys: API keys; none: every request is allowed.
         note: prints a line for the person who starts it.
     """
-    service, application = build(packages, options, keys, note)
+    service, application = build(packages, options, keys, note, start_tracing(os.environ))
     start_logging()
     TimedProtocol.header_seconds = options.settings.header_seconds
     config = uvicorn.Config(
@@ -111,14 +122,15 @@ def build(
     options: ServerOptions,
     keys: ApiKeys,
     note: Callable[[str], None],
+    trace: Trace | None = None,
 ) -> tuple[Service, Application]:
     """Load packages and build the application that serves them."""
     names = [package.name for package in packages]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"two packages have the name {twice!r}: give one as NAME=PACKAGE")
-    plan, recognizers = _load_all(packages, options, note)
+    plan, loaded = _load_all(packages, options, note)
     figures = Metrics()
-    rate = max(item.manifest.model.sample_rate for item in recognizers.values())
+    rate = max(item.manifest.model.sample_rate for item in loaded.values())
     scheduler = Scheduler(
         max(1, int(options.batch_seconds * rate)),
         plan.workers,
@@ -132,37 +144,45 @@ def build(
     folders = {package.name: find_package(package.package) for package in packages}
 
     def check() -> str | None:
-        return find_problem(recognizers, folders)
+        return find_problem(loaded, folders)
 
     decoders = Decoders(audio_seconds=options.settings.audio_seconds)
-    service = Service(recognizers, scheduler, options.settings, decoders, check)
-    return service, build_application(service, keys, figures)
+    service = Service(loaded, scheduler, options.settings, decoders, check)
+    return service, build_application(service, keys, figures, trace)
 
 
-def find_problem(recognizers: dict[str, Recognizer], folders: dict[str, Path]) -> str | None:
+def find_problem(loaded: Mapping[str, Loaded], folders: Mapping[str, Path]) -> str | None:
     """Return what is wrong with the answers to the packages' own recordings, or None."""
-    for name, recognizer in recognizers.items():
-        rate = recognizer.manifest.model.sample_rate
-        for clip in _golden_clips(recognizer):
-            text = recognizer.transcribe(read_waveform(folders[name], clip, rate)).text
-            if text != clip.transcript and recognizer.artifact.precision == "fp32":
+    for name, one in loaded.items():
+        rate = one.manifest.model.sample_rate
+        for clip, expected in _golden_answers(one):
+            waveform = read_waveform(folders[name], clip, rate)
+            if isinstance(one, Classifier):
+                found = one.classify(waveform, top_k=1).label
+            else:
+                found = one.transcribe(waveform).text
+            if found != expected and one.artifact.precision == "fp32":
                 return f"{name} answers its own recording {clip.path} wrongly"
     return None
 
 
-def _golden_clips(recognizer: Recognizer) -> Sequence[GoldenClip]:
-    return recognizer.manifest.golden[:1]
+def _golden_answers(loaded: Loaded) -> list[tuple[GoldenClip | GoldenAnswer, str | None]]:
+    """Return the package's first recording with its answer, if it has one."""
+    manifest = loaded.manifest
+    if manifest.head is not None:
+        return [(clip, clip.label) for clip in manifest.head.golden[:1]]
+    return [(clip, clip.transcript) for clip in manifest.golden[:1]]
 
 
 def _load_all(
     packages: Sequence[ServedPackage], options: ServerOptions, note: Callable[[str], None]
-) -> tuple[Plan, dict[str, Recognizer]]:
+) -> tuple[Plan, dict[str, Loaded]]:
     first = packages[0]
-    kept: dict[int, Recognizer] = {}
+    kept: dict[int, Loaded] = {}
 
-    def load_first(threads: int) -> Recognizer:
-        kept[threads] = _load(first, options, threads)
-        return kept[threads]
+    def load_first(plan: Plan) -> Loaded:
+        kept[plan.threads] = _load(first, options, plan)
+        return kept[plan.threads]
 
     cores = default_thread_count() or 1
     plan, measured = choose_plan(_plans(options, cores), load_first)
@@ -170,14 +190,14 @@ def _load_all(
         if item.speed is not None:
             note(f"measured {first.name} with {item}")
     note(f"{plan.workers} workers with {plan.threads} threads each (--workers, --threads)")
-    recognizers = {first.name: kept.get(plan.threads) or load_first(plan.threads)}
+    loaded = {first.name: kept.get(plan.threads) or load_first(plan)}
     kept.clear()
     for package in packages[1:]:
-        recognizers[package.name] = _load(package, options, plan.threads)
+        loaded[package.name] = _load(package, options, plan)
     _return_memory()
-    for name, recognizer in recognizers.items():
-        note(f"serving {name}: {recognizer!r}")
-    return plan, recognizers
+    for name, one in loaded.items():
+        note(f"serving {name}: {one!r}")
+    return plan, loaded
 
 
 def _plans(options: ServerOptions, cores: int) -> list[Plan]:
@@ -190,14 +210,18 @@ def _plans(options: ServerOptions, cores: int) -> list[Plan]:
     return candidate_plans(cores)
 
 
-def _load(package: ServedPackage, options: ServerOptions, threads: int) -> Recognizer:
-    return load(
+def _load(package: ServedPackage, options: ServerOptions, plan: Plan) -> Loaded:
+    task = read_manifest(find_package(package.package)).model.task
+    open_package = load_classifier if task == CLASSIFICATION else load
+    limits = replace(_LIMITS, processes=plan.workers)
+    return open_package(
         package.package,
         options.provider,
         package.artifact,
         package.precision,
-        threads,
+        plan.threads,
         batch_seconds=options.batch_seconds,
+        isolate=limits if options.is_isolated else False,
     )
 
 

@@ -1,8 +1,9 @@
 """Scheduler of a service: clips of all requests in batches, on a few threads.
 
 Admits by seconds of queued audio, lets requests take turns (``fair_queue``), and runs batches. Of a
-batch that fails, each clip runs again alone: one request cannot fail the others. Knows clips and a
-function that runs them; no HTTP, no model, no text.
+batch that fails, each clip runs again alone: one request cannot fail the others. A clip whose
+engine crashed or was killed runs once more. Knows clips and a function that runs them; no HTTP, no
+model, no text.
 """
 
 import math
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voxport.audio.recording import Clip
-from voxport.errors import InferenceError, VoxportError
+from voxport.errors import EngineCrashError, InferenceError, VoxportError
 from voxport.serving.fair_queue import FairQueue, WorkItem
 
 # Speed that is assumed until batches have run: seconds of audio a second, of all workers.
@@ -89,6 +90,7 @@ class Scheduler:
         self._is_stopping = self._is_closed = False
         self._workers = max(1, workers)
         self.speed = _ASSUMED_SPEED  # seconds of audio a second
+        self.failures_in_a_row = 0  # batches of which no clip was answered
         self._threads = [
             threading.Thread(target=self._work, name=f"voxport-worker-{number}", daemon=True)
             for number in range(workers)
@@ -221,9 +223,9 @@ class Scheduler:
 
     def _run(self, batch: list[WorkItem]) -> None:
         start = self._clock()
-        is_failed = False
+        answered, is_failed = 0, True
         try:
-            is_failed = not _answer(batch)
+            answered, is_failed = _answer(batch)
         finally:
             spent = self._clock() - start
             seconds = sum(item.seconds for item in batch)
@@ -231,6 +233,7 @@ class Scheduler:
             fill = sum(len(item.clip.waveform) for item in batch) / max(1, padded)
             with self._changed:
                 self._running_seconds -= seconds
+                self.failures_in_a_row = 0 if answered else self.failures_in_a_row + 1
                 if spent > 0 and seconds > 0 and not is_failed:
                     kept = _SPEED_MEMORY ** min(10.0, seconds)
                     speed = self._workers * seconds / spent
@@ -238,8 +241,8 @@ class Scheduler:
             self._observe(BatchReport(len(batch), seconds, fill, spent, is_failed))
 
 
-def _answer(batch: list[WorkItem]) -> bool:
-    """Run a batch and settle its items; return whether it ran as one.
+def _answer(batch: list[WorkItem], *, is_repeat: bool = False) -> tuple[int, bool]:
+    """Run a batch and settle its items; return the number answered, and whether the batch failed.
 
     Nothing that the function raises ends the worker, and each item is settled once.
     """
@@ -247,14 +250,14 @@ def _answer(batch: list[WorkItem]) -> bool:
         pairs = list(zip(batch, batch[0].run([item.clip for item in batch]), strict=True))
     except BaseException as error:  # a worker that ends leaves requests unanswered
         if len(batch) > 1:
-            for item in batch:
-                _answer([item])
-        else:
-            batch[0].done(None, _expected(error))
-        return False
+            return sum(_answer([item])[0] for item in batch), True
+        if isinstance(error, EngineCrashError) and not is_repeat:
+            return _answer(batch, is_repeat=True)[0], True
+        batch[0].done(None, _expected(error))
+        return 0, True
     for item, answer in pairs:
         item.done(answer, None)
-    return True
+    return len(pairs), False
 
 
 def _expected(error: BaseException) -> BaseException:

@@ -5,42 +5,49 @@ Knows recognizers, the scheduler and asyncio; no HTTP framework.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from voxport.audio.recording import Recording
+from voxport.errors import VoxportError
 from voxport.recognizer import Recognizer
 from voxport.serving.decoders import Decoders
-from voxport.serving.http_errors import HttpError
+from voxport.serving.http_errors import HttpError, invalid
+from voxport.serving.labeler import Labeler
+from voxport.serving.request import Request
 from voxport.serving.scheduler import OverloadedError, Scheduler, StoppedError
 from voxport.serving.settings import Settings
-from voxport.serving.transcriber import Request, Transcriber
+from voxport.serving.transcriber import Transcriber
+from voxport.tasks.classifier import Classifier
+
+_FAILURES = 3  # batches in a row, after which the packages' own recordings are tried again
 
 _Answer = TypeVar("_Answer")
+_Scheduled = TypeVar("_Scheduled", bound=Transcriber | Labeler, covariant=True)
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Generic[_Scheduled]):
     """A package that is served."""
 
     name: str
-    transcriber: Transcriber
+    scheduled: _Scheduled
     created: int  # seconds since 1970: when it was loaded
 
     @property
-    def recognizer(self) -> Recognizer:
-        """The package's recognizer."""
-        return self.transcriber.recognizer
+    def task(self) -> str:
+        """The task of its manifest."""
+        return self.scheduled.loaded.manifest.model.task
 
 
 class Service:
     """Models behind one scheduler.
 
     Args:
-        recognizers: by the names that requests use.
+        loaded: recognizers and classifiers, by the names that requests use.
         scheduler: of all of them; the service closes it.
         settings: limits.
         decoders: of uploads; the service closes them. None: they are decoded in this process.
@@ -49,7 +56,7 @@ class Service:
 
     def __init__(
         self,
-        recognizers: dict[str, Recognizer],
+        loaded: Mapping[str, Recognizer | Classifier],
         scheduler: Scheduler,
         settings: Settings,
         decoders: Decoders | None = None,
@@ -57,22 +64,48 @@ class Service:
     ) -> None:
         self.settings, self.scheduler, self._decoders = settings, scheduler, decoders
         now = int(time.time())
-        self.models = {
-            name: Model(name, Transcriber(recognizer, scheduler), now)
-            for name, recognizer in recognizers.items()
+        self.models: dict[str, Model[Transcriber | Labeler]] = {
+            name: Model(name, _schedule(one, scheduler), now) for name, one in loaded.items()
         }
         self._check = check
         self._problem: str | None = "the packages' own recordings are not answered yet"
         self._threads = ThreadPoolExecutor(settings.requests, "voxport-request")
         self._active = 0
-        self._is_stopping = False
+        self._is_stopping = self._is_checking = False
 
     @property
     def problem(self) -> str | None:
         """The reason why the service is not ready, or None."""
-        return "the service is stopping" if self._is_stopping else self._problem
+        if self._is_stopping:
+            return "the service is stopping"
+        if self.is_failing:
+            return f"the last {self.scheduler.failures_in_a_row} batches failed"
+        return self._problem
 
-    def model(self, name: str) -> Model:
+    @property
+    def is_failing(self) -> bool:
+        """True if the last batches all failed."""
+        return self.scheduler.failures_in_a_row >= _FAILURES
+
+    def transcriber(self, name: str) -> Model[Transcriber]:
+        """Return the model of this name, one that transcribes."""
+        model = self.model(name)
+        if isinstance(model.scheduled, Transcriber):
+            return Model(model.name, model.scheduled, model.created)
+        raise invalid(
+            f"the model {name!r} gives labels and no text (POST /v1/audio/classifications)", "model"
+        )
+
+    def labeler(self, name: str) -> Model[Labeler]:
+        """Return the model of this name, one that classifies."""
+        model = self.model(name)
+        if isinstance(model.scheduled, Labeler):
+            return Model(model.name, model.scheduled, model.created)
+        raise invalid(
+            f"the model {name!r} gives text and no labels (POST /v1/audio/transcriptions)", "model"
+        )
+
+    def model(self, name: str) -> Model[Transcriber | Labeler]:
         """Return the model of this name."""
         model = self.models.get(name)
         if model is None:
@@ -81,14 +114,25 @@ class Service:
             raise HttpError(404, message, param="model", code="model_not_found")
         return model
 
-    def open_upload(self, file: BinaryIO, model: Model) -> Recording | BinaryIO:
+    def open_upload(
+        self, file: BinaryIO, model: Model[Transcriber | Labeler]
+    ) -> Recording | BinaryIO:
         """Open an upload for a model, decoded elsewhere; blocks until its rate is known."""
-        rate = model.recognizer.manifest.model.sample_rate
+        rate = model.scheduled.loaded.manifest.model.sample_rate
         return file if self._decoders is None else self._decoders.open(file, rate)
 
     async def become_ready(self) -> None:
-        """Answer the packages' own recordings."""
-        self._problem = await asyncio.get_running_loop().run_in_executor(None, self._check)
+        """Answer the packages' own recordings, unless that is under way."""
+        if self._is_checking:
+            return
+        self._is_checking = True
+        try:
+            self._problem = await asyncio.get_running_loop().run_in_executor(None, self._check)
+            self.scheduler.failures_in_a_row = 0
+        except VoxportError as error:
+            self._problem = f"the packages' own recordings cannot be answered: {error.reason}"
+        finally:
+            self._is_checking = False
 
     def new_request(self, said: Callable[[str], None] | None = None) -> Request:
         """Return a request that arrives now."""
@@ -119,7 +163,7 @@ class Service:
 
     async def run(
         self,
-        model: Model,
+        model: Model[Transcriber | Labeler],
         request: Request,
         work: Callable[[], _Answer],
         client_gone: Callable[[], Awaitable[Any]],
@@ -132,10 +176,10 @@ class Service:
         try:
             await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
-                model.transcriber.cancel(request)
+                model.scheduled.cancel(request)
             return await answer
         except asyncio.CancelledError:
-            model.transcriber.cancel(request)
+            model.scheduled.cancel(request)
             raise
         finally:
             gone.cancel()
@@ -151,3 +195,9 @@ class Service:
         if self._decoders is not None:
             self._decoders.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _schedule(loaded: Recognizer | Classifier, scheduler: Scheduler) -> Transcriber | Labeler:
+    if isinstance(loaded, Classifier):
+        return Labeler(loaded, scheduler)
+    return Transcriber(loaded, scheduler)

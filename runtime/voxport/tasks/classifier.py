@@ -6,13 +6,14 @@ by name and no file format; keeps nothing between calls, so threads may share on
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.audio.recording import AudioInput, Clip, require_sequence
+from voxport.audio.recording import AudioInput, Clip, Recording, require_sequence
 from voxport.backends.contract import Backend, HeadOutput
 from voxport.errors import InputError
 from voxport.inference.batches import BATCH_SECONDS
@@ -179,13 +180,30 @@ class Classifier:
     def _results(
         self, audio: Iterator[tuple[str, AudioInput]], sample_rate: int | None, top_k: int
     ) -> Iterator[Result[Classification]]:
-        def read_row(output: HeadOutput, row: int, clip: Clip) -> Classification:
-            scores = _require(output.scores)[row]
-            best = sorted(range(len(scores)), key=lambda i: -float(scores[i]))[:top_k]
-            listed = tuple(LabelScore(self.labels[i], float(scores[i])) for i in best)
-            return Classification(listed[0].label, listed, clip.seconds)
-
+        read_row = partial(self._read_row, top_k)
         return self._recordings.results(audio, sample_rate, read_row)
+
+    def _read_row(
+        self, top_k: int | None, output: HeadOutput, row: int, clip: Clip
+    ) -> Classification:
+        scores = _require(output.scores)[row]
+        best = sorted(range(len(scores)), key=lambda i: -float(scores[i]))[:top_k]
+        listed = tuple(LabelScore(self.labels[i], float(scores[i])) for i in best)
+        return Classification(listed[0].label, listed, clip.seconds)
+
+    # Steps of ``classify``, for a caller that batches the clips of many recordings.
+
+    def read(self, recording: Recording) -> Clip:
+        """Read a recording and close it; refuse one too short or too long for an answer."""
+        return self._recordings.read(recording)
+
+    def padded_length(self, samples: int) -> int:
+        """Return the least length of a row of ``samples`` in a batch."""
+        return self._recordings.padded_length(samples)
+
+    def classify_clips(self, clips: list[Clip]) -> list[Classification]:
+        """Classify clips in one batch, with the scores of all labels."""
+        return self._recordings.run(clips, partial(self._read_row, None))
 
 
 def _require(values: NDArray[np.float32] | None) -> NDArray[np.float32]:

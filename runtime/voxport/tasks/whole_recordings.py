@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from voxport.audio.recording import AudioInput, Clip, open_recording
+from voxport.audio.recording import AudioInput, Clip, Recording, open_recording
 from voxport.backends.contract import Backend, HeadOutput
 from voxport.errors import ArtifactUnavailableError, AudioError
 from voxport.inference.batch_runner import BatchRunner
@@ -55,16 +55,26 @@ class WholeRecordings:
         """
 
         def run_batch(clips: list[Clip]) -> list[_Answer]:
-            output = self._runner.answer(clips)
-            return [read_row(output, row, clip) for row, clip in enumerate(clips)]
+            return self.run(clips, read_row)
 
         read = partial(self._read, sample_rate=sample_rate)
         queue = RecordingQueue(read, run_batch, self._runner.padded_length, self._limit)
         return queue.results(audio)
 
-    def _read(self, audio: AudioInput, sample_rate: int | None) -> Clip:
-        """Read a recording; refuse one that is too short or too long for an answer."""
-        with open_recording(audio, self._rate, sample_rate) as recording:
+    def run(
+        self, clips: list[Clip], read_row: Callable[[HeadOutput, int, Clip], _Answer]
+    ) -> list[_Answer]:
+        """Run clips in one batch and return their answers."""
+        output = self._runner.answer(clips)
+        return [read_row(output, row, clip) for row, clip in enumerate(clips)]
+
+    def padded_length(self, samples: int) -> int:
+        """Return the least length of a row of ``samples`` in a batch."""
+        return self._runner.padded_length(samples)
+
+    def read(self, recording: Recording) -> Clip:
+        """Read a recording and close it; refuse one too short or too long for an answer."""
+        with recording:
             if recording.exceeds(self._samples(self._longest_seconds)):
                 raise AudioError(
                     f"is longer than {self._longest_seconds:g} s, and the answer is one of the "
@@ -79,6 +89,9 @@ class WholeRecordings:
                 f"{self.head.least_samples / self._rate:.4f} s for an answer"
             )
         return clip
+
+    def _read(self, audio: AudioInput, sample_rate: int | None) -> Clip:
+        return self.read(open_recording(audio, self._rate, sample_rate))
 
     def _samples(self, seconds: float) -> int:
         return int(min(seconds * self._rate, sys.maxsize - 1))

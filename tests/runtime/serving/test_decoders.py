@@ -82,12 +82,35 @@ def test_a_recording_that_is_not_read_to_its_end_ends_its_process(decoders):
     assert len(read(decoders, SAMPLE.read_bytes()).waveform) > 0
 
 
-def test_a_killed_process_is_an_error_of_one_request(decoders):
+def test_a_crashed_process_is_an_error_of_one_request(decoders):
     read(decoders, SAMPLE.read_bytes())
-    os.kill(decoders._idle[-1]._process.pid, signal.SIGKILL)
+    os.kill(decoders._idle[-1]._process.pid, signal.SIGSEGV)
     with pytest.raises(AudioFileError, match="its decoding was ended"):
         read(decoders, SAMPLE.read_bytes())
     assert len(read(decoders, SAMPLE.read_bytes()).waveform) > 0
+
+
+def test_the_file_of_a_killed_process_is_decoded_by_another(decoders):
+    expected = read(decoders, SAMPLE.read_bytes()).waveform
+    os.kill(decoders._idle[-1]._process.pid, signal.SIGKILL)
+    np.testing.assert_array_equal(read(decoders, SAMPLE.read_bytes()).waveform, expected)
+
+
+def test_a_process_killed_within_a_file_loses_and_repeats_no_sample(decoders):
+    content = wav(400)
+    expected = read(decoders, content).waveform
+    process = decoders._idle[-1]._process
+    with upload(content) as file, decoders.open(file, 16_000) as recording:
+        first = recording.read(100_000)
+        os.kill(process.pid, signal.SIGKILL)
+        rest = recording.read_all().waveform
+    np.testing.assert_array_equal(np.concatenate([first, rest]), expected)
+
+
+def test_a_file_whose_processes_are_all_killed_is_an_error(decoders, monkeypatch):
+    monkeypatch.setattr(decoders_module._Decoder, "_receive", lambda self: self.end() or (b"", b""))
+    with pytest.raises(AudioFileError, match="its decoding was ended"):
+        read(decoders, SAMPLE.read_bytes())
 
 
 def test_more_memory_than_allowed_is_refused():
@@ -104,8 +127,10 @@ def test_more_memory_than_allowed_is_refused():
 
 def test_more_time_than_allowed_is_refused(monkeypatch):
     monkeypatch.setattr(decoders_module, "_CPU_SECONDS", 0.0)
-    file = io.BytesIO()
-    soundfile.write(file, np.zeros(3600 * 16_000, np.int16) + 9, 16_000, format="FLAC")
+    file, minute = io.BytesIO(), np.full(60 * 16_000, 9, np.int16)
+    with soundfile.SoundFile(file, "w", 16_000, 1, format="FLAC") as flac:
+        for _ in range(180):  # the kernel counts whole seconds
+            flac.write(minute)
     quick = Decoders(audio_seconds=0)
     try:
         with pytest.raises(AudioFileError, match="time than allowed"):

@@ -10,9 +10,10 @@ import voxport
 from support import fakes
 from support.data import ROOT
 from voxport.audio.recording import Clip
-from voxport.errors import InferenceError
+from voxport.errors import EngineCrashError, InferenceError
 from voxport.recognizer import Recognizer
 from voxport.serving.fair_queue import FairQueue, WorkItem
+from voxport.serving.request import Request, TooLongError
 from voxport.serving.scheduler import (
     DeadlineError,
     GoneError,
@@ -20,7 +21,7 @@ from voxport.serving.scheduler import (
     Scheduler,
     StoppedError,
 )
-from voxport.serving.transcriber import Request, TooLongError, Transcriber
+from voxport.serving.transcriber import Transcriber
 
 RATE = 100
 LIMIT = 30 * RATE  # padded samples of a batch
@@ -280,6 +281,40 @@ def test_one_clip_that_fails_fails_alone(error):
     with pytest.raises(InferenceError):
         futures[1].result(0)
     assert bench.reports[0].is_failed
+
+
+def test_a_clip_whose_engine_crashed_runs_once_more():
+    bench = Bench()
+    runs = []
+
+    def run(clips):
+        runs.append(len(clips))
+        if len(runs) == 1:
+            raise EngineCrashError("crashed its process: signal 9")
+        return echo(clips)
+
+    bench.scheduler.admit("a", 1)
+    future = bench.scheduler.submit(run, clip(1, 5), RATE, 1, "a")
+    bench.run_all()
+    assert (future.result(0), runs, bench.scheduler.failures_in_a_row) == (5, [1, 1], 0)
+
+
+def test_a_clip_that_always_crashes_its_engine_is_an_error_after_two_runs():
+    bench = Bench()
+    runs = []
+
+    def run(clips):
+        runs.append(len(clips))
+        raise EngineCrashError("crashed its process: signal 11")
+
+    for flow in "abc":
+        bench.scheduler.admit(flow, 1)
+        future = bench.scheduler.submit(run, clip(1), RATE, 1, flow)
+        bench.run_all()
+        with pytest.raises(InferenceError, match="signal 11"):
+            future.result(0)
+    assert runs == [1] * 6
+    assert bench.scheduler.failures_in_a_row == 3
 
 
 def test_answers_of_a_wrong_number_are_no_answers():

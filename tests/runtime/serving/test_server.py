@@ -8,8 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 import wave
 from pathlib import Path
 
@@ -22,7 +20,7 @@ openai = pytest.importorskip("openai", reason="pip install openai")
 
 import voxport  # noqa: E402
 from support.data import ROOT  # noqa: E402
-from support.serving import SAMPLES, running  # noqa: E402
+from support.serving import SAMPLES, form, post, running  # noqa: E402
 from voxport.transcript import formats  # noqa: E402
 
 SAMPLE = SAMPLES / "one-two-three.flac"
@@ -31,36 +29,15 @@ KEYS = "alice:a-key-of-alice-123:2,bob:a-key-of-bob-45678"
 
 @pytest.fixture(scope="module")
 def client(server):
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=60)
+    url = f"{server.url}/v1"
+    with openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=60) as found:
+        yield found
 
 
 def transcribe(client, path=SAMPLE, **given):
     with Path(path).open("rb") as file:
         found = client.audio.transcriptions.create(file=file, model="commands", **given)
         return list(found) if given.get("stream") else found
-
-
-def post(url, body=b"", headers=None, method="POST"):
-    """Return status, headers and the object of a plain request."""
-    request = urllib.request.Request(url, body, headers or {}, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, answer.headers, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.headers, error.read()
-
-
-def form(**fields):
-    """Return the body and header of a multipart form; bytes are files."""
-    parts = []
-    for name, value in fields.items():
-        name = name.replace("__", "[]")
-        extra = '; filename="a.flac"' if isinstance(value, bytes) else ""
-        content = value if isinstance(value, bytes) else str(value).encode()
-        head = f'--x\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'
-        parts.append(head.encode() + content + b"\r\n")
-    return b"".join(parts) + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
 
 
 # OpenAI's client.
@@ -89,6 +66,8 @@ def test_verbose_json_has_words_and_segments(client, recognizer):
     labels = recognizer.manifest.model.pieces
     assert "".join(labels[token] for token in found.segments[0].tokens) == "ONE TWO THREE"
     assert found.duration == pytest.approx(expected.duration, abs=1e-4)
+    short = transcribe(client, SAMPLES / "stop.flac", **given)
+    assert short.segments[0].end == short.duration  # a subtitle would stay for a second
     assert transcribe(client, **given).words is None
     assert transcribe(client, timestamp_granularities=["word"], **given).segments is None
 
@@ -122,8 +101,10 @@ def test_a_long_recording_is_streamed_in_parts(tmp_path):
     """In windows, as the recognizer's own."""
     windows = {"whole_seconds": 5.0, "window_seconds": 5.0}
     path = write_wav(tmp_path / "long.wav", np.tile(recognizer_waveform(SAMPLE), 10))
-    with running(loading=windows) as server:
-        client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+    with (
+        running(loading=windows) as server,
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client,
+    ):
         events = transcribe(client, path, stream=True)
         assert transcribe(client, path).text == events[-1].text
     deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
