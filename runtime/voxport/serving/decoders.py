@@ -205,7 +205,8 @@ class _Decoder:
     def _failure(self, kind: bytes, content: bytes) -> VoxportError:
         if kind != ERROR:
             code = self._process.wait()
-            kind = _KilledError if code == -signal.SIGKILL else AudioFileError
+            is_killed = code == -signal.SIGKILL
+            kind: type[AudioFileError] = _KilledError if is_killed else AudioFileError
             return kind(
                 f"its decoding was ended: it took more memory or time than allowed, or crashed "
                 f"(code {code})"
