@@ -206,8 +206,8 @@ class _Decoder:
         if kind != ERROR:
             code = self._process.wait()
             is_killed = code == -signal.SIGKILL
-            kind: type[AudioFileError] = _KilledError if is_killed else AudioFileError
-            return kind(
+            ending: type[AudioFileError] = _KilledError if is_killed else AudioFileError
+            return ending(
                 f"its decoding was ended: it took more memory or time than allowed, or crashed "
                 f"(code {code})"
             )
