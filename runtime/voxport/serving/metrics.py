@@ -8,6 +8,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     generate_latest,
 )
 
@@ -26,6 +27,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
         own: dict[str, Any] = {"registry": self._registry}
         self._requests = Counter(
             "voxport_requests", "Requests by route and status.", ["route", "status"], **own
