@@ -69,7 +69,7 @@ export class LongRecordings {
     run: (waveform: Float32Array) => Promise<Emission>,
     progress?: Progress,
   ): AsyncGenerator<readonly [Window, Emission]> {
-    const windows = splitIntoWindows((samples) => recording.read(samples), this.geometry);
+    const windows = splitIntoWindows((target) => recording.readInto(target), this.geometry);
     for await (const window of windows) {
       yield [window, await run(window.waveform)];
       const samples = window.first * this.geometry.stride + window.waveform.length;

@@ -52,21 +52,34 @@ export class Recording {
     return this.count > samples;
   }
 
-  /** Return the next `samples`; fewer only at the recording's end. */
-  async read(samples = Infinity): Promise<Float32Array> {
-    await this.prepare(samples);
-    const result = new Float32Array(Math.min(samples, this.count));
+  /** Return the rest. */
+  async read(): Promise<Float32Array> {
+    await this.prepare(Infinity);
+    const [only] = this.ready;
+    if (only !== undefined && this.ready.length === 1) {
+      this.ready.length = this.count = 0;
+      return only;
+    }
+    const result = new Float32Array(this.count);
+    await this.readInto(result);
+    return result;
+  }
+
+  /** Fill an array with the next samples, and return their number: smaller only at the end. */
+  async readInto(target: Float32Array): Promise<number> {
     let place = 0;
-    while (place < result.length) {
-      const [block = new Float32Array()] = this.ready;
-      const wanted = result.length - place;
-      result.set(block.subarray(0, wanted), place);
-      place += Math.min(wanted, block.length);
-      if (block.length > wanted) this.ready[0] = block.subarray(wanted);
+    while (place < target.length) {
+      if (this.count === 0) await this.prepare(1);
+      const [block] = this.ready;
+      if (block === undefined) break;
+      const taken = Math.min(target.length - place, block.length);
+      target.set(taken < block.length ? block.subarray(0, taken) : block, place);
+      place += taken;
+      this.count -= taken;
+      if (taken < block.length) this.ready[0] = block.subarray(taken);
       else this.ready.shift();
     }
-    this.count -= result.length;
-    return result;
+    return place;
   }
 
   /** Free what is behind the stream, where it was not read to its end. */

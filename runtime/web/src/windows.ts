@@ -49,26 +49,29 @@ export interface Window {
   readonly cut: number | null; // frame of the recording from which the next one answers; null: the last
 }
 
-/** Yield the windows of a recording; `read` gives its next samples, fewer at its end. */
+/**
+ * Yield the windows of a recording. `read` fills an array with its next samples and returns their
+ * number, smaller only at its end. A window's samples are gone when the next one is asked for: all
+ * share one array, so that an hour leaves no more to be collected than a minute.
+ */
 export async function* splitIntoWindows(
-  read: (samples: number) => Promise<Float32Array>,
+  read: (target: Float32Array) => Promise<number>,
   geometry: Geometry,
 ): AsyncGenerator<Window> {
+  const waveform = new Float32Array(geometry.samples);
   let first = 0;
-  let waveform = await read(geometry.samples);
-  while (waveform.length === geometry.samples) {
+  let count = await read(waveform);
+  while (count === waveform.length) {
     const cut = quietestFrame(waveform, geometry);
     const end = cut + geometry.context;
     yield { first, waveform: waveform.subarray(0, geometry.span(end)), cut: first + cut };
     const start = cut - geometry.context;
-    const kept = waveform.subarray(start * geometry.stride);
-    const more = await read(geometry.samples - kept.length);
-    waveform = new Float32Array(kept.length + more.length);
-    waveform.set(kept);
-    waveform.set(more, kept.length);
+    waveform.copyWithin(0, start * geometry.stride);
+    const kept = waveform.length - start * geometry.stride;
+    count = kept + (await read(waveform.subarray(kept)));
     first += start;
   }
-  yield { first, waveform, cut: null };
+  yield { first, waveform: waveform.subarray(0, count), cut: null };
 }
 
 /**

@@ -8,9 +8,10 @@
 import { type Audio, checkedAudio, mixed } from "../audio.js";
 import { ascii } from "../bytes.js";
 import { AudioError, messageOf } from "../errors.js";
+import { flacLength, flacSamples } from "../flac.js";
+import { mpegFrames } from "../mpeg.js";
+import { oggProblem } from "../ogg.js";
 import { isWav, readWav } from "../wav.js";
-import { flacLength } from "./flac.js";
-import { oggProblem } from "./ogg.js";
 
 const SLACK_SECONDS = 0.05; // resampling and a codec's delay
 
@@ -43,11 +44,14 @@ function promisedSeconds(bytes: Uint8Array, name: string): number {
     if (problem !== null) throw new AudioError(problem, name);
   }
   const flac = flacLength(bytes);
+  const mpeg = flac === null ? mpegFrames(bytes) : null;
+  if (mpeg !== null) {
+    if (mpeg.problem !== null) throw new AudioError(mpeg.problem, name);
+    return Math.max(0, mpeg.samples - mpeg.slack) / mpeg.sampleRate;
+  }
   if (flac === null) return 0;
   if (flac.problem !== null) throw new AudioError(flac.problem, name);
-  // A header's count may be wrong; a last frame that is shorter than the others is the last.
-  const samples = flac.hasShortEnd ? flac.counted : Math.max(flac.promised, flac.counted);
-  return flac.sampleRate > 0 ? samples / flac.sampleRate : 0;
+  return flac.sampleRate > 0 ? flacSamples(flac) / flac.sampleRate : 0;
 }
 
 async function decode(bytes: Uint8Array, name: string, sampleRate: number): Promise<AudioBuffer> {

@@ -5,6 +5,7 @@ import { constants, type FileHandle, open } from "node:fs/promises";
 import { type AudioStream, SampleCheck } from "../audio.js";
 import { AudioError, messageOf } from "../errors.js";
 import { type WavLayout, decodeWav, isWav, wavEnd, wavLayout } from "../wav.js";
+import { openCompressed } from "./decoders.js";
 import { IrregularFileError, readRegularFile } from "./regular-file.js";
 
 const HEAD_BYTES = 1 << 16;
@@ -20,7 +21,12 @@ export async function openAudio(path: string): Promise<AudioStream> {
     const head = await withFile(path, (file) => readAt(file, 0, HEAD_BYTES));
     if (head.length === 0) throw new AudioError("the file is empty (0 bytes)", path);
     if (isWav(head)) return await openWav(path);
-    throw new AudioError("not a wav file; convert it: ffmpeg -i FILE new.wav", path);
+    const stream = openCompressed(await readRegularFile(path), path);
+    if (stream !== null) return stream;
+    throw new AudioError(
+      "not a wav file, nor FLAC, Ogg or MP3; convert it: ffmpeg -i FILE new.wav",
+      path,
+    );
   } catch (error) {
     throw refusal(error, path);
   }
@@ -51,9 +57,10 @@ async function* wavBlocks(path: string, { start, size, format }: WavLayout): Asy
     throw refusal(error, path);
   });
   try {
+    const block = new Uint8Array(Math.min(step, size)); // one for all: nothing is left to collect
     for (let place = 0; place < size; place += step) {
       const wanted = Math.min(step, size - place);
-      const bytes = await readAt(file, start + place, wanted);
+      const bytes = await readInto(file, start + place, block.subarray(0, wanted));
       if (bytes.length < wanted) throw new AudioError("was cut while it was read", path);
       yield check.push(decodeWav(bytes, format));
     }
@@ -80,10 +87,14 @@ async function withFile<T>(path: string, work: (file: FileHandle) => Promise<T>)
 
 /** Read up to `size` bytes at a place; fewer at the file's end. */
 async function readAt(file: FileHandle, place: number, size: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(size);
+  return readInto(file, place, new Uint8Array(size));
+}
+
+/** Fill an array with the bytes at a place, and return them. */
+async function readInto(file: FileHandle, place: number, bytes: Uint8Array): Promise<Uint8Array> {
   let count = 0;
-  while (count < size) {
-    const { bytesRead } = await file.read(bytes, count, size - count, place + count);
+  while (count < bytes.length) {
+    const { bytesRead } = await file.read(bytes, count, bytes.length - count, place + count);
     if (bytesRead === 0) break;
     count += bytesRead;
   }

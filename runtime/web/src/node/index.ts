@@ -8,19 +8,21 @@ import { type Audio, readAll } from "../audio.js";
 import { Classifier } from "../classifier.js";
 import { type Options, Recognizer } from "../recognizer.js";
 import { openAudio } from "./audio-file.js";
+import { findPackage } from "./find.js";
 import { Folder } from "./folder.js";
 
 export * from "../index.js";
 export { openAudio } from "./audio-file.js";
+export { shippedModels } from "./find.js";
 
-/** Load the package in a folder. */
-export async function load(folder: string, options: Options = {}): Promise<Recognizer> {
-  return Recognizer.open(ort, new Folder(folder), options);
+/** Load a package: its folder, or the name of a shipped model ("commands"). */
+export async function load(name: string, options: Options = {}): Promise<Recognizer> {
+  return Recognizer.open(ort, new Folder(findPackage(name)), options);
 }
 
-/** Load the package in a folder, of a model that classifies recordings. */
-export async function loadClassifier(folder: string, options: Options = {}): Promise<Classifier> {
-  return Classifier.open(ort, new Folder(folder), options);
+/** Load a package of a model that classifies recordings. */
+export async function loadClassifier(name: string, options: Options = {}): Promise<Classifier> {
+  return Classifier.open(ort, new Folder(findPackage(name)), options);
 }
 
 /** Read an audio file at its own rate. */

@@ -3,13 +3,15 @@
  * on with the next. Knows RFC 3533, no codec.
  */
 
-import { ascii } from "../bytes.js";
+import { ascii } from "./bytes.js";
 
 const HEADER_BYTES = 27; // before a page's table of segments
 const FIRST = 2; // flags
 const LAST = 4;
 
 interface Page {
+  readonly table: Uint8Array; // sizes of its segments
+  readonly granule: number; // samples to its end; -1: no packet ends on it
   readonly flags: number;
   readonly stream: number; // several may be interleaved
   readonly number: number; // within its stream
@@ -71,6 +73,45 @@ export function oggProblem(bytes: Uint8Array): string | null {
   return null;
 }
 
+/** A logical stream of an Ogg file. */
+export interface OggStream {
+  readonly packets: readonly Uint8Array[];
+  readonly samples: number; // to its end, by its last page
+}
+
+/** Return the streams of an Ogg file whose pages were found to be all there. */
+export function oggStreams(bytes: Uint8Array): OggStream[] {
+  const streams = new Map<number, { packets: Uint8Array[]; parts: Uint8Array[]; samples: number }>();
+  let page: Page | null;
+  for (let place = 0; place < bytes.length; place = page.end) {
+    page = readPage(bytes, place);
+    if (page === null) break;
+    const stream = streams.get(page.stream) ?? { packets: [], parts: [], samples: 0 };
+    streams.set(page.stream, stream);
+    let at = place + HEADER_BYTES + page.table.length;
+    for (const size of page.table) {
+      stream.parts.push(bytes.subarray(at, at + size));
+      at += size;
+      if (size === 255) continue; // the packet goes on
+      stream.packets.push(concatenated(stream.parts.splice(0)));
+    }
+    stream.samples = Math.max(stream.samples, page.granule);
+  }
+  return Array.from(streams.values());
+}
+
+function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const [first = new Uint8Array()] = parts;
+  if (parts.length < 2) return first;
+  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let place = 0;
+  for (const part of parts) {
+    result.set(part, place);
+    place += part.length;
+  }
+  return result;
+}
+
 /**
  * Return true where these streams may have ended, though their last pages do not say so: recorders on
  * telephones never set the flag.
@@ -98,6 +139,8 @@ function readPage(bytes: Uint8Array, start: number): Page | null {
   const page = bytes.slice(start, end);
   page.fill(0, 22, 26);
   return {
+    table,
+    granule: Number(view.getBigInt64(6, true)),
     flags: view.getUint8(5),
     stream: view.getUint32(14, true),
     number: view.getUint32(18, true),

@@ -3,7 +3,8 @@
  * it out. Decodes nothing.
  */
 
-import { ascii } from "../bytes.js";
+import { ascii } from "./bytes.js";
+import { id3Size } from "./tags.js";
 
 /** The length of a FLAC file by its own account. */
 export interface FlacLength {
@@ -12,6 +13,7 @@ export interface FlacLength {
   readonly counted: number; // samples a channel, by the frames
   readonly hasShortEnd: boolean; // the last frame is shorter than the first, as only the last may be
   readonly problem: string | null; // the reason why the frames are not all there
+  readonly places: readonly number[]; // bytes where frames start, and the last one's end
 }
 
 /** Check every frame's checksum; null where the file is no FLAC. */
@@ -28,10 +30,17 @@ export function flacLength(bytes: Uint8Array): FlacLength | null {
   return { ...header, ...countFrames(frames, skipMetadata(bytes, start + 4)) };
 }
 
+/** Return the samples a channel that a whole file gives. */
+export function flacSamples({ promised, counted, hasShortEnd }: FlacLength): number {
+  // A header's count may be wrong; a last frame that is shorter than the others is the last.
+  return hasShortEnd ? counted : Math.max(promised, counted);
+}
+
 function countFrames(
   bytes: Uint8Array,
   start: number,
-): Pick<FlacLength, "counted" | "hasShortEnd" | "problem"> {
+): Pick<FlacLength, "counted" | "hasShortEnd" | "problem" | "places"> {
+  const places: number[] = [start];
   let counted = 0;
   let first = 0; // samples of the first frame
   let hasShortEnd = false;
@@ -44,7 +53,7 @@ function countFrames(
           ? "recordings one behind another (joined FLAC files), of which decoders may read only the " +
             "first; convert it: ffmpeg -i FILE new.wav"
           : `damaged: no frame starts at byte ${place}`;
-      return { counted, hasShortEnd, problem };
+      return { counted, hasShortEnd, problem, places };
     }
     const frame = place;
     let rest = 0;
@@ -53,15 +62,16 @@ function countFrames(
       const byte = bytes[place++];
       if (byte === undefined) {
         const problem = `truncated or damaged: the frame at byte ${frame} is not the one that was written`;
-        return { counted, hasShortEnd, problem };
+        return { counted, hasShortEnd, problem, places };
       }
       rest = ((rest << 8) ^ (TABLE[(rest >> 8) ^ byte] ?? 0)) & 0xffff;
     } while (rest !== 0 || !isFrameEnd(bytes, place));
     counted += length;
     first ||= length;
     hasShortEnd = length < first;
+    places.push(place);
   }
-  return { counted, hasShortEnd, problem: null };
+  return { counted, hasShortEnd, problem: null, places };
 }
 
 function isFrameEnd(bytes: Uint8Array, place: number): boolean {
@@ -100,12 +110,6 @@ function skipMetadata(bytes: Uint8Array, first: number): number {
     place += 4 + size.reduce((sum, byte) => sum * 256 + byte, 0);
   }
   return place;
-}
-
-/** Return the length in bytes of the ID3v2 tag at the start of a file. */
-function id3Size(bytes: Uint8Array): number {
-  if (!ascii(bytes, 0).startsWith("ID3") || bytes.length < 10) return 0;
-  return bytes.subarray(6, 10).reduce((sum, byte) => sum * 128 + (byte & 0x7f), 10);
 }
 
 /** CRC-16 with polynomial 0x8005, the most significant bit first; 0 over a frame and its checksum. */
