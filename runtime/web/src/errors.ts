@@ -44,6 +44,9 @@ export class AudioError extends VoxportError {}
 /** An argument that makes no sense. */
 export class InputError extends VoxportError {}
 
+/** A text that cannot be aligned with its recording. */
+export class AlignmentError extends InputError {}
+
 /** Return the message of anything that was thrown, on one line. */
 export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);

@@ -73,6 +73,7 @@ export class Graph {
   ): Promise<Graph> {
     const all: InferenceSession.SessionOptions = {
       logSeverityLevel: ERROR, // errors come as exceptions, and are said once
+      enableMemPattern: false, // a plan for every length would be kept for ever
       ...options,
       extra: { ...options.extra, session: { ...sessionOf(options), load_model_format: "ONNX" } },
       ...(weights.length > 0 && { externalData: [...weights] }),

@@ -3,11 +3,13 @@
  * `load` and `readAudio`.
  */
 
+export type { AlignedTranscript, Granularity } from "./align.js";
 export { type Audio, type AudioStream, readAll } from "./audio.js";
 export * from "./errors.js";
 export { type Classification, Classifier, type LabelScore } from "./classifier.js";
 export type { Emission } from "./emission.js";
 export type { OnnxRuntime } from "./graph.js";
+export { type Alignment, type Span, forcedAlign, logSoftmax } from "./forced-alignment.js";
 export type { FileEntry } from "./file-entry.js";
 export type {
   Artifact,
@@ -22,7 +24,8 @@ export { parseManifest } from "./manifest.js";
 export type { Choice, PackageFiles } from "./package.js";
 export { chooseArtifact, readManifest } from "./package.js";
 export type { Lengths, Progress } from "./long-recordings.js";
-export { type Options, Recognizer, type RunOptions } from "./recognizer.js";
+export { type AlignOptions, type Options, Recognizer, type RunOptions } from "./recognizer.js";
 export { Resampler, resample } from "./resample.js";
+export { STAR, Speller, type Spelling, type Unspelled } from "./spelling.js";
 export { type Token, type Transcript, type Word, rounded } from "./transcript.js";
 export { isWav, readWav } from "./wav.js";

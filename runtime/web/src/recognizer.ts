@@ -4,8 +4,10 @@
  * Does not know the build of ONNX Runtime, formats of files, or where packages lie.
  */
 
+import { type AlignedTranscript, type Granularity, alignText } from "./align.js";
 import type { Audio, AudioStream } from "./audio.js";
 import { type Emission, joined } from "./emission.js";
+import { AlignmentError, InputError } from "./errors.js";
 import { type Graph, type OnnxRuntime, broken } from "./graph.js";
 import { PartDecoder } from "./greedy.js";
 import { type Lengths, LongRecordings, type Progress } from "./long-recordings.js";
@@ -21,6 +23,11 @@ export interface Options extends Opening, Lengths {}
 /** Options of one run. */
 export interface RunOptions {
   readonly progress?: Progress; // of a long recording, window by window
+}
+
+/** Options of an alignment. */
+export interface AlignOptions extends RunOptions {
+  readonly granularity?: Granularity; // the times of words, or of whole sentences
 }
 
 /** Transcript and emission of one recording. */
@@ -86,6 +93,29 @@ export class Recognizer {
         emission: checkEmission(emission, this.model),
       };
     });
+  }
+
+  /**
+   * Find the times of a known text's words in a recording. "*" as a word stands for anything that the
+   * text leaves out; characters that the labels cannot spell are in `unspelled`.
+   */
+  async align(
+    audio: Audio | AudioStream,
+    text: string,
+    options: AlignOptions = {},
+  ): Promise<AlignedTranscript> {
+    const { granularity = "word" } = options;
+    if (granularity !== "word" && granularity !== "sentence") {
+      throw new InputError(`granularity must be word or sentence, got '${String(granularity)}'`);
+    }
+    if (typeof text !== "string") throw new InputError(`expected a text as a string, got ${typeof text}`);
+    const { emission, seconds } = await this.emissionAndSeconds(audio, options);
+    try {
+      return alignText(emission, text, seconds, this.model, granularity);
+    } catch (error) {
+      if (!(error instanceof AlignmentError)) throw error;
+      throw new AlignmentError(error.reason, audio.name);
+    }
   }
 
   /** Free the session's memory; the recognizer cannot be used afterwards. */
