@@ -57,6 +57,10 @@ class IntegrityError(PackageError):
     """File with other bytes than the manifest records."""
 
 
+class SignatureError(PackageError):
+    """Package without a signature of somebody trusted, or with other files than the signed ones."""
+
+
 class UnknownModelError(VoxportError, LookupError):
     """Name of neither a folder nor a shipped model."""
 

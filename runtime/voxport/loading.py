@@ -42,6 +42,8 @@ from voxport.package.manifest import (
 )
 from voxport.package.read_manifest import read_manifest
 from voxport.recognizer import Recognizer
+from voxport.signing.signature import read_signed_manifest
+from voxport.signing.trust import TrustInput, as_trusted
 from voxport.tasks.classifier import Classifier
 from voxport.tasks.frame_classifier import FrameClassifier
 from voxport.tasks.speaker_encoder import SpeakerEncoder
@@ -73,6 +75,7 @@ def load(
     decoder: BeamSearch | None = None,
     isolate: bool | Isolation = False,
     language: str | None = None,
+    trusted: TrustInput | None = None,
 ) -> Recognizer:
     """Load a recognizer from a package.
 
@@ -98,6 +101,10 @@ def load(
         isolate: run the artifact in a process of its own, with limits of time and memory, for
             packages whose author you do not know. An ``Isolation`` sets other limits.
         language: of a package with several ("fra", as its checkpoint calls it); None: its default.
+        trusted: the public key or root certificate (a PEM file) of a trusted signer, a
+            ``voxport.signing.trust.TrustedIdentity``, or several. A package signed by none of them,
+            or with another file than was signed, is refused before anything of it is opened. None:
+            packages need no signature.
 
     Returns:
         A recognizer. Several threads may use it at once.
@@ -106,6 +113,7 @@ def load(
         InputError: an argument makes no sense.
         UnknownModelError: a name that is neither a folder nor a shipped model.
         PackageError: the package is broken, or a file is not the one its manifest records.
+        SignatureError: it is signed by nobody trusted, or its files are not the signed ones.
         ArtifactUnavailableError: there is no such artifact in it, the model has no CTC head, or
             its only artifact is another author's TorchScript, which is not named.
         ProviderUnavailableError: the provider cannot run here; never a quiet fall back to the CPU.
@@ -127,7 +135,7 @@ def load(
     given: Any = decoder
     if given is not None and not isinstance(given, BeamSearch):
         raise InputError(f"decoder must be a voxport.BeamSearch, got {given!r}")
-    folder, manifest = _read(package, threads, batch_seconds)
+    folder, manifest = _read(package, threads, batch_seconds, trusted)
     manifest = choose_language(folder, manifest, language)
     require_transcripts(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
@@ -155,6 +163,7 @@ def load_features(
     *,
     batch_seconds: float = BATCH_SECONDS,
     isolate: bool | Isolation = False,
+    trusted: TrustInput | None = None,
 ) -> FeatureExtractor:
     """Load a feature extractor from a package exported with ``--features``.
 
@@ -167,6 +176,7 @@ def load_features(
         threads: for one operator on the CPU, 1 to 256.
         batch_seconds: the limit of audio that runs together, in seconds with padding.
         isolate: run the artifact in a process of its own, with limits of time and memory.
+        trusted: signers, as in ``load``.
 
     Returns:
         A feature extractor. The model need not have a CTC head.
@@ -182,7 +192,7 @@ def load_features(
             ...
         voxport.errors.ArtifactUnavailableError: ...gives no features; ...
     """
-    folder, manifest = _read(package, threads, batch_seconds)
+    folder, manifest = _read(package, threads, batch_seconds, trusted)
     able = replace(manifest, artifacts=tuple(item for item in manifest.artifacts if item.features))
     if not able.artifacts:
         raise ArtifactUnavailableError(
@@ -204,6 +214,7 @@ def load_classifier(
     batch_seconds: float = BATCH_SECONDS,
     longest_seconds: float = LONGEST_SECONDS,
     isolate: bool | Isolation = False,
+    trusted: TrustInput | None = None,
 ) -> Classifier:
     """Load a classifier of recordings from a package.
 
@@ -217,6 +228,7 @@ def load_classifier(
         longest_seconds: a longer recording is refused. Time and memory grow with the square of a
             recording's length; ``math.inf``: no limit.
         isolate: as in ``load``.
+        trusted: signers, as in ``load``.
 
     Returns:
         A classifier. Several threads may use it at once.
@@ -238,6 +250,7 @@ def load_classifier(
         (package, provider, artifact, precision, threads, isolate),
         batch_seconds,
         longest_seconds,
+        trusted,
     )
 
 
@@ -251,6 +264,7 @@ def load_speaker_encoder(
     batch_seconds: float = BATCH_SECONDS,
     longest_seconds: float = LONGEST_SECONDS,
     isolate: bool | Isolation = False,
+    trusted: TrustInput | None = None,
 ) -> SpeakerEncoder:
     """Load an encoder of speakers from a package.
 
@@ -265,6 +279,7 @@ def load_speaker_encoder(
         (package, provider, artifact, precision, threads, isolate),
         batch_seconds,
         longest_seconds,
+        trusted,
     )
 
 
@@ -278,6 +293,7 @@ def load_frame_classifier(
     batch_seconds: float = BATCH_SECONDS,
     longest_seconds: float = LONGEST_SECONDS,
     isolate: bool | Isolation = False,
+    trusted: TrustInput | None = None,
 ) -> FrameClassifier:
     """Load a classifier of frames from a package.
 
@@ -292,6 +308,7 @@ def load_frame_classifier(
         (package, provider, artifact, precision, threads, isolate),
         batch_seconds,
         longest_seconds,
+        trusted,
     )
 
 
@@ -303,12 +320,13 @@ def _load_task(
     ],
     batch_seconds: float,
     longest_seconds: float,
+    trusted: TrustInput | None,
 ) -> _Loaded:
     """Open the chosen artifact of a package of this task."""
     package, provider, artifact, precision, threads, isolate = choices
     if not isinstance(longest_seconds, Real) or not longest_seconds > 0:
         raise InputError(f"longest_seconds must be more than 0, got {longest_seconds!r}")
-    folder, manifest = _read(package, threads, batch_seconds)
+    folder, manifest = _read(package, threads, batch_seconds, trusted)
     require_task(folder, manifest, task)
     chosen = choose_artifact(folder, manifest, artifact, precision)
     limits = as_isolation(isolate)
@@ -374,15 +392,24 @@ def unavailable_error(
 
 
 def _read(
-    package: str | os.PathLike[str], threads: int | None, batch_seconds: float
+    package: str | os.PathLike[str],
+    threads: int | None,
+    batch_seconds: float,
+    trusted: TrustInput | None,
 ) -> tuple[Path, Manifest]:
-    """Return the package's folder and manifest after checking the other arguments."""
+    """Return the package's folder and manifest after checking the other arguments.
+
+    The signature, if one is asked for, is checked first, and the manifest read is the signed one.
+    """
     if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= MOST_THREADS):
         raise InputError(f"threads must be a whole number of 1 to {MOST_THREADS}, got {threads!r}")
     if not isinstance(batch_seconds, Real) or not 0 < batch_seconds < math.inf:
         raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
+    signers = None if trusted is None else as_trusted(trusted)
     folder = find_package(package)
-    return folder, read_manifest(folder)
+    if signers is None:
+        return folder, read_manifest(folder)
+    return folder, read_signed_manifest(folder, signers)
 
 
 def _read_language_model(

@@ -27,6 +27,7 @@ from voxport.cli.inspect import inspect
 from voxport.cli.plot import plot
 from voxport.cli.samples import samples
 from voxport.cli.serve import serve
+from voxport.cli.sign import sign
 from voxport.cli.streams import drop_output, prepare_streams
 from voxport.cli.terminal import Messages
 from voxport.cli.transcribe import transcribe
@@ -154,7 +155,7 @@ def build() -> typer.Typer:
     if export := points.pop("export", None):
         _add_point(command, export)
     reading = (transcribe, align, classify, embed, serve, plot)
-    for function in (*reading, evaluate, verify, inspect, benchmark, doctor, samples):
+    for function in (*reading, evaluate, verify, sign, inspect, benchmark, doctor, samples):
         _add(command, function.__name__, function)
     for name in sorted(points):
         _add_point(command, points[name])

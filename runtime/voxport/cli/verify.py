@@ -7,6 +7,14 @@ import typer
 
 from voxport.cli.options import Isolate, Language, Package, Provider, each_of, recordings
 from voxport.cli.package_argument import choose_model
+from voxport.cli.signers import (
+    Certificates,
+    Identity,
+    Issuer,
+    Keys,
+    TrustConfig,
+    trusted_signers,
+)
 from voxport.cli.terminal import Messages
 from voxport.package.manifest import KINDS
 
@@ -46,6 +54,11 @@ def verify(
             show_default="both",
         ),
     ] = [],  # noqa: B006
+    key: Keys = [],  # noqa: B006
+    certificate: Certificates = [],  # noqa: B006
+    identity: Identity = None,
+    issuer: Issuer = None,
+    trust_config: TrustConfig = None,
     provider: Provider = "cpu",
     isolate: Isolate = False,
     language: Language = None,
@@ -62,20 +75,28 @@ def verify(
     may differ by rounding only; int8 and other low precisions must be as close as was measured at
     their export, and their texts within its limit and one edit (a few clips have few characters).
     Any other difference ends in exit code 1.
+
+    With --key, --certificate or --identity the package must be signed by one of them (`voxport
+    sign`), with every file as it was signed; nothing of it is opened before that is found.
     """
+    signers = trusted_signers(key, certificate, identity, issuer, trust_config)
     if audio and against is None:
         raise typer.BadParameter("--audio needs --against, which knows the right answer for it")
     from voxport.verification.verify import verify as run
 
+    folder = choose_model(package).package if signers is None else package
     report = run(
-        choose_model(package).package,
+        folder,
         against,
         recordings(audio or []),
         provider,
         artifact or None,
         isolate,
         language,
+        signers,
     )
+    if signers is not None:
+        typer.echo("signature: every file is as it was signed by somebody trusted")
     _print(report)
     if not report.ok:
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from voxport.errors import (
+    IntegrityError,
     LaterVersionError,
     ManifestError,
     PackageError,
@@ -57,11 +58,16 @@ _MAX_WEIGHT = 1_000_000  # of a language model; more would leave nothing of the 
 _MAX_LAYERS, _MAX_WIDTH = 1_000, 100_000  # published models have up to 48 of 1 920
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, sha256: str | None = None) -> Manifest:
     """Read the manifest of the package in ``folder``.
+
+    Args:
+        folder: the package's.
+        sha256: of the whole file as it was signed; None: any manifest will do.
 
     Raises:
         PackageNotFoundError: there is no manifest in the folder.
+        IntegrityError: it is not the signed one.
         ManifestError: it is not JSON, not of this format, or a field is not as published.
     """
     path = Path(folder) / FILE_NAME
@@ -75,6 +81,8 @@ def read_manifest(folder: Path) -> Manifest:
                 "`voxport export MODEL -o DIR` writes a package",
                 folder,
             ) from None
+    if sha256 not in (None, hashlib.sha256(raw).hexdigest()):
+        raise IntegrityError("was changed after its signature was checked", path)
     try:
         return parse_manifest(raw)
     except ManifestError as error:

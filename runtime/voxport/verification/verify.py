@@ -41,6 +41,8 @@ from voxport.package.manifest import (
     QualityGate,
 )
 from voxport.package.read_manifest import read_manifest
+from voxport.signing.signature import read_signed_manifest
+from voxport.signing.trust import TrustInput, as_trusted
 from voxport.verification.answers import compare_answers, values_shape
 from voxport.verification.comparison import (
     Answer,
@@ -88,6 +90,7 @@ def verify(
     artifacts: Sequence[ArtifactKind | str] | None = None,
     isolate: bool | Isolation = False,
     language: str | None = None,
+    trusted: TrustInput | None = None,
 ) -> VerificationReport:
     """Check that a package is whole and answers as it should.
 
@@ -102,6 +105,7 @@ def verify(
             holds more than the exporter writes is left out, and so is every exported program.
         isolate: run each artifact in a process of its own, as in ``load``.
         language: of a package with several; None: each of them.
+        trusted: signers, as in ``load``; the signature is checked before anything else.
 
     Returns:
         The report; artifacts left out are in ``skipped``, with the reason. A difference found is a
@@ -109,6 +113,7 @@ def verify(
 
     Raises:
         PackageError: there is no package, or its manifest is broken.
+        SignatureError: it is signed by nobody trusted, or its files are not the signed ones.
         VerificationError: no comparison is possible: ``audio`` without ``against``, an unknown
             reference, or no golden clips.
         ProviderUnavailableError: the provider cannot run here.
@@ -123,8 +128,9 @@ def verify(
     if audio and against is None:
         raise VerificationError("only a reference knows the right answer for other recordings")
     isolation = as_isolation(isolate)
+    signers = None if trusted is None else as_trusted(trusted)
     folder = find_package(package)
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder) if signers is None else read_signed_manifest(folder, signers)
     damaged = tuple(_damaged(folder, manifest))
     unlisted = tuple(_unlisted(folder, manifest))
     files = 1 + len(manifest.entries())

@@ -19,6 +19,7 @@ NAMES = (
     "plot",
     "evaluate",
     "verify",
+    "sign",
     "inspect",
     "benchmark",
     "doctor",
