@@ -9,6 +9,7 @@ export * from "./errors.js";
 export { type Classification, Classifier, type LabelScore } from "./classifier.js";
 export type { Emission } from "./emission.js";
 export type { OnnxRuntime } from "./graph.js";
+export { FORMATS, type Format, formatTranscript } from "./formats.js";
 export { type Alignment, type Span, forcedAlign, logSoftmax } from "./forced-alignment.js";
 export type { FileEntry } from "./file-entry.js";
 export type {
