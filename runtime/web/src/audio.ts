@@ -15,7 +15,10 @@ export interface AudioStream {
   readonly name?: string; // in messages
   readonly seconds?: number; // its length, where that is known before the end
 
-  /** Give its samples (the mean of the channels) in blocks of any size; fail where it is not whole. */
+  /**
+   * Give its samples (the mean of the channels) in blocks of any size; fail where it is not whole. A
+   * block may be overwritten when the next one is asked for.
+   */
   blocks(): AsyncIterable<Float32Array>;
 }
 
@@ -26,7 +29,7 @@ export function isStream(audio: Audio | AudioStream): audio is AudioStream {
 /** Read a stream to its end. */
 export async function readAll(stream: AudioStream): Promise<Audio> {
   const parts: Float32Array[] = [];
-  for await (const block of stream.blocks()) parts.push(block);
+  for await (const block of stream.blocks()) parts.push(block.slice());
   const waveform = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let place = 0;
   for (const part of parts) {

@@ -39,3 +39,8 @@ export function joined(parts: readonly Emission[], labels: number): Emission {
   }
   return { values, frames, labels };
 }
+
+/** Return an emission with values of its own. */
+export function copied(emission: Emission): Emission {
+  return { ...emission, values: emission.values.slice() };
+}

@@ -6,7 +6,7 @@
 
 import { type AlignedTranscript, type Granularity, alignText } from "./align.js";
 import type { Audio, AudioStream } from "./audio.js";
-import { type Emission, joined } from "./emission.js";
+import { type Emission, copied, joined } from "./emission.js";
 import { AlignmentError, InputError } from "./errors.js";
 import { type Graph, type OnnxRuntime, broken } from "./graph.js";
 import { PartDecoder } from "./greedy.js";
@@ -133,7 +133,7 @@ export class Recognizer {
         return { emission, seconds: recording.seconds };
       }
       const parts: Emission[] = [];
-      for await (const part of this.emissionOfLong(recording, options)) parts.push(part);
+      for await (const part of this.emissionOfLong(recording, options)) parts.push(copied(part));
       const emission = joined(parts, this.model.labels.length);
       return { emission, seconds: recording.seconds };
     });
@@ -148,7 +148,7 @@ export class Recognizer {
     const decoder = new PartDecoder(this.model.blank);
     for await (const part of this.emissionOfLong(recording, options)) {
       decoder.push(part);
-      kept?.push(part);
+      kept?.push(copied(part));
     }
     return transcriptOf(decoder.path, recording.seconds, this.model);
   }

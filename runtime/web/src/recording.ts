@@ -18,7 +18,8 @@ export class Recording {
   readonly promised: number | undefined; // seconds, where the length is known at the start
   private readonly blocks: AsyncIterator<Float32Array> | Iterator<Float32Array>;
   private readonly resampler: Resampler;
-  private readonly ready: Float32Array[] = [];
+  private buffer = new Float32Array(); // one for all blocks: nothing is left to collect
+  private first = 0; // of the samples in it that are ready
   private count = 0; // samples that are ready
   private taken = 0; // samples of the recording's own rate
   private isAtEnd = false;
@@ -55,14 +56,10 @@ export class Recording {
   /** Return the rest. */
   async read(): Promise<Float32Array> {
     await this.prepare(Infinity);
-    const [only] = this.ready;
-    if (only !== undefined && this.ready.length === 1) {
-      this.ready.length = this.count = 0;
-      return only;
-    }
-    const result = new Float32Array(this.count);
-    await this.readInto(result);
-    return result;
+    const rest = this.buffer.subarray(this.first, this.first + this.count);
+    this.buffer = new Float32Array();
+    this.first = this.count = 0;
+    return rest;
   }
 
   /** Fill an array with the next samples, and return their number: smaller only at the end. */
@@ -70,21 +67,20 @@ export class Recording {
     let place = 0;
     while (place < target.length) {
       if (this.count === 0) await this.prepare(1);
-      const [block] = this.ready;
-      if (block === undefined) break;
-      const taken = Math.min(target.length - place, block.length);
-      target.set(taken < block.length ? block.subarray(0, taken) : block, place);
+      if (this.count === 0) break;
+      const taken = Math.min(target.length - place, this.count);
+      target.set(this.buffer.subarray(this.first, this.first + taken), place);
       place += taken;
+      this.first += taken;
       this.count -= taken;
-      if (taken < block.length) this.ready[0] = block.subarray(taken);
-      else this.ready.shift();
     }
     return place;
   }
 
   /** Free what is behind the stream, where it was not read to its end. */
   async close(): Promise<void> {
-    this.ready.length = this.count = 0;
+    this.buffer = new Float32Array();
+    this.count = 0;
     if (!this.isAtEnd) await this.blocks.return?.();
     this.isAtEnd = true;
   }
@@ -94,10 +90,23 @@ export class Recording {
       const { value, done } = await this.blocks.next();
       this.isAtEnd = done === true;
       if (!this.isAtEnd) this.taken += (value as Float32Array).length;
-      const block = this.isAtEnd ? this.resampler.finish() : this.resampler.push(value as Float32Array);
-      if (block.length > 0) this.ready.push(block);
-      this.count += block.length;
+      this.append(this.isAtEnd ? this.resampler.finish() : this.resampler.push(value as Float32Array));
     }
+  }
+
+  private append(block: Float32Array): void {
+    const end = this.count + block.length;
+    if (end > this.buffer.length) {
+      const larger = new Float32Array(Math.max(end, 2 * this.buffer.length));
+      larger.set(this.buffer.subarray(this.first, this.first + this.count));
+      this.buffer = larger;
+      this.first = 0;
+    } else if (this.first + end > this.buffer.length) {
+      this.buffer.copyWithin(0, this.first, this.first + this.count);
+      this.first = 0;
+    }
+    this.buffer.set(block, this.first + this.count);
+    this.count = end;
   }
 }
 

@@ -182,12 +182,16 @@ function formatOf(view: DataView, chunk: Chunk | undefined, name: string): WavFo
   return format;
 }
 
-/** Decode samples to the mean of their channels; `bytes` are whole frames of all channels. */
-export function decodeWav(bytes: Uint8Array, format: WavFormat): Float32Array {
+/**
+ * Decode samples to the mean of their channels; `bytes` are whole frames of all channels. `target` has
+ * room for them.
+ */
+export function decodeWav(bytes: Uint8Array, format: WavFormat, target?: Float32Array): Float32Array {
   const { channels } = format;
   const step = channels * format.bytes;
   const sample = sampleOf(viewOf(bytes), format);
-  const waveform = new Float32Array(Math.floor(bytes.length / step));
+  const count = Math.floor(bytes.length / step);
+  const waveform = target?.subarray(0, count) ?? new Float32Array(count);
   for (let i = 0, place = 0; i < waveform.length; i++, place += step) {
     let sum = sample(place);
     for (let channel = 1; channel < channels; channel++) {

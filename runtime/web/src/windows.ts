@@ -12,7 +12,7 @@
  */
 
 import { editDistances } from "./edit-distance.js";
-import { type Emission, bestLabels, framesOf, joined } from "./emission.js";
+import { type Emission, bestLabels, framesOf } from "./emission.js";
 
 const CONTEXT_SHARE = 1 / 8; // of a window, on either side: 5 s of 40
 const SEARCH_SHARE = 1 / 4; // of a window: searched for a quiet moment, before the context at its end
@@ -95,7 +95,10 @@ export function quietestFrame(waveform: Float32Array, geometry: Geometry): numbe
   return first + quiet + Math.floor(length / 2);
 }
 
-/** Yield the emission of a recording in parts, from its windows' own, in order. */
+/**
+ * Yield the emission of a recording in parts, from its windows' own, in order. A part is gone when the
+ * next one is asked for.
+ */
 export async function* stitch(
   answers: AsyncIterable<readonly [Window, Emission]>,
   geometry: Geometry,
@@ -104,6 +107,7 @@ export async function* stitch(
   let place = 0; // the frame from which on nothing is given yet
   let cut = 0;
   let held: Emission | null = null; // what is known from there on
+  let values = new Float32Array(); // of what is held: one array for all windows
   for await (const [window, emission] of answers) {
     if (held !== null) {
       const half = Math.floor(geometry.context / 2);
@@ -115,15 +119,13 @@ export async function* stitch(
       yield framesOf(held, 0, joint - place);
       place = joint;
     }
-    held = copied(framesOf(emission, place - window.first));
+    const rest = framesOf(emission, place - window.first);
+    if (rest.values.length > values.length) values = new Float32Array(rest.values.length);
+    values.set(rest.values);
+    held = { ...rest, values: values.subarray(0, rest.values.length) };
     cut = window.cut ?? place;
   }
   if (held !== null) yield held;
-}
-
-/** Return a part with values of its own, so that the window's can be freed. */
-function copied(part: Emission): Emission {
-  return joined([part], part.labels);
 }
 
 /**

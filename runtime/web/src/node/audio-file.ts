@@ -10,7 +10,7 @@ import { IrregularFileError, readRegularFile } from "./regular-file.js";
 
 const HEAD_BYTES = 1 << 16;
 const MAX_TAIL_BYTES = 1 << 24; // of chunks behind the samples; more, and the file is read whole
-const BLOCK_FRAMES = 1 << 17;
+const BLOCK_FRAMES = 1 << 16;
 
 /**
  * Open an audio file. Damage that shows before the file is decoded is refused here, the rest by the
@@ -57,12 +57,14 @@ async function* wavBlocks(path: string, { start, size, format }: WavLayout): Asy
     throw refusal(error, path);
   });
   try {
-    const block = new Uint8Array(Math.min(step, size)); // one for all: nothing is left to collect
+    // One of each for all blocks: nothing is left to collect.
+    const block = new Uint8Array(Math.min(step, size));
+    const samples = new Float32Array(BLOCK_FRAMES);
     for (let place = 0; place < size; place += step) {
       const wanted = Math.min(step, size - place);
       const bytes = await readInto(file, start + place, block.subarray(0, wanted));
       if (bytes.length < wanted) throw new AudioError("was cut while it was read", path);
-      yield check.push(decodeWav(bytes, format));
+      yield check.push(decodeWav(bytes, format, samples));
     }
   } catch (error) {
     throw refusal(error, path);
