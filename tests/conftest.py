@@ -10,6 +10,9 @@ import pytest
 from support import blanks, data
 from voxport.machine import cuda
 
+# No test asks the real Hub; tests/runtime/test_hub.py has a local one.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
 _CONFIG = {
     "format": "voxport-weights",
     "version": 1,

@@ -65,6 +65,10 @@ class UnknownModelError(VoxportError, LookupError):
     """Name of neither a folder nor a shipped model."""
 
 
+class HubError(PackageError, ConnectionError):
+    """Package that the Hugging Face Hub does not give or take: gated, no network, no token."""
+
+
 class ArtifactUnavailableError(PackageError):
     """Package without an artifact of the requested kind or precision."""
 

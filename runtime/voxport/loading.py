@@ -80,7 +80,9 @@ def load(
     """Load a recognizer from a package.
 
     Args:
-        package: a folder, or the name of a shipped model.
+        package: a folder, the name of a shipped model, or ``owner/name`` on the Hugging Face Hub,
+            ``owner/name@revision`` too (``hf:`` in front where a folder has that name). Of a
+            package there, the files of the chosen artifact are fetched, into the Hub's cache.
         provider: the execution provider; "auto" is CUDA if onnxruntime has it and there is a GPU,
             else the CPU. onnxruntime's own names ("CUDAExecutionProvider") are understood too.
         artifact: "onnx", "torchscript" or "exported-program" (which runs only where it is named);
@@ -112,6 +114,7 @@ def load(
     Raises:
         InputError: an argument makes no sense.
         UnknownModelError: a name that is neither a folder nor a shipped model.
+        HubError: the Hub does not give the package: gated, no network.
         PackageError: the package is broken, or a file is not the one its manifest records.
         SignatureError: it is signed by nobody trusted, or its files are not the signed ones.
         ArtifactUnavailableError: there is no such artifact in it, the model has no CTC head, or

@@ -25,6 +25,8 @@ from voxport.cli.evaluate import evaluate
 from voxport.cli.help import PlainCommand, PlainGroup
 from voxport.cli.inspect import inspect
 from voxport.cli.plot import plot
+from voxport.cli.pull import pull
+from voxport.cli.push import push
 from voxport.cli.samples import samples
 from voxport.cli.serve import serve
 from voxport.cli.sign import sign
@@ -155,7 +157,8 @@ def build() -> typer.Typer:
     if export := points.pop("export", None):
         _add_point(command, export)
     reading = (transcribe, align, classify, embed, serve, plot)
-    for function in (*reading, evaluate, verify, sign, inspect, benchmark, doctor, samples):
+    packages = (evaluate, verify, sign, inspect, benchmark, pull, push)
+    for function in (*reading, *packages, doctor, samples):
         _add(command, function.__name__, function)
     for name in sorted(points):
         _add_point(command, points[name])

@@ -117,8 +117,10 @@ Package: TypeAlias = Annotated[
         metavar="PACKAGE",
         callback=not_empty,
         help="A folder that `voxport export` wrote, a model.onnx in one, the name of a shipped "
-        "model (commands), or that of a torchaudio bundle (WAV2VEC2_ASR_BASE_960H), exported when "
-        f"it is first used. The variable {ENVIRONMENT} names one for every call.",
+        "model (commands), that of a torchaudio bundle (WAV2VEC2_ASR_BASE_960H), exported when "
+        "it is first used, or a package on the Hugging Face Hub (owner/name, owner/name@revision; "
+        f"hf:owner/name where a folder has that name). The variable {ENVIRONMENT} names one for "
+        "every call.",
         envvar=ENVIRONMENT,
         show_envvar=False,
         show_default=False,

@@ -40,16 +40,17 @@ def split_package(given: Sequence[str | None], command: str) -> tuple[str, list[
             )
         raise typer.BadParameter(
             f"{first} is a recording, and no package is named: voxport {command} PACKAGE {first}, "
-            "where PACKAGE is a folder that `voxport export` wrote, a shipped model (commands) or "
-            "the name of a torchaudio bundle; "
+            "where PACKAGE is a folder that `voxport export` wrote, a shipped model (commands), "
+            "the name of a torchaudio bundle or a package on the Hugging Face Hub (owner/name); "
             f"the variable {ENVIRONMENT} names one for every call"
         )
     return first, rest
 
 
 def is_package(name: str) -> bool:
-    """Tell whether a name means a package: a model's, a folder with one, or a file of one."""
+    """Tell whether a name means a package: a model's, the Hub's, a folder with one, its file."""
     from voxport.package.find import shipped_models
+    from voxport.package.hub_names import SPELLED, is_hub_name
     from voxport.package.manifest import FILE_NAME
     from voxport.package.named_models import is_bundle_name
 
@@ -58,7 +59,9 @@ def is_package(name: str) -> bool:
         folder = path.parent if path.is_file() and path.suffix in _ARTIFACTS else path
         if name in shipped_models() or (folder / FILE_NAME).is_file():
             return True
-        return is_bundle_name(name) and not path.exists()
+        if is_bundle_name(name):
+            return not path.exists()
+        return is_hub_name(name) and (name.startswith(SPELLED) or not looks_like_audio(name))
     except (OSError, ValueError):
         return False
 
@@ -81,14 +84,19 @@ def choose_model(
 ) -> ModelChoice:
     """Return the choice; a file of a package means the package and, if it runs, the artifact.
 
-    A bundle's name is exported here, with notes on stderr.
+    A bundle's name is exported here, with notes on stderr; a name on the Hub becomes the folder in
+    the Hub's cache.
     """
+    from voxport.package.find import find_package
+    from voxport.package.hub_names import is_hub_name
     from voxport.package.named_models import cached_package, is_bundle_name
 
     path = Path(package)
     if is_bundle_name(package) and not path.exists():
         folder = cached_package(package, Messages(is_quiet).note)
         return ModelChoice(str(folder), artifact, precision)
+    if is_hub_name(package):
+        return ModelChoice(str(find_package(package)), artifact, precision)
     if path.suffix not in _ARTIFACTS or not path.is_file() or not is_package(package):
         return ModelChoice(package, artifact, precision)
     from voxport.package.read_manifest import read_manifest

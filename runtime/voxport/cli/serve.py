@@ -153,13 +153,21 @@ def serve(
     for given in packages:
         name, package = _split_name(given)
         choice = choose_model(package)
-        name = name or Path(choice.package).resolve().name
+        name = name or _default_name(package, choice.package)
         served.append(ServedPackage(name, choice.package, choice.artifact, choice.precision))
     keys = read_keys(api_keys, os.environ.get(KEYS))
     messages = Messages(quiet)
     if not len(keys) and host not in ("127.0.0.1", "::1", "localhost"):
         messages.warn(f"without API keys, anybody who reaches {host} may ask (--api-keys)")
     run_server(served, options, keys, messages.note)
+
+
+def _default_name(given: str, folder: str) -> str:
+    """Name a package by its repository on the Hub, or by its folder."""
+    from voxport.package.hub_names import is_hub_name, parse_hub_name
+
+    on_hub = parse_hub_name(given) if is_hub_name(given) else None
+    return str(on_hub) if on_hub else Path(folder).resolve().name
 
 
 def _split_name(given: str) -> tuple[str, str]:

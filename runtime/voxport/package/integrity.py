@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from voxport.errors import IntegrityError, PackageError, PackageNotFoundError, accessing
+from voxport.package.hub_cache import damage_advice, fetch_file
 from voxport.package.manifest import FileEntry
 
 _BLOCK_BYTES = 1 << 20  # read at a time: packages hold files of several GB
@@ -36,6 +37,11 @@ def sha256_file(path: Path) -> str:
 def file_entry(path: Path) -> FileEntry:
     """Describe the file at ``path`` as a manifest records it."""
     return FileEntry(path.name, path.stat().st_size, sha256_file(path))
+
+
+def describe_bytes(name: str, content: bytes) -> FileEntry:
+    """Describe a file of this content as a manifest records it."""
+    return FileEntry(name, len(content), hashlib.sha256(content).hexdigest())
 
 
 def check_file(folder: Path, entry: FileEntry) -> Path:
@@ -143,9 +149,17 @@ class _Hash:
 
 
 def _open_listed(path: Path) -> BinaryIO:
+    """Open a listed file; in the Hub's cache, one that is missing is fetched first."""
     try:
-        return open_regular(path)
-    except (FileNotFoundError, NotADirectoryError):
+        try:
+            return open_regular(path)
+        except FileNotFoundError:
+            if not fetch_file(path.parent, path.name):
+                raise
+            return open_regular(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if isinstance(error, PackageError):
+            raise
         raise PackageNotFoundError(
             "the manifest lists this file and it is missing; "
             "copy the package again or export it again",
@@ -156,6 +170,6 @@ def _open_listed(path: Path) -> BinaryIO:
 def _changed(path: Path, expected: str, found: str) -> IntegrityError:
     return IntegrityError(
         f"not the file that the manifest records: expected {expected}, found {found}; "
-        "copy the package again or export it again",
+        f"{damage_advice(path.parent)}",
         path,
     )
