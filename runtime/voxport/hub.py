@@ -21,6 +21,7 @@ from voxport.package.hub_cache import (
 )
 from voxport.package.hub_card import add_metadata
 from voxport.package.hub_names import HubName
+from voxport.package.hub_whole import fetch_whole
 from voxport.package.integrity import check_file, describe_bytes, read_file
 from voxport.package.manifest import FILE_NAME, SIGNATURE_NAME, Manifest
 from voxport.package.read_manifest import parse_manifest, read_manifest
@@ -66,6 +67,8 @@ def pull(
     """
     folder = fetch_snapshot(require_hub_name(name), is_forced=is_forced)
     manifest = read_manifest(folder)
+    if is_whole:
+        fetch_whole(folder)
     if is_whole or (manifest.languages and not manifest.artifacts):
         entries = manifest.entries()
     else:

@@ -186,6 +186,35 @@ def test_a_signed_package_is_pushed_byte_for_byte(on_hub, tmp_path):
     assert len(notes) == 1
 
 
+def test_a_signed_package_is_fetched_whole_before_it_is_trusted(on_hub, tmp_path):
+    signature = pytest.importorskip("voxport.signing.signature")
+    pytest.importorskip("model_signing", reason='needs pip install "voxport[sign]"')
+    private, public = write_keys(tmp_path)
+    signed = tmp_path / "signed"
+    shutil.copytree(COMMANDS, signed)
+    signature.sign_package(signed, signature.KeySigner(private))
+    hub.push(signed, NAME)
+    assert voxport.load(NAME, threads=1, trusted=public).transcribe(YES).text == "YES"
+    hub.push("commands", "owner/unsigned")
+    with pytest.raises(PackageError, match="is not signed"):
+        voxport.load("owner/unsigned", trusted=public)
+
+
+def write_keys(folder):
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = serialization.Encoding.PEM
+    private, public = folder / "key", folder / "key.pub"
+    private.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    public.write_bytes(key.public_key().public_bytes(pem, form))
+    return private, public
+
+
 def test_a_branch_is_made_and_loaded_by_its_name(pushed):
     hub.push("commands", f"{NAME}@trial")
     assert find_package(f"{NAME}@trial") != find_package(NAME)
@@ -408,7 +437,7 @@ def test_no_network_is_explained(on_hub, monkeypatch):
 def test_offline_without_a_pull_is_explained(pushed, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(HubError, match=r"not in the cache .* HF_HUB_OFFLINE is set"):
-        voxport.load(NAME)
+        voxport.load(f"hf:{NAME}")
     assert not pushed.requests
 
 

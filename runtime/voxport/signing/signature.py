@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from voxport.errors import InputError, OutputError, PackageError, SignatureError, accessing
 from voxport.optional_import import import_optional
+from voxport.package.hub_whole import fetch_whole
 from voxport.package.integrity import check_file, open_regular
 from voxport.package.manifest import FILE_NAME, SIGNATURE_NAME, Manifest
 from voxport.package.read_manifest import read_manifest
@@ -118,6 +119,7 @@ def verify_signature(folder: Path, trusted: Sequence[Trust]) -> SignedPackage:
         InputError: a trusted key or certificate cannot be used.
     """
     library = import_optional("model_signing", _NEEDS, _INSTALL)
+    fetch_whole(folder)
     content = _read_signature(folder)
     reasons: list[str] = []
     with tempfile.TemporaryDirectory(prefix="voxport-") as space:
