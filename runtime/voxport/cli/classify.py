@@ -85,7 +85,7 @@ def classify(
     messages = Messages(quiet)
     package, given = split_package([package, *(audio or [])], "classify")
     names = list_audio(given, files_from, recursive)
-    model = choose_model(package, artifact, precision)
+    model = choose_model(package, artifact, precision, quiet)
     settings: dict[str, Any] = {
         "provider": provider,
         "artifact": model.artifact,

@@ -66,7 +66,7 @@ def embed(
     names = list_audio(given, files_from, recursive)
     if similarity and len(names) < 2:
         raise typer.BadParameter("--similarity compares recordings: name two or more")
-    model = choose_model(package, artifact, precision)
+    model = choose_model(package, artifact, precision, quiet)
 
     from voxport.loading import load_speaker_encoder
 
