@@ -1,7 +1,7 @@
 """Every CTC bundle, exported and loaded again, against its own unmodified ``get_model()``.
 
-Narrow copies of each in both formats by default, and real size for the base model; real size for
-every other shape under ``-m slow``. All on real speech if there is any.
+Narrow copies of each shape in both formats by default, and real size for the base model; the other
+bundles, and real size for every other shape, under ``-m slow``. All on real speech if there is any.
 """
 
 import dataclasses
@@ -74,7 +74,15 @@ def check(name, package, recordings):
         gc.collect()
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Six bundles have the structure and the labels of another: their weights alone differ.
+FIRST = {shape_of(name): name for name in reversed(NAMES)}
+NARROW = [
+    name if FIRST[shape_of(name)] == name else pytest.param(name, marks=pytest.mark.slow)
+    for name in NAMES
+]
+
+
+@pytest.mark.parametrize("name", NARROW)
 def test_narrow(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     narrow = seeded.narrow(bundle.bundles()[name])
