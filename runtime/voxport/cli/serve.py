@@ -11,7 +11,7 @@ from voxport.cli.package_argument import choose_model
 from voxport.cli.terminal import Messages
 from voxport.errors import MissingDependencyError
 
-_LIMITS = "Limits"
+_LIMITS, _FLEET = "Limits", "Fleet"
 
 
 def serve(
@@ -115,6 +115,37 @@ def serve(
             "memory: one that hangs or crashes is started again.",
         ),
     ] = True,
+    ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray",
+            help="Serve from replicas on Ray, on one machine or many; needs voxport[ray]. "
+            "--workers and --threads are those of each replica, 1 by default.",
+            rich_help_panel=_FLEET,
+        ),
+    ] = False,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A running Ray: auto, or ray://HOST:PORT.",
+            show_default="one is started here",
+            rich_help_panel=_FLEET,
+        ),
+    ] = None,
+    min_replicas: Annotated[
+        int, typer.Option(min=1, max=10_000, metavar="N", rich_help_panel=_FLEET)
+    ] = 1,
+    max_replicas: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=10_000,
+            metavar="N",
+            help="There are more where more audio waits.",
+            rich_help_panel=_FLEET,
+        ),
+    ] = 4,
     quiet: Quiet = False,
 ) -> None:
     """Serve packages with OpenAI's API for audio, until SIGTERM or Ctrl-C.
@@ -159,7 +190,17 @@ def serve(
     messages = Messages(quiet)
     if not len(keys) and host not in ("127.0.0.1", "::1", "localhost"):
         messages.warn(f"without API keys, anybody who reaches {host} may ask (--api-keys)")
-    run_server(served, options, keys, messages.note)
+    if not ray:
+        run_server(served, options, keys, messages.note)
+        return
+    try:
+        from voxport.serving.ray_fleet import FleetOptions
+        from voxport.serving.run_fleet import serve_fleet
+    except ModuleNotFoundError as error:
+        install = 'pip install "voxport[serve,ray]"'
+        raise MissingDependencyError(f"--ray needs {error.name}: {install}") from None
+    fleet = FleetOptions(ray_address, min_replicas, max(min_replicas, max_replicas))
+    serve_fleet(served, options, fleet, keys, messages.note)
 
 
 def _default_name(given: str, folder: str) -> str:

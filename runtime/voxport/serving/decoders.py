@@ -33,6 +33,9 @@ _CPU_SECONDS = 30.0  # for one file, and a share of its longest length:
 _CPU_SHARE = 0.05  # AAC takes 0.003, E-AC-3 0.005 seconds for a second of audio
 _MAX_BLOCK_BYTES = 64 << 20
 _KEPT_IDLE = 4
+# Starting a process takes 0.2 s of a processor, decoding a clip 5 ms: a request waits for so long
+# before it gets a further process. Those that are busy for longer have long recordings.
+_PATIENCE_S = 0.3
 _WAIT_S = 30.0  # for a decoder, if all are busy
 # Variables that a decoder gets: no key of any service is among them.
 _VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
@@ -47,7 +50,8 @@ class Decoders:
         self._cpu_seconds = _CPU_SECONDS + _CPU_SHARE * audio_seconds
         self._memory_bytes = memory_bytes
         self._room = threading.Semaphore(most)
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._count = 1  # of processes
         self._idle: list[_Decoder] = [_Decoder(memory_bytes)]  # the first request need not wait
         self._is_closed = False
 
@@ -73,23 +77,28 @@ class Decoders:
 
     def close(self) -> None:
         """End the decoders that wait; the others end with their files."""
-        with self._lock:
+        with self._changed:
             self._is_closed = True
             idle, self._idle = self._idle, []
         for decoder in idle:
             decoder.end()
 
     def _take(self) -> "_Decoder":
-        with self._lock:
-            if self._idle:
+        with self._changed:
+            patience = _PATIENCE_S if self._count >= _KEPT_IDLE else 0.0
+            if self._changed.wait_for(lambda: self._idle, patience):
                 return self._idle.pop()
+            self._count += 1
         return _Decoder(self._memory_bytes)
 
     def _give_back(self, decoder: "_Decoder") -> None:
-        with self._lock:
+        with self._changed:
             is_kept = decoder.is_ready and len(self._idle) < _KEPT_IDLE and not self._is_closed
             if is_kept:
                 self._idle.append(decoder)
+                self._changed.notify()
+            else:
+                self._count -= 1
         if not is_kept:
             decoder.end()
 

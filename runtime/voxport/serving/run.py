@@ -89,6 +89,23 @@ def serve(
         note: prints a line for the person who starts it.
     """
     service, application = build(packages, options, keys, note, start_tracing(os.environ))
+    listen(application, service.stop, options, note)
+
+
+def listen(
+    application: Application,
+    stop: Callable[[], None],
+    options: ServerOptions,
+    note: Callable[[str], None],
+) -> None:
+    """Answer requests with an application until SIGTERM or SIGINT.
+
+    Args:
+        application: answers a request.
+        stop: called with the signal: from then on the application refuses what is new.
+        options: the address and the limits.
+        note: prints a line for the person who starts it.
+    """
     start_logging()
     TimedProtocol.header_seconds = options.settings.header_seconds
     config = uvicorn.Config(
@@ -106,7 +123,7 @@ def serve(
         timeout_graceful_shutdown=int(options.settings.stop_seconds),
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
-    server = _Server(config, service)
+    server = _Server(config, stop)
     with _listen(options.host, options.port) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -246,13 +263,13 @@ def _ignore(_number: int, _frame: object) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server; a signal makes the service refuse requests at once."""
+    """uvicorn's server; a signal makes the application refuse requests at once."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, stop: Callable[[], None]) -> None:
         super().__init__(config)
-        self._service = service
+        self._stop = stop
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Stop: no new requests, and an end once the accepted ones are answered."""
-        self._service.stop()
+        self._stop()
         super().handle_exit(sig, frame)

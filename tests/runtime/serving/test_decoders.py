@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,6 +61,26 @@ def test_a_process_is_used_again(decoders):
     first = decoders._idle[-1]._process.pid
     read(decoders, SAMPLE.read_bytes())
     assert decoders._idle[-1]._process.pid == first
+
+
+def test_many_clips_at_once_share_few_processes():
+    few, found = Decoders(), []
+
+    def run():
+        for _ in range(5):
+            found.append(len(read(few, SAMPLE.read_bytes()).waveform))
+
+    threads = [threading.Thread(target=run) for _ in range(16)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(found) == {len(read(few, SAMPLE.read_bytes()).waveform)}
+        assert len(found) == 80
+        assert few._count == len(few._idle) <= decoders_module._KEPT_IDLE
+    finally:
+        few.close()
 
 
 def test_what_is_no_audio_has_the_same_reason_and_ends_no_process(decoders):
