@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from voxport.errors import OutputError, PackageError, accessing
 from voxport.package.find import SHIPPED
+from voxport.package.hub_cache import snapshot_name
 from voxport.package.integrity import check_file
 from voxport.package.manifest import FILE_NAME, SIGNATURE_NAME, write_document
 from voxport.package.read_manifest import parse_manifest, read_manifest
@@ -61,6 +62,8 @@ def check_updatable(folder: Path) -> None:
         )
     if folder.resolve().is_relative_to(SHIPPED.resolve()):
         raise OutputError("ships with voxport and is not changed: copy the folder first", folder)
+    if snapshot_name(folder) is not None:
+        raise OutputError("is in the Hub's cache and is not changed: copy the folder first", folder)
 
 
 def _set_fields(

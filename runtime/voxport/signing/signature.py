@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from voxport.errors import InputError, OutputError, PackageError, SignatureError, accessing
 from voxport.optional_import import import_optional
+from voxport.package.hub_cache import snapshot_name
 from voxport.package.hub_whole import fetch_whole
 from voxport.package.integrity import check_file, open_regular
 from voxport.package.manifest import FILE_NAME, SIGNATURE_NAME, Manifest
@@ -88,6 +89,8 @@ def sign_package(folder: Path, signer: Signer) -> Path:
         OutputError: the signature cannot be written.
     """
     library = import_optional("model_signing", _NEEDS, _INSTALL)
+    if snapshot_name(folder) is not None:
+        raise OutputError("is in the Hub's cache: copy the folder first, then sign it", folder)
     _require_whole(folder)
     config = library.signing.Config().set_hashing_config(_hashing(library))
     with tempfile.TemporaryDirectory(prefix="voxport-") as space:

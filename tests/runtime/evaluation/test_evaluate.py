@@ -197,6 +197,13 @@ def test_signed_and_shipped_packages_are_not_changed(manifest, package, is_signe
     assert ("is signed" if is_signed else "ships with voxport") in done.stderr
 
 
+def test_the_hub_s_cache_is_not_changed(package, tmp_path):
+    snapshot = tmp_path / "models--ann--small" / "snapshots" / ("ab" * 20)
+    shutil.copytree(package, snapshot)
+    with pytest.raises(OutputError, match="is in the Hub's cache"):
+        update_package(snapshot, {"evaluations": []}, {})
+
+
 def test_fields_of_a_later_voxport_survive_an_update(package):
     path = package / "manifest.json"
     document = json.loads(path.read_bytes()) | {"added_later": {"x": 1.5}}
