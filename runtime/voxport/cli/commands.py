@@ -17,6 +17,7 @@ import typer
 
 from voxport import __version__
 from voxport.cli.align import align
+from voxport.cli.batch import batch
 from voxport.cli.benchmark import benchmark
 from voxport.cli.classify import classify
 from voxport.cli.doctor import doctor
@@ -156,7 +157,7 @@ def build() -> typer.Typer:
     points = {point.name: point for point in entry_points(group=GROUP)}
     if export := points.pop("export", None):
         _add_point(command, export)
-    reading = (transcribe, align, classify, embed, serve, plot)
+    reading = (transcribe, batch, align, classify, embed, serve, plot)
     packages = (evaluate, verify, sign, inspect, benchmark, pull, push)
     for function in (*reading, *packages, doctor, samples):
         _add(command, function.__name__, function)
