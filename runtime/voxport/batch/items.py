@@ -133,8 +133,9 @@ def _read_manifest(place: str) -> Iterator[Item]:
     folder = place.rpartition("/")[0]
     for number, row in enumerate(_read_rows(place)):
         value: Any = next((row[name] for name in _PATHS if row.get(name)), None)
-        audio = cast("dict[str, Any]", value) if isinstance(value, dict) else {}  # of datasets
-        path: Any = audio.get("path") if audio else value
+        is_nested = isinstance(value, dict)  # as Hugging Face datasets have it
+        audio = cast("dict[str, Any]", value) if is_nested else {}
+        path: Any = audio.get("path") if is_nested else value
         has_bytes = bool(row.get(_BYTES)) or bool(audio.get(_BYTES))
         if not path and not has_bytes:
             raise InputError(

@@ -33,8 +33,7 @@ LONG_SECONDS = 600
 def recordings(tmp_path_factory):
     """Real clips, three recordings of ten minutes made of them, and a corrupt file."""
     folder = tmp_path_factory.mktemp("recordings")
-    shared = data.ROOT.parent / "shared" / "data"
-    found = audio_files(shared / "commands") if shared.is_dir() else []
+    found = audio_files(data.DATA / "commands") if data.DATA.is_dir() else []
     clips = found[:CLIPS] or audio_files(data.SAMPLES)
     for number, path in enumerate(clips):
         shutil.copy(path, folder / f"{number:04}{path.suffix}")
