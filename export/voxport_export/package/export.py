@@ -363,6 +363,7 @@ def _describe_model(source: Source, backbone: Backbone, overrides: Overrides) ->
         notes=source.notes,
         overrides=overrides.to_texts(),
         task=source.task,
+        vocabulary=source.vocabulary,
     )
 
 

@@ -64,6 +64,7 @@ class Config:
 
     name: str
     licence: str
+    vocabulary: str  # "" where it is not given
     labels: tuple[str, ...]
     blank: int
     word_delimiter: str | None
@@ -92,6 +93,7 @@ def load_folder(folder: Path, origin: str | None = None, allow_unused: bool = Fa
             name=config.name,
             origin=origin or f"{PREFIX}{folder}",
             licence=config.licence,
+            vocabulary=config.vocabulary,
             model=AcousticModel.from_torchaudio(model, config.normalize_eps),
             reference=EagerReference(model, config.normalize_eps),
             labels=config.labels,
@@ -114,6 +116,7 @@ def _parse(path: Path, document: dict[str, Any]) -> Config:
         return Config(
             name=fields.text("name"),
             licence=fields.text("licence"),
+            vocabulary=fields.text("vocabulary") if "vocabulary" in document else "",
             labels=fields.texts("labels"),
             blank=fields.integer("blank"),
             word_delimiter=fields.optional_text("word_delimiter"),

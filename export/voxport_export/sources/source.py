@@ -40,6 +40,7 @@ class Source:
     log_probs: bool = False  # the emission is log-softmaxed, not logits
     reference_name: str = _TORCHAUDIO  # "eager transformers 5.23.0"; the manifest states it
     unused_weights: tuple[str, ...] = ()  # of the checkpoint, left out on request
+    vocabulary: str = ""  # the speech that it understands, where that is not all of a language
     notes: tuple[str, ...] = ()  # decisions that the source's files leave open
     answers: Head | None = None  # the head of another task than transcription
     # Reads and checks the checkpoint's language model, if it brings one

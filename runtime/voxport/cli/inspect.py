@@ -102,7 +102,7 @@ def _print_model(model: "ModelInfo") -> None:
     for name, value in rows.items():
         typer.echo(f"{name:16} {printable(value)}")
     if note := vocabulary_note(model):
-        typer.echo(fill(f"{'understands':16} {note}", 79, subsequent_indent=" " * 17))
+        typer.echo(fill(f"{'understands':16} {printable(note)}", 79, subsequent_indent=" " * 17))
 
 
 def _print_languages(manifest: "Manifest") -> None:

@@ -35,8 +35,8 @@ _LOW_SCORE = 0.6
 
 
 def vocabulary_note(model: "ModelInfo") -> str | None:
-    """Describe the words of a model's vocabulary, if it is the shipped model."""
-    return NOTE if model.source == _SHIPPED else None
+    """Describe the words of a model's vocabulary, as its package does; None if it does not."""
+    return model.vocabulary or (NOTE if model.source == _SHIPPED else None)
 
 
 def is_probably_outside(model: "ModelInfo", transcript: "Transcript") -> bool:

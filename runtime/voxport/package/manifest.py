@@ -308,6 +308,7 @@ class ModelInfo:
     notes: tuple[str, ...] = ()  # decisions that the source's own files leave open
     overrides: Mapping[str, str] = field(default_factory=dict[str, str])  # stated by the caller
     task: str = TRANSCRIPTION  # one of TASKS
+    vocabulary: str = ""  # the speech that it understands, in words; "": not limited, or not known
 
     @property
     def pieces(self) -> tuple[str, ...]:
@@ -383,7 +384,7 @@ class Manifest:
         if not self.languages:
             del content["languages"], content["default_language"]
         for one in (content, *content.get("languages", ())):
-            for name in ("unused_weights", "notes", "overrides"):
+            for name in ("unused_weights", "notes", "overrides", "vocabulary"):
                 if not one["model"][name]:
                     del one["model"][name]
             if one["model"]["task"] == TRANSCRIPTION:

@@ -268,6 +268,7 @@ def _model(fields: Fields) -> ModelInfo:
         notes=_optional_texts(fields, "notes"),
         overrides=_optional_map(fields, "overrides"),
         task=fields.one_of("task", TASKS) if "task" in fields.data else TRANSCRIPTION,
+        vocabulary=fields.text("vocabulary") if "vocabulary" in fields.data else "",
     )
 
 

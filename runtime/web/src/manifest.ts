@@ -56,6 +56,7 @@ export interface Model {
   readonly emission: "logits" | "log_probs" | "none";
   readonly parameters: number;
   readonly task: Task;
+  readonly vocabulary: string | null; // the speech that it understands, in words for people
 }
 
 const TASKS = ["transcription", "classification", "embedding", "frame-classification"] as const;
@@ -166,6 +167,7 @@ function readModel(fields: Fields): Model {
     emission: fields.oneOf("emission", ["logits", "log_probs", "none"] as const),
     parameters: fields.integer("parameters"),
     task: fields.has("task") ? fields.oneOf("task", TASKS) : "transcription",
+    vocabulary: fields.has("vocabulary") ? fields.text("vocabulary") : null,
   };
 }
 

@@ -1,13 +1,17 @@
 """Words outside the vocabulary of the model that ships."""
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
 import voxport
 from support import data, fakes
 from support.command import YES
-from voxport.cli.vocabulary import WORDS, is_probably_outside, vocabulary_note
+from voxport.cli.vocabulary import NOTE, WORDS, is_probably_outside, vocabulary_note
+from voxport.package.find import find_package
+from voxport.package.read_manifest import read_manifest
 from voxport.transcript.transcript import Transcript, Word
 
 COMMANDS = fakes.model(source="shipped:commands")
@@ -43,9 +47,18 @@ def test_the_words_are_those_of_the_model_card():
     assert set(re.findall("[a-z]+", f"{words} {digits}")) == {word.lower() for word in WORDS}
 
 
-def test_only_the_shipped_model_has_a_note():
+def test_a_package_tells_what_it_understands():
     assert "any other speech comes out as nonsense" in vocabulary_note(COMMANDS)
     assert vocabulary_note(fakes.model()) is None
+    assert vocabulary_note(replace(fakes.model(), vocabulary="names of birds")) == "names of birds"
+
+
+def test_the_shipped_packages_note_is_that_of_its_model():
+    shipped = read_manifest(find_package("commands"))
+    assert shipped.model.vocabulary == NOTE
+    config = json.loads((data.ROOT / "models" / "commands" / "config.json").read_text())
+    assert config["vocabulary"] == NOTE
+    assert shipped.to_json() == (find_package("commands") / "manifest.json").read_text()
 
 
 @data.needs_data
