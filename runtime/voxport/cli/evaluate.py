@@ -139,7 +139,7 @@ def evaluate(
     language: Language = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a package's word error rate on recordings with known texts.
+    """Measure a package's word error rate on known texts.
 
     \b
     Examples:

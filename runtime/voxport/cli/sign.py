@@ -57,7 +57,7 @@ def sign(
     trust_config: TrustConfig = None,
     quiet: Quiet = False,
 ) -> None:
-    """Sign every file of a package, in the format of OpenSSF model signing.
+    """Sign every file of a package, in OpenSSF's format.
 
     \b
     Examples:

@@ -18,6 +18,7 @@ _CELL_INCHES = 0.27
 _LETTER_INCHES = 0.085  # of a label, 8 points
 _MIN_COLOURED = 0.005
 _NOTHING = "nothing"
+_MAX_LABEL = 16  # characters
 _DARK = 0.15  # share of a cell from which its number is white
 
 
@@ -54,7 +55,7 @@ def draw(title: str, units: list[ConfusionCounts], dpi: int = 110) -> Any:
     widths = [_CELL_INCHES * len(one.columns) + _label_inches(one.rows) for one in matrices]
     widths = [max(4.0, width) for width in widths]
     below = max(_label_inches(one.columns) for one in matrices)
-    height = max(_CELL_INCHES * len(one.rows) for one in matrices) + below + 1.3
+    height = max(_CELL_INCHES * len(one.rows) for one in matrices) + below + 2.0
     size = (sum(widths) + 1.2 * len(units), height)
     made = matplotlib_figure().Figure(figsize=size, dpi=dpi, layout="constrained")
     made.set_facecolor("white")
@@ -66,7 +67,7 @@ def draw(title: str, units: list[ConfusionCounts], dpi: int = 110) -> Any:
 
 
 def _label_inches(labels: list[str]) -> float:
-    return 0.3 + _LETTER_INCHES * max(map(len, labels), default=0)
+    return 0.5 + _LETTER_INCHES * max((len(_visible(one)) for one in labels), default=0)
 
 
 def _matrix(unit: ConfusionCounts) -> _Matrix:
@@ -75,13 +76,14 @@ def _matrix(unit: ConfusionCounts) -> _Matrix:
     pairs.update({(expected, ""): count for expected, count in unit.deletions.items()})
     pairs.update({("", heard): count for heard, count in unit.insertions.items()})
     expected = Counter[str]()
+    for (one, _), count in pairs.items():
+        expected[one] += count
+    rows = _most_common(expected)
     heard = Counter[str]()
     for (one, other), count in pairs.items():
-        expected[one] += count
-        heard[other] += count
-    rows = _most_common(expected)
-    shown = Counter({text: count for text, count in heard.items() if text})
-    columns = _most_common(shown)
+        if not one or one in rows:
+            heard[other] += count
+    columns = _most_common(heard)
     # A hit has its cell too, so a row's share of errors can be seen
     columns = sorted({*columns, *(row for row in rows if unit.hits.get(row))})
     pairs.update({(row, row): unit.hits.get(row, 0) for row in rows})
@@ -128,4 +130,5 @@ def _draw_matrix(axes: Any, unit: ConfusionCounts, matrix: _Matrix) -> None:
 
 
 def _visible(text: str) -> str:
-    return {"": _NOTHING, " ": "␣"}.get(text, text)
+    shown = {"": _NOTHING, " ": "␣"}.get(text, text)
+    return shown if len(shown) <= _MAX_LABEL else f"{shown[: _MAX_LABEL - 1]}…"

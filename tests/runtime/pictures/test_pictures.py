@@ -238,3 +238,28 @@ def test_without_matplotlib(without, tmp_path):
     assert result.exit_code == 1
     assert "drawing needs matplotlib" in result.stderr
     assert 'pip install "voxport[plot]"' in result.stderr
+
+
+def test_confusions_have_a_cell_for_every_frequent_pair_and_no_empty_column():
+    pytest.importorskip("matplotlib")
+    from voxport.pictures import confusions
+
+    many = {(f"row{n:03}", f"heard{n:03}"): 2 for n in range(40)}
+    counts = confusions.ConfusionCounts(
+        "words",
+        hits={"go": 5, "row000": 3},
+        substitutions={("go", "no"): 90, **many},
+        deletions={"go": 4},
+        insertions={"a very long word that is cut": 3},
+    )
+    matrix = confusions._matrix(counts)
+    assert len(matrix.rows) == 31
+    assert matrix.rows[-1] == ""
+    assert (matrix.counts[:, :-1].sum(axis=0) > 0).all()
+    assert matrix.counts[matrix.rows.index("go"), matrix.columns.index("no")] == 90
+    assert matrix.counts[matrix.rows.index("go"), -1] == 4
+    shown = matrix.counts.sum() - sum(counts.hits.values())
+    assert shown + matrix.hidden == counts.errors == 90 + 80 + 4 + 3
+    made = confusions.draw("a test", [counts, counts])
+    labels = [label.get_text() for label in made.axes[0].get_xticklabels()]
+    assert "a very long wor…" in labels
