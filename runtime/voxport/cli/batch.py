@@ -99,8 +99,7 @@ def batch(
     \b
     Examples:
       voxport batch calls/ texts/ --package build/base960h --workers 4 --threads 1
-      voxport batch calls.parquet s3://bucket/texts --package owner/base960h-voxport
-      voxport batch s3://bucket/calls s3://bucket/texts --address ray://head:10001 --gpus 0.25
+      voxport batch calls.parquet s3://b/texts --package owner/base960h-voxport
 
     A row a recording: id, text, duration, words, model (its hash), options, error, error_kind. A
     recording that fails is a row with its error, and the job goes on. Recordings of like length
@@ -108,6 +107,10 @@ def batch(
     same command after an interruption does only what is left. Long recordings are divided into
     windows over the workers and joined again; texts are those of `voxport transcribe`.
     Needs pip install "voxport[batch]".
+
+    \b
+    More:
+      voxport batch s3://b/calls s3://b/texts --address ray://head:10001 --gpus 0.25
     """
     from voxport.batch.run import Cluster, run_batch
     from voxport.batch.worker import WorkerSettings

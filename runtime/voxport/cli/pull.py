@@ -35,7 +35,6 @@ def pull(
     Examples:
       voxport pull owner/base960h-voxport
       voxport pull owner/base960h-voxport@v1 --precision int8
-      HF_HUB_OFFLINE=1 voxport transcribe owner/base960h-voxport talk.flac
 
     A name works wherever PACKAGE does, without `pull`: the files that are needed are fetched then.
     Pull beforehand what has to work without a network, or to hand the folder to another host (C++,
@@ -44,6 +43,10 @@ def pull(
     huggingface_hub's users share (HF_HOME, HF_HUB_CACHE). HF_TOKEN opens private repositories,
     HF_ENDPOINT names another Hub, and HF_HUB_OFFLINE=1 uses the cache alone.
     Needs pip install "voxport[hub]".
+
+    \b
+    More:
+      HF_HUB_OFFLINE=1 voxport transcribe owner/base960h-voxport talk.flac
     """
     from voxport import hub
 

@@ -12,6 +12,7 @@ from voxport.cli import app
 NAMES = (
     "export",
     "transcribe",
+    "batch",
     "align",
     "classify",
     "embed",
@@ -22,6 +23,8 @@ NAMES = (
     "sign",
     "inspect",
     "benchmark",
+    "pull",
+    "push",
     "doctor",
     "samples",
 )
