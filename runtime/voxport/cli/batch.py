@@ -110,7 +110,7 @@ def batch(
 
     \b
     More:
-      voxport batch s3://b/calls s3://b/texts --address ray://head:10001 --gpus 0.25
+      voxport batch s3://b/calls s3://b/texts --address ray://a:10001 --gpus 0.25
     """
     from voxport.batch.run import Cluster, run_batch
     from voxport.batch.worker import WorkerSettings
