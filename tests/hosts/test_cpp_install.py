@@ -42,21 +42,9 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", params=["OFF", "ON"], ids=["static", "shared"])
-def prefix(request, root, tmp_path_factory):
+def prefix(request, install):
     """The folder that the library is installed into."""
-    folder = tmp_path_factory.mktemp("install")
-    cpp.configure_and_build(
-        cpp.SOURCES,
-        folder / "build",
-        f"-DVOXPORT_ONNXRUNTIME_ROOT={root}",
-        f"-DBUILD_SHARED_LIBS={request.param}",
-        f"-DCMAKE_INSTALL_PREFIX={folder / 'prefix'}",
-        "-DCMAKE_INSTALL_LIBDIR=lib",
-        "-DCMAKE_BUILD_TYPE=Debug",  # compiles fastest
-    )
-    cpp.call("cmake", "--install", folder / "build")
-    shutil.rmtree(folder / "build")  # nothing of it may be needed
-    return folder / "prefix"
+    return install(request.param)
 
 
 def write_project(folder, text):

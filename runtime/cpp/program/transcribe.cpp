@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "common.hpp"
+#include "subtitles.hpp"
 
 namespace {
 
@@ -18,7 +19,7 @@ constexpr const char* kHelp = R"(usage: transcribe [OPTIONS] PACKAGE AUDIO...
 Print what is said in audio files, one line a file, in the order given.
 
 PACKAGE is a folder that `voxport export MODEL -o PACKAGE` wrote. AUDIO is wav, flac, ogg, aiff or
-au, at any rate and with up to 64 channels; for anything else:
+au, at any rate and with up to 64 channels; - is standard input. For anything else:
 
   ffmpeg -i talk.mp3 talk.wav
 
@@ -30,8 +31,9 @@ options:
                      read and write your files, so name it for packages that you trust
   --precision NAME   fp32 or another that the package has; fp32 if not given
   --threads N        CPU threads, 1 to 256; the backend's own choice if not given
-  --json             one JSON object a line: file, text, duration, words and tokens with their
-                     times (seconds) and scores (0 to 1)
+  --format FORM      txt (if not given), json, or of one AUDIO srt, vtt or tsv: subtitles
+  --json             the same as --format json: one object a line: file, text, duration, words and
+                     tokens with their times (seconds) and scores (0 to 1)
   --emission FILE    also write the emission of the one AUDIO: raw float32 [frames, labels]
   --version          print the versions of voxport and of what it runs on
   -h, --help         this text
@@ -39,12 +41,14 @@ options:
 examples:
   transcribe build/base960h memo.wav
   transcribe --json build/base960h *.flac > transcripts.jsonl
+  ffmpeg -i talk.mp4 -f wav - | transcribe --format srt build/base960h - > talk.srt
   transcribe --artifact torchscript --threads 2 build/base960h memo.wav
 )";
 
 struct Arguments {
   voxport::Options options;
   std::string emission;  // a file to write it to, or ""
+  std::string subtitles;  // srt, vtt, tsv, or ""
   bool json = false;
   bool help = false;
   bool version = false;
@@ -52,13 +56,23 @@ struct Arguments {
   std::vector<std::string> audio;
 };
 
+void choose_format(const std::string& form, Arguments& arguments) {
+  const bool is_subtitles = form == "srt" || form == "vtt" || form == "tsv";
+  if (!is_subtitles && form != "txt" && form != "json") {
+    throw UsageError{"--format must be txt, json, srt, vtt or tsv, got '" + form + "'"};
+  }
+  arguments.json = form == "json";
+  arguments.subtitles = is_subtitles ? form : "";
+}
+
 void parse_option(int option, Arguments& arguments) {
   switch (option) {
     case 'a': arguments.options.artifact = artifact_kind(optarg); break;
     case 'p': arguments.options.precision = optarg; break;
     case 't': arguments.options.threads = whole_number("--threads", optarg, kMaxThreads); break;
     case 'e': arguments.emission = optarg; break;
-    case 'j': arguments.json = true; break;
+    case 'f': choose_format(optarg, arguments); break;
+    case 'j': choose_format("json", arguments); break;
     case 'h': arguments.help = true; break;
     case 'v': arguments.version = true; break;
     default: throw UsageError{""};  // getopt has said why
@@ -69,12 +83,12 @@ Arguments parse(int argc, char** argv) {
   static const option options[] = {
       {"artifact", required_argument, nullptr, 'a'}, {"precision", required_argument, nullptr, 'p'},
       {"threads", required_argument, nullptr, 't'},  {"emission", required_argument, nullptr, 'e'},
-      {"json", no_argument, nullptr, 'j'},           {"help", no_argument, nullptr, 'h'},
-      {"version", no_argument, nullptr, 'v'},
+      {"format", required_argument, nullptr, 'f'},   {"json", no_argument, nullptr, 'j'},
+      {"help", no_argument, nullptr, 'h'},           {"version", no_argument, nullptr, 'v'},
       {nullptr, 0, nullptr, 0},
   };
   Arguments arguments;
-  for (int option; (option = getopt_long(argc, argv, "h", options, nullptr)) != -1;) {
+  for (int option; (option = getopt_long(argc, argv, "hf:", options, nullptr)) != -1;) {
     parse_option(option, arguments);
   }
   if (arguments.help || arguments.version) return arguments;
@@ -83,6 +97,10 @@ Arguments parse(int argc, char** argv) {
   arguments.audio.assign(argv + optind + 1, argv + argc);
   if (!arguments.emission.empty() && arguments.audio.size() > 1) {
     throw UsageError{"--emission takes one audio file, got " +
+                     std::to_string(arguments.audio.size())};
+  }
+  if (!arguments.subtitles.empty() && arguments.audio.size() > 1) {
+    throw UsageError{"--format " + arguments.subtitles + " takes one audio file, got " +
                      std::to_string(arguments.audio.size())};
   }
   return arguments;
@@ -133,15 +151,23 @@ void write_emission(const voxport::Emission& emission, const std::filesystem::pa
 
 void transcribe(const voxport::Recognizer& recognizer, const std::string& file,
                 const Arguments& arguments) {
-  const voxport::Audio audio = voxport::read_audio(file);
-  const voxport::Recognition heard = recognizer.recognize(audio);
-  if (voxport::is_silence(audio)) {
+  voxport::Recording recording =
+      file == "-" ? voxport::Recording::from_descriptor(STDIN_FILENO) : voxport::Recording(file);
+  voxport::Recognition heard;
+  if (arguments.emission.empty()) {
+    heard.transcript = recognizer.transcribe(recording);
+  } else {
+    heard = recognizer.recognize(recording);
+  }
+  if (recording.is_silence()) {
     const std::string warning = "the whole recording is below -90 dB, silence to a model";
     std::cerr << printable("warning: " + file + ": " + warning) << std::endl;
   }
   if (!arguments.emission.empty()) write_emission(heard.emission, arguments.emission);
   if (arguments.json) {
     std::cout << json_line(file, heard.transcript) << std::endl;
+  } else if (!arguments.subtitles.empty()) {
+    std::cout << format_subtitles(heard.transcript, arguments.subtitles) << std::flush;
   } else {
     const std::string& text = heard.transcript.text;
     std::cout << (::isatty(STDOUT_FILENO) == 1 ? printable(text) : text) << std::endl;

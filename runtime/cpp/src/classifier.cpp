@@ -14,7 +14,7 @@ constexpr float kScoreRounding = 1e-3F;  // a softmax may round to a little over
 
 void require(bool holds, const std::string& what) {
   if (!holds) {
-    throw Error("the graph's answer breaks its contract: " + what + "; export the package again");
+    throw InferenceError("the graph's answer breaks its contract: " + what + "; export the package again");
   }
 }
 
@@ -62,7 +62,7 @@ Classification Classifier::classify(const Audio& audio, std::size_t top_k) const
   // Its samples at the model's rate, rounded up as the graph does.
   if (std::ceil(duration * static_cast<double>(model_.sample_rate)) <
       static_cast<double>(model_.least_samples)) {
-    throw Error("lasts " + std::to_string(duration) + " s, and the model needs at least " +
+    throw AudioError("lasts " + std::to_string(duration) + " s, and the model needs at least " +
                 std::to_string(least) + " s for an answer");
   }
   std::vector<float> waveform = audio.waveform;

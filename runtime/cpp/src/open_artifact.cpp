@@ -48,7 +48,7 @@ const Artifact& choose(const std::filesystem::path& package, const Manifest& man
   const std::string wanted = options.precision + (options.precision.empty() ? "" : " ") +
                              options.artifact + (options.artifact.empty() ? "" : " ");
   const bool runs_code_only = options.artifact.empty() && list_kinds() == "torchscript";
-  throw Error(package, "holds no " + wanted + "artifact that can run here: it has " +
+  throw ArtifactUnavailableError(package, "holds no " + wanted + "artifact that can run here: it has " +
                            list_artifacts(manifest) + ", and this program was built to run " +
                            list_kinds() +
                            (runs_code_only ? ", which runs the package's own code and so only where "
@@ -89,9 +89,9 @@ void require_task(const std::filesystem::path& package, const Model& model,
                   const std::string& task) {
   if (model.task == task && !model.labels.empty()) return;
   if (model.task == "transcription" && model.labels.empty()) {
-    throw Error(package, "the model has no CTC head: it gives features and no text");
+    throw ArtifactUnavailableError(package, "the model has no CTC head: it gives features and no text");
   }
-  throw Error(package, "the model is not one for " + task + ": it gives " + describe_task(model));
+  throw ArtifactUnavailableError(package, "the model is not one for " + task + ": it gives " + describe_task(model));
 }
 
 }  // namespace
@@ -111,12 +111,12 @@ std::optional<std::int64_t> rate_to_resample(int sample_rate, const Model& model
   const std::string given = "its sample rate is " + std::to_string(sample_rate) + " Hz";
   const std::string wanted = std::to_string(model.sample_rate);
   if (!resamples) {
-    throw Error(given + ", the model wants " + wanted + " Hz and this package, of an earlier " +
+    throw AudioError(given + ", the model wants " + wanted + " Hz and this package, of an earlier " +
                 "voxport, does not resample; export it again, or convert the recording: " +
                 "ffmpeg -i FILE -ar " + wanted + " new.wav");
   }
   if (sample_rate < kMinRate || sample_rate > kMaxRate) {
-    throw Error(given + "; it must be " + std::to_string(kMinRate) + " to " +
+    throw AudioError(given + "; it must be " + std::to_string(kMinRate) + " to " +
                 std::to_string(kMaxRate));
   }
   return sample_rate;

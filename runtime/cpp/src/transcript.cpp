@@ -14,7 +14,7 @@ constexpr float kScoreRounding = 1e-3F;  // a mean of probabilities may round to
 /// The graph may be a stranger's: nothing that it says is believed before it was checked.
 void require(bool holds, const std::string& what) {
   if (!holds) {
-    throw Error("the graph's answer breaks its contract: " + what + "; export the package again");
+    throw InferenceError("the graph's answer breaks its contract: " + what + "; export the package again");
   }
 }
 
@@ -102,10 +102,13 @@ class WordInProgress {
 
 }  // namespace
 
-Transcript make_transcript(const GraphOutput& output, double duration, const Model& model) {
+namespace {
+
+/// Make the transcript with the tokens joined as its text.
+Transcript build(const GraphOutput& output, double duration, const Model& model) {
   check_frames(output, duration, model);
   check_path(output, model);
-  Transcript transcript{output.transcript, duration, {}, {}};
+  Transcript transcript{"", duration, {}, {}};
   const auto count = static_cast<std::size_t>(output.token_count);
   for (std::size_t i = 0; i < count; ++i) {
     transcript.tokens.push_back(make_token(output, i, duration, model));
@@ -114,9 +117,8 @@ Transcript make_transcript(const GraphOutput& output, double duration, const Mod
     drop_first_space(transcript.tokens);
   }
   WordInProgress word;
-  std::string joined;
   for (std::size_t i = 0; i < count; ++i) {
-    joined += transcript.tokens[i].text;
+    transcript.text += transcript.tokens[i].text;
     const std::string& label = model.labels[static_cast<std::size_t>(output.tokens[i])];
     const bool is_gap = label == model.word_delimiter;
     if (label.empty()) continue;  // an output without a token: in no word
@@ -126,8 +128,27 @@ Transcript make_transcript(const GraphOutput& output, double duration, const Mod
     if (is_gap || label.back() == ' ') word.finish(transcript.words);
   }
   word.finish(transcript.words);
-  require(joined == transcript.text, "its transcript is not its tokens joined");
   return transcript;
+}
+
+}  // namespace
+
+Transcript make_transcript(const GraphOutput& output, double duration, const Model& model) {
+  Transcript transcript = build(output, duration, model);
+  require(transcript.text == output.transcript, "its transcript is not its tokens joined");
+  return transcript;
+}
+
+Transcript join_transcript(const TokenPath& path, std::int64_t frames, double duration,
+                           const Model& model) {
+  GraphOutput output;
+  output.frames = frames;
+  output.tokens = path.tokens;
+  output.token_count = static_cast<std::int64_t>(path.tokens.size());
+  output.starts = path.starts;
+  output.ends = path.ends;
+  output.scores.assign(path.scores.begin(), path.scores.end());
+  return build(output, duration, model);
 }
 
 Emission take_emission(GraphOutput output, const Model& model) {

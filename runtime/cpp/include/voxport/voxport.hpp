@@ -9,27 +9,14 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "voxport/errors.hpp"
+#include "voxport/export.h"
 #include "voxport/version.hpp"
 
 namespace voxport {
-
-/// An expected failure: a bad recording, a bad package, a failed run. what() is "subject: reason".
-class Error : public std::runtime_error {
- public:
-  explicit Error(const std::string& reason) : std::runtime_error(reason), reason_(reason) {}
-  Error(const std::filesystem::path& subject, const std::string& reason)
-      : std::runtime_error(subject.string() + ": " + reason), reason_(reason) {}
-
-  /// Return the message without its subject, a file.
-  const std::string& reason() const noexcept { return reason_; }
-
- private:
-  std::string reason_;
-};
 
 /// A decoded recording.
 struct Audio {
@@ -39,11 +26,46 @@ struct Audio {
 
 /// Read a file (wav, flac, ogg, aiff, au) at its own rate. Throws Error where it is not audio, is
 /// damaged or ends early: a transcript of half a recording is a wrong transcript.
-Audio read_audio(const std::filesystem::path& file);
+VOXPORT_API Audio read_audio(const std::filesystem::path& file);
+
+/// The same from the bytes of a file; a message calls them `name`.
+VOXPORT_API Audio read_audio_bytes(std::string bytes, const std::string& name = "the audio");
+
+/// A recording that is decoded block by block, so that its length costs no memory. Its damage may
+/// come to light at any read; no transcript of the part before it is given.
+class VOXPORT_API Recording {
+ public:
+  /// Open a file. Throws Error where it is seen to be no audio, damaged or cut.
+  explicit Recording(const std::filesystem::path& file);
+
+  /// Open the bytes of a file.
+  static Recording from_bytes(std::string bytes, const std::string& name = "the audio");
+
+  /// Read a pipe or a file from where it stands, into an unnamed temporary file. 0 is standard input.
+  static Recording from_descriptor(int descriptor, const std::string& name = "standard input");
+
+  ~Recording();
+  Recording(Recording&&) noexcept;
+  Recording& operator=(Recording&&) noexcept;
+
+  const std::string& name() const noexcept;
+  int sample_rate() const noexcept;  // Hz
+
+  /// Return the next `samples`, the mean of the channels; fewer only at the end.
+  std::vector<float> read(std::size_t samples);
+
+  double seconds() const noexcept;   // read so far
+  bool is_silence() const noexcept;  // of what was read: see below
+
+ private:
+  class VOXPORT_HIDDEN Reader;
+  explicit Recording(std::unique_ptr<Reader> reader);
+  std::unique_ptr<Reader> reader_;
+};
 
 /// Tell whether a whole recording is silence to a model although not all of it is zero: under -90 dB,
 /// as samples of 16 bits are in a file of 32.
-bool is_silence(const Audio& audio);
+VOXPORT_API bool is_silence(const Audio& audio);
 
 /// A label with its times and score.
 struct Token {
@@ -100,7 +122,17 @@ struct Model {
   std::int64_t sample_rate = 0;               // Hz
   std::int64_t frame_stride = 0;              // samples
   std::int64_t receptive_field = 0;           // samples; a shorter waveform has no frames
+  std::int64_t blank = 0;                     // index of CTC's blank
+  bool is_normalized = false;                 // its emission is log-probabilities, no logits
   std::int64_t least_samples = 0;  // of a recording with an answer, where the task is another
+};
+
+/// A transcript or an error of one recording of many.
+struct Outcome {
+  std::string name;                      // the file
+  std::optional<Transcript> transcript;  // none where it failed
+  std::string reason;                    // why it failed, without the name
+  ErrorKind kind = ErrorKind::other;     // of the failure
 };
 
 /// A transcript and the logits that it was decoded from.
@@ -116,16 +148,18 @@ struct Options {
   std::string artifact;
   std::string precision;  // "fp32", "int8", ...; empty: fp32 if the package has it
   int threads = 0;        // CPU threads; 0: the backend's own choice
+  // Up to here a recording runs at once; a longer one in overlapping windows, in constant memory.
+  double whole_seconds = 120;
+  double window_seconds = 40;
 };
 
 /// Return the backends in this build with their versions: "ONNX Runtime 1.22.0".
-std::vector<std::string> backends();
+VOXPORT_API std::vector<std::string> backends();
 
 class Backend;
-struct GraphOutput;
 
 /// A loaded artifact on the CPU. Several threads may use one at once.
-class Recognizer {
+class VOXPORT_API Recognizer {
  public:
   /// Open a package's folder. The bytes that run are those whose SHA-256 the manifest records, or
   /// Error. ONNX Runtime's telemetry is turned off (ORT_DISABLE_TELEMETRY=1 in this process, unless
@@ -137,25 +171,34 @@ class Recognizer {
 
   const Model& model() const noexcept { return model_; }
 
-  /// Run the model once on audio of any rate. Error where the rate is not the model's and the package
-  /// cannot resample, as those of an earlier voxport.
+  /// Run the model once on audio of any rate: text, tokens, words and emission. Error where the rate
+  /// is not the model's and the package cannot resample, as those of an earlier voxport. A recording
+  /// of more than `Options::whole_seconds` runs in overlapping windows, and its emission is stitched.
   Recognition recognize(const Audio& audio) const;
 
   /// The same without the emission, or without the transcript.
   Transcript transcribe(const Audio& audio) const;
   Emission emission(const Audio& audio) const;
 
- private:
-  GraphOutput run(const Audio& audio) const;
+  /// The same of a recording that is read to its end, its samples never all in memory where it runs
+  /// in windows.
+  Recognition recognize(Recording& recording) const;
+  Transcript transcribe(Recording& recording) const;
+  Transcript transcribe(Recording&& recording) const { return transcribe(recording); }
 
+  /// Transcribe files one behind another; one that fails is an outcome with its reason and stops no
+  /// other.
+  std::vector<Outcome> transcribe_each(const std::vector<std::filesystem::path>& files) const;
+
+ private:
+  struct VOXPORT_HIDDEN State;
+  std::unique_ptr<State> state_;
   Model model_;
-  bool resamples_ = false;
-  std::unique_ptr<Backend> backend_;
 };
 
 /// A loaded artifact of a model that classifies recordings, on the CPU. Several threads may use one
 /// at once.
-class Classifier {
+class VOXPORT_API Classifier {
  public:
   /// Open a package's folder, as Recognizer does. Error where the model's task is another.
   explicit Classifier(const std::filesystem::path& package, const Options& options = {});

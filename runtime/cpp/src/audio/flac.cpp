@@ -120,7 +120,7 @@ FlacFrames check_flac_frames(const Source& file, const FlacHeader& header) {
     do {  // to the frame's end: its checksum fits, and another begins or the file ends
       const int next = bytes.at(place);
       if (next < 0) {
-        found.problem = "truncated or damaged: the frame at byte " + std::to_string(start) +
+        found.problem = "damaged or truncated: the frame at byte " + std::to_string(start) +
                         " is not the one that was written";
         return found;
       }

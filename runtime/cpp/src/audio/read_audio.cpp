@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -46,7 +47,7 @@ class SoundFile {
     file_.reset(sf_open_virtual(&callbacks, SFM_READ, &info_, this));
     raise_kept();
     if (file_) return;
-    throw Error(std::string("not audio that ") + sf_version_string() + " reads, or damaged (" +
+    throw AudioFileError(std::string("not audio that ") + sf_version_string() + " reads, or damaged (" +
                 reason(nullptr) + ")");
   }
 
@@ -104,7 +105,7 @@ class SoundFile {
       file.place_ += static_cast<sf_count_t>(count);
       return static_cast<sf_count_t>(count);
     } catch (const Error& error) {
-      file.kept_ = error;
+      file.kept_ = error.reason();
       return 0;
     }
   }
@@ -120,7 +121,7 @@ class SoundFile {
   }
 
   void raise_kept() const {
-    if (kept_) throw Error(kept_->reason());
+    if (kept_) throw AudioFileError(*kept_);
   }
 
   /// "Error : flac decoder lost sync." without its frame.
@@ -134,7 +135,7 @@ class SoundFile {
   const Source& source_;
   std::optional<FlacHeader> flac_;
   sf_count_t place_ = 0;
-  std::optional<Error> kept_;
+  std::optional<std::string> kept_;
   SF_INFO info_ = {};
   std::unique_ptr<SNDFILE, int (*)(SNDFILE*)> file_{nullptr, sf_close};
 };
@@ -145,21 +146,21 @@ void check_format(const SF_INFO& info, const Source& source) {
     SF_FORMAT_INFO format = {};
     format.format = container;
     const bool is_known = sf_command(nullptr, SFC_GET_FORMAT_INFO, &format, sizeof format) == 0;
-    throw Error(std::string(is_known ? format.name : "another format") +
+    throw AudioFileError(std::string(is_known ? format.name : "another format") +
                 ", of which libsndfile does not tell that a part is missing; "
                 "convert it: ffmpeg -i FILE new.wav");
   }
   const int codec = info.format & SF_FORMAT_SUBMASK;
   if (codec >= SF_FORMAT_MPEG_LAYER_I && codec <= SF_FORMAT_MPEG_LAYER_III) {
-    throw Error("MPEG audio inside another container, whose length libsndfile guesses; "
+    throw AudioFileError("MPEG audio inside another container, whose length libsndfile guesses; "
                 "convert it: ffmpeg -i FILE new.wav");
   }
   if (info.channels > kMaxChannels) {
-    throw Error("has " + std::to_string(info.channels) + " channels, and 1 to " +
+    throw AudioFileError("has " + std::to_string(info.channels) + " channels, and 1 to " +
                 std::to_string(kMaxChannels) + " are read");
   }
   const std::string problem = container == SF_FORMAT_OGG ? ogg_problem(source) : riff_problem(source);
-  if (!problem.empty()) throw Error(problem);
+  if (!problem.empty()) throw AudioFileError(problem);
 }
 
 /// Append the mean of the channels of each frame to `waveform`.
@@ -184,7 +185,7 @@ void check_samples(const std::vector<float>& block, std::size_t count, std::size
   for (std::size_t i = 0; i < count; ++i) {
     if (std::fabs(block[i]) <= kMaxAmplitude) continue;
     const std::size_t frame = frames + i / static_cast<std::size_t>(info.channels);
-    throw Error((std::isfinite(block[i])
+    throw AudioFileError((std::isfinite(block[i])
                      ? std::string("holds samples of more than 1e+10, where full scale is 1")
                      : std::string("holds samples that are not numbers (NaN or infinite)")) +
                 ", near " + near_seconds(frame, info.samplerate));
@@ -231,72 +232,169 @@ class SampleDigest {
 void check_decoder(const SoundFile& file, std::size_t frames) {
   const std::string problem = file.problem();
   if (problem.empty()) return;
-  throw Error("damaged or truncated after " + near_seconds(frames, file.info().samplerate) + " (" +
+  throw AudioFileError("damaged or truncated after " + near_seconds(frames, file.info().samplerate) + " (" +
               problem + ")");
 }
 
-std::vector<float> decode(SoundFile& file) {
-  const auto channels = static_cast<std::size_t>(file.info().channels);
-  std::vector<float> block(std::max<std::size_t>(kBlockSamples / channels, 1) * channels);
-  std::vector<float> waveform;
-  while (const std::size_t count = file.read_samples(block.data(), block.size())) {
-    check_samples(block, count, waveform.size(), file.info());
-    mix(block, count, channels, waveform);
+/// Decodes a recording block by block, and checks at its end that it was all there.
+class Decoder {
+ public:
+  template <typename... Input>
+  explicit Decoder(Input&&... input) : source_(std::forward<Input>(input)...), file_(source_) {
+    const SF_INFO& info = file_.info();
+    check_format(info, source_);
+    channels_ = static_cast<std::size_t>(info.channels);
+    block_.resize(std::max<std::size_t>(kBlockSamples / channels_, 1) * channels_);
+    promised_ = file_.flac() ? static_cast<std::int64_t>(file_.flac()->frames) : info.frames;
+    if (!file_.flac()) return;
+    flac_frames_ = check_flac_frames(source_, *file_.flac());
+    if (!flac_frames_.problem.empty()) throw AudioFileError(flac_frames_.problem);
+    integers_.resize(block_.size());
+    digest_.emplace(file_.flac()->bits);
   }
-  check_decoder(file, waveform.size());
-  return waveform;
+
+  int sample_rate() const { return file_.info().samplerate; }
+  std::int64_t frames() const { return frames_; }  // read so far
+
+  /// Append the next block to `waveform`; return false at the end.
+  bool append_block(std::vector<float>& waveform) {
+    const std::size_t before = waveform.size();
+    const std::size_t count = digest_ ? read_integers() : file_.read_samples(block_.data(), block_.size());
+    if (count == 0) {
+      check_end();
+      return false;
+    }
+    const auto frames = static_cast<std::size_t>(frames_);
+    if (!digest_) check_samples(block_, count, frames, file_.info());
+    mix(block_, count, channels_, waveform);
+    frames_ += static_cast<std::int64_t>(waveform.size() - before);
+    return true;
+  }
+
+ private:
+  std::size_t read_integers() {
+    const std::size_t count = file_.read_samples(integers_.data(), integers_.size());
+    digest_->add(integers_, count);
+    std::transform(integers_.begin(), integers_.begin() + static_cast<std::ptrdiff_t>(count),
+                   block_.begin(), [](int sample) { return static_cast<float>(sample) * 0x1p-31F; });
+    return count;
+  }
+
+  void check_end() {
+    check_decoder(file_, static_cast<std::size_t>(frames_));
+    if (digest_) check_flac_end();
+    const std::string problem =
+        truncation_problem({file_.log(), promised_, frames_, sample_rate(), source_.size()});
+    if (!problem.empty()) throw AudioFileError(problem);
+    if (frames_ == 0) throw AudioFileError("holds no audio (0 samples)");
+  }
+
+  /// The header's checksum of all samples, at which libsndfile does not look, says that they are the
+  /// right ones; where it fits, the header's count of them does not matter.
+  void check_flac_end() {
+    const std::optional<bool> matches = digest_->matches(file_.flac()->md5);
+    if (matches == false && promised_ <= frames_) {
+      throw AudioFileError("damaged: the samples are not those that were written (their MD5 differs)");
+    }
+    if (matches == true || (!matches && flac_frames_.has_short_end)) promised_ = 0;
+    promised_ = std::max(promised_, static_cast<std::int64_t>(flac_frames_.frames));
+  }
+
+  Source source_;
+  SoundFile file_;
+  std::size_t channels_ = 1;
+  std::int64_t promised_ = 0;
+  std::int64_t frames_ = 0;
+  FlacFrames flac_frames_;
+  std::optional<SampleDigest> digest_;
+  std::vector<int> integers_;
+  std::vector<float> block_;
+};
+
+}  // namespace
+
+class Recording::Reader {
+ public:
+  template <typename Input>
+  Reader(std::string name, Input&& input) : name_(std::move(name)) {
+    named([&] { decoder_.emplace(std::forward<Input>(input)); });
+  }
+
+  const std::string& name() const { return name_; }
+  int sample_rate() const { return decoder_->sample_rate(); }
+  std::int64_t given() const { return given_; }
+  float peak() const { return peak_; }
+
+  std::vector<float> read(std::size_t samples) {
+    named([&] {
+      while (!is_done_ && ready_.size() < samples) is_done_ = !decoder_->append_block(ready_);
+    });
+    std::vector<float> rest;
+    if (ready_.size() > samples) {
+      rest.assign(ready_.begin() + static_cast<std::ptrdiff_t>(samples), ready_.end());
+      ready_.resize(samples);
+    }
+    std::swap(rest, ready_);
+    for (const float sample : rest) peak_ = std::max(peak_, std::fabs(sample));
+    given_ += static_cast<std::int64_t>(rest.size());
+    return rest;
+  }
+
+ private:
+  template <typename Step>
+  void named(Step step) const {
+    try {
+      step();
+    } catch (const Error& error) {
+      error.raise_about(name_);
+    }
+  }
+
+  std::string name_;
+  std::optional<Decoder> decoder_;
+  std::vector<float> ready_;
+  bool is_done_ = false;
+  std::int64_t given_ = 0;
+  float peak_ = 0;
+};
+
+Recording::Recording(const std::filesystem::path& file)
+    : reader_(std::make_unique<Reader>(file.string(), file)) {}
+Recording::Recording(std::unique_ptr<Reader> reader) : reader_(std::move(reader)) {}
+Recording::~Recording() = default;
+Recording::Recording(Recording&&) noexcept = default;
+Recording& Recording::operator=(Recording&&) noexcept = default;
+
+Recording Recording::from_bytes(std::string bytes, const std::string& name) {
+  return Recording(std::make_unique<Reader>(name, std::move(bytes)));
 }
 
-/// As above. The header's checksum of all samples, at which libsndfile does not look, says that they
-/// are the right ones; where it fits, the header's count of them does not matter.
-std::vector<float> decode_flac(SoundFile& file, const Source& source, std::int64_t& promised) {
-  const FlacFrames frames = check_flac_frames(source, *file.flac());
-  if (!frames.problem.empty()) throw Error(frames.problem);
-  const auto channels = static_cast<std::size_t>(file.info().channels);
-  std::vector<int> integers(std::max<std::size_t>(kBlockSamples / channels, 1) * channels);
-  std::vector<float> block(integers.size());
-  std::vector<float> waveform;
-  SampleDigest digest(file.flac()->bits);
-  while (const std::size_t count = file.read_samples(integers.data(), integers.size())) {
-    digest.add(integers, count);
-    std::transform(integers.begin(), integers.begin() + static_cast<std::ptrdiff_t>(count),
-                   block.begin(), [](int sample) { return static_cast<float>(sample) * 0x1p-31F; });
-    mix(block, count, channels, waveform);
-  }
-  check_decoder(file, waveform.size());
-  const auto found = static_cast<std::int64_t>(waveform.size());
-  const std::optional<bool> matches = digest.matches(file.flac()->md5);
-  if (matches == false && promised <= found) {
-    throw Error("damaged: the samples are not those that were written (their MD5 differs)");
-  }
-  if (matches == true || (!matches && frames.has_short_end)) promised = 0;
-  promised = std::max(promised, static_cast<std::int64_t>(frames.frames));
-  return waveform;
+Recording Recording::from_descriptor(int descriptor, const std::string& name) {
+  return Recording(std::make_unique<Reader>(name, descriptor));
 }
 
-Audio read(const std::filesystem::path& path) {
-  const Source source(path);
-  SoundFile file(source);
-  check_format(file.info(), source);
-  std::int64_t promised =
-      file.flac() ? static_cast<std::int64_t>(file.flac()->frames) : file.info().frames;
-  Audio audio{file.flac() ? decode_flac(file, source, promised) : decode(file), file.info().samplerate};
-  const auto found = static_cast<std::int64_t>(audio.waveform.size());
-  const std::string problem = truncation_problem(
-      {file.log(), promised, found, audio.sample_rate, source.size()});
-  if (!problem.empty()) throw Error(problem);
-  if (found == 0) throw Error("holds no audio (0 samples)");
-  return audio;
+const std::string& Recording::name() const noexcept { return reader_->name(); }
+int Recording::sample_rate() const noexcept { return reader_->sample_rate(); }
+std::vector<float> Recording::read(std::size_t samples) { return reader_->read(samples); }
+double Recording::seconds() const noexcept {
+  return static_cast<double>(reader_->given()) / reader_->sample_rate();
+}
+bool Recording::is_silence() const noexcept {
+  return reader_->peak() > 0.0F && reader_->peak() < kSilenceAmplitude;
+}
+
+namespace {
+
+Audio read_all(Recording recording) {
+  return {recording.read(std::numeric_limits<std::size_t>::max()), recording.sample_rate()};
 }
 
 }  // namespace
 
-Audio read_audio(const std::filesystem::path& file) {
-  try {
-    return read(file);
-  } catch (const Error& error) {
-    throw Error(file, error.reason());
-  }
+Audio read_audio(const std::filesystem::path& file) { return read_all(Recording(file)); }
+
+Audio read_audio_bytes(std::string bytes, const std::string& name) {
+  return read_all(Recording::from_bytes(std::move(bytes), name));
 }
 
 bool is_silence(const Audio& audio) {

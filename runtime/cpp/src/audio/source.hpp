@@ -7,10 +7,14 @@
 
 namespace voxport {
 
-/// An open regular file. Throws Error with the reason alone.
+/// An open regular file, or its bytes in memory. Throws Error with the reason alone.
 class Source {
  public:
   explicit Source(const std::filesystem::path& path);
+  explicit Source(std::string bytes);
+
+  /// Copies what is left of a pipe or a file into an unnamed temporary file.
+  explicit Source(int descriptor);
   ~Source();
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
@@ -24,7 +28,10 @@ class Source {
   std::string read(std::uint64_t place, std::size_t size) const;
 
  private:
-  int descriptor_;
+  void require_content() const;
+
+  int descriptor_ = -1;  // -1: in memory
+  std::string bytes_;
   std::uint64_t size_ = 0;
 };
 

@@ -20,7 +20,7 @@ void check_output(const Ort::Value& output, const char* name, ONNXTensorElementD
     const std::vector<std::int64_t> shape = info.GetShape();
     if (info.GetElementType() == type && shape.size() == rank && shape.at(0) == 1) return;
   }
-  throw Error(std::string("the graph's output '") + name +
+  throw InferenceError(std::string("the graph's output '") + name +
               "' has another type or shape than voxport writes; export the package again");
 }
 
@@ -45,7 +45,7 @@ class OnnxBackend : public Backend {
     try {
       return answer(fetch(waveform, length, sample_rate, kOutputs.data(), kOutputs.size()));
     } catch (const Ort::Exception& error) {
-      throw Error(describe_failure("ONNX Runtime", length, error.what()));
+      throw InferenceError(describe_failure("ONNX Runtime", length, error.what()));
     }
   }
 
@@ -59,7 +59,7 @@ class OnnxBackend : public Backend {
               values<float>(outputs, 1, 2, kLabelOutputs[1]),
               outputs[2].GetStringTensorElement(0)};
     } catch (const Ort::Exception& error) {
-      throw Error(describe_failure("ONNX Runtime", length, error.what()));
+      throw InferenceError(describe_failure("ONNX Runtime", length, error.what()));
     }
   }
 
@@ -139,7 +139,7 @@ void disable_telemetry() {
 /// A library older than the headers gives no interface, and the first call would crash.
 void require_interface() {
   if (OrtGetApiBase()->GetApi(ORT_API_VERSION) == nullptr) {
-    throw Error("libonnxruntime is " + onnxruntime_version() +
+    throw InferenceError("libonnxruntime is " + onnxruntime_version() +
                 ", and this program was built for 1." + std::to_string(ORT_API_VERSION) +
                 " or later");
   }
@@ -157,10 +157,10 @@ std::unique_ptr<Backend> open_onnx(const ArtifactBytes& artifact, int threads) {
                {artifact.weight_names.begin(), artifact.weight_names.end()});
     return std::make_unique<OnnxBackend>(artifact, threads);
   } catch (const Ort::Exception& error) {
-    throw Error(artifact.path,
+    throw InferenceError(artifact.path,
                 "ONNX Runtime " + onnxruntime_version() + " cannot load it: " + error.what());
   } catch (const Error& error) {
-    throw Error(artifact.path, error.reason());
+    error.raise_about(artifact.path);
   }
 }
 

@@ -63,7 +63,7 @@ class TorchScriptBackend : public Backend {
     try {
       return answer(waveform, length, sample_rate);
     } catch (const std::exception& error) {
-      throw Error(describe_failure("LibTorch", length, last_line(error)));
+      throw InferenceError(describe_failure("LibTorch", length, last_line(error)));
     }
   }
 
@@ -75,7 +75,7 @@ class TorchScriptBackend : public Backend {
       return {values<float>(outputs[0]), values<float>(outputs[1]),
               outputs[2].toList().get(0).toStringRef()};
     } catch (const std::exception& error) {
-      throw Error(describe_failure("LibTorch", length, last_line(error)));
+      throw InferenceError(describe_failure("LibTorch", length, last_line(error)));
     }
   }
 
@@ -128,7 +128,7 @@ std::unique_ptr<Backend> open_torchscript(const ArtifactBytes& artifact, int thr
     std::istream archive(&buffer);
     return std::make_unique<TorchScriptBackend>(archive);
   } catch (const std::exception& error) {
-    throw Error(artifact.path, "LibTorch " + libtorch_version() + " cannot load it: " + last_line(error));
+    throw InferenceError(artifact.path, "LibTorch " + libtorch_version() + " cannot load it: " + last_line(error));
   }
 }
 

@@ -36,7 +36,7 @@ class Descriptor {
 };
 
 [[noreturn]] void unreadable(const std::filesystem::path& path) {
-  throw Error(path, std::string("cannot be read: ") + std::strerror(errno));
+  throw PackageError(path, std::string("cannot be read: ") + std::strerror(errno));
 }
 
 /// Fill `bytes`; return how many the file really had.
@@ -56,12 +56,12 @@ std::size_t read_all(const Descriptor& file, const std::filesystem::path& path, 
 
 [[noreturn]] void refuse_changed(const std::filesystem::path& path, const std::string& expected,
                                  const std::string& found) {
-  throw Error(path, "not the file that the manifest records: expected " + expected + ", found " +
+  throw IntegrityError(path, "not the file that the manifest records: expected " + expected + ", found " +
                         found + "; copy the package again or export it again");
 }
 
 void require_openssl(bool succeeded) {
-  if (!succeeded) throw Error("OpenSSL cannot compute SHA-256");
+  if (!succeeded) throw PackageError("OpenSSL cannot compute SHA-256");
 }
 
 }  // namespace
@@ -82,13 +82,13 @@ std::string sha256(std::string_view bytes) {
 FileBytes read_regular_file(const std::filesystem::path& path, std::uint64_t limit,
                             const std::string& missing) {
   const Descriptor file(path);
-  if (file.number() < 0 && (errno == ENOENT || errno == ENOTDIR)) throw Error(path, missing);
+  if (file.number() < 0 && (errno == ENOENT || errno == ENOTDIR)) throw PackageNotFoundError(path, missing);
   struct stat status = {};
   if (file.number() < 0 || ::fstat(file.number(), &status) != 0) unreadable(path);
-  if (!S_ISREG(status.st_mode)) throw Error(path, "is not a regular file");
+  if (!S_ISREG(status.st_mode)) throw PackageError(path, "is not a regular file");
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (size > limit) {
-    throw Error(path, "has " + std::to_string(size) + " bytes, and at most " +
+    throw PackageError(path, "has " + std::to_string(size) + " bytes, and at most " +
                           std::to_string(limit) + " are read");
   }
   FileBytes bytes{std::unique_ptr<char[]>(new char[size]), static_cast<std::size_t>(size)};

@@ -24,14 +24,14 @@ constexpr std::int64_t kMaxSamples = 1 << 20;  // of a stride or a receptive fie
 constexpr std::int64_t kMaxLeastSamples = 1 << 24;  // of a recording with an answer
 
 [[noreturn]] void wrong(const std::string& field, const std::string& expected) {
-  throw Error("the field '" + field + "' must be " + expected);
+  throw ManifestError("the field '" + field + "' must be " + expected);
 }
 
 /// Return a field of an object; `object` itself may be anything, as somebody else wrote it.
 const json& value(const json& object, const std::string& key) {
   const auto found = object.is_object() ? object.find(key) : object.end();
   if (!object.is_object() || found == object.end()) {
-    throw Error("the field '" + key + "' is missing");
+    throw ManifestError("the field '" + key + "' is missing");
   }
   return *found;
 }
@@ -118,16 +118,20 @@ Model model(const json& object) {
   read.frame_stride = integer(object, "frame_stride", 1, kMaxSamples);
   read.receptive_field = integer(object, "receptive_field", 1, kMaxSamples);
   if (object.find("task") != object.end()) read.task = text(object, "task");
+  if (read.task == "transcription" && !read.labels.empty()) {
+    read.blank = integer(object, "blank", 0, static_cast<std::int64_t>(read.labels.size()) - 1);
+  }
+  read.is_normalized = object.value("emission", json("logits")) == "log_probs";
   return read;
 }
 
 void check_version(const json& document) {
   if (!document.is_object() || document.value("format", json()) != "voxport") {
-    throw Error("not a voxport manifest: the field 'format' is not \"voxport\"");
+    throw ManifestError("not a voxport manifest: the field 'format' is not \"voxport\"");
   }
   const std::int64_t version = integer(document, "version", 1);
   if (version > kVersion) {
-    throw Error("format version " + std::to_string(version) +
+    throw LaterVersionError("format version " + std::to_string(version) +
                 " was written by a later voxport, this one reads up to " +
                 std::to_string(kVersion));
   }
@@ -139,7 +143,7 @@ void check_unchanged(std::string raw, const std::string& recorded) {
   if (place != std::string::npos) raw.replace(place, recorded.size(), recorded.size(), '0');
   const std::string found = sha256(raw);
   if (found != recorded) {
-    throw Error("changed since it was written: expected sha256 " + recorded + ", found " + found +
+    throw ManifestError("changed since it was written: expected sha256 " + recorded + ", found " + found +
                 "; copy the package again or export it again");
   }
 }
@@ -165,9 +169,9 @@ Manifest parse(std::string_view raw) {
 Manifest read_manifest(const std::filesystem::path& folder) {
   const auto path = folder / "manifest.json";
   std::error_code ignored;
-  if (!std::filesystem::exists(folder, ignored)) throw Error(folder, "there is no such folder");
+  if (!std::filesystem::exists(folder, ignored)) throw PackageNotFoundError(folder, "there is no such folder");
   if (!std::filesystem::exists(path, ignored)) {
-    throw Error(folder,
+    throw PackageNotFoundError(folder,
                 "not a voxport package: there is no manifest.json in it; "
                 "`voxport export MODEL -o DIR` writes a package");
   }
@@ -176,9 +180,9 @@ Manifest read_manifest(const std::filesystem::path& folder) {
     return parse(raw.view());
   } catch (const json::exception& error) {
     // The library repeats a number that is too large, of any length.
-    throw Error(path, "not JSON: " + std::string(error.what()).substr(0, kMaxReasonBytes));
+    throw ManifestError(path, "not JSON: " + std::string(error.what()).substr(0, kMaxReasonBytes));
   } catch (const Error& error) {
-    throw Error(path, error.reason());
+    error.raise_about(path);
   }
 }
 

@@ -45,7 +45,7 @@ enum Attribute : std::uint64_t {
 enum Tensor : std::uint64_t { kExternalData = 13, kDataLocation = 14 };
 enum Entry : std::uint64_t { kKey = 1, kValue = 2 };
 
-[[noreturn]] void refuse_bytes() { throw Error("is not an ONNX model: its bytes do not parse"); }
+[[noreturn]] void refuse_bytes() { throw InferenceError("is not an ONNX model: its bytes do not parse"); }
 
 /// One field of a message after the other.
 class Fields {
@@ -99,11 +99,11 @@ class Fields {
 
 void check_domain(std::string_view domain, std::string_view what) {
   if (domain.empty() || domain == "ai.onnx") return;
-  throw Error("uses the operators of '" + std::string(domain) + "' (" + std::string(what) +
+  throw InferenceError("uses the operators of '" + std::string(domain) + "' (" + std::string(what) +
               "), and voxport writes ONNX's own only; export the package again");
 }
 
-[[noreturn]] void refuse_sparse() { throw Error("holds sparse weights, and voxport writes none"); }
+[[noreturn]] void refuse_sparse() { throw InferenceError("holds sparse weights, and voxport writes none"); }
 
 class Checker {
  public:
@@ -132,7 +132,7 @@ class Checker {
       if (fields.number() == kAttribute) check_attribute(fields.content(), depth);
     }
     if (!std::binary_search(kOperators.begin(), kOperators.end(), name)) {
-      throw Error("uses the operator '" + std::string(name) + "', which the exporter does not write");
+      throw InferenceError("uses the operator '" + std::string(name) + "', which the exporter does not write");
     }
   }
 
@@ -173,7 +173,7 @@ class Checker {
     if (values.empty()) values.emplace_back();
     for (const std::string& value : values) {
       if (listed_.count(value) != 0) continue;
-      throw Error("takes weights from '" + value +
+      throw InferenceError("takes weights from '" + value +
                   "', which the manifest does not list; export the package again");
     }
     return true;
@@ -187,7 +187,7 @@ class Checker {
 void check_onnx(std::string_view model, const std::set<std::string>& listed) {
   // ONNX Runtime takes its own format too, by these letters, and never looks at the protobuf.
   if (model.substr(0, 8).substr(std::min<std::size_t>(model.size(), 4)) == "ORTM") {
-    throw Error("is in ONNX Runtime's own format, and voxport writes ONNX");
+    throw InferenceError("is in ONNX Runtime's own format, and voxport writes ONNX");
   }
   const Checker checker(listed);
   bool has_graph = false;
@@ -203,7 +203,7 @@ void check_onnx(std::string_view model, const std::set<std::string>& listed) {
         }
         break;
       case kTraining:
-      case kFunctions: throw Error("holds functions or training parts, and voxport writes none");
+      case kFunctions: throw InferenceError("holds functions or training parts, and voxport writes none");
       default: break;
     }
   }
