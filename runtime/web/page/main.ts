@@ -6,7 +6,7 @@
 
 import type { Audio } from "../src/audio.js";
 import { readAudio } from "../src/browser/audio.js";
-import { AudioError, VoxportError, messageOf } from "../src/errors.js";
+import { VoxportError, messageOf } from "../src/errors.js";
 import type { GoldenClip } from "../src/manifest.js";
 import { Engine } from "./engine/engine.js";
 import { type Incoming, classify, dropped } from "./input/incoming.js";
@@ -18,10 +18,10 @@ import { readExample, readExamples } from "./engine/shipped.js";
 import { View } from "./view/view.js";
 
 const PACKAGE = new URL(__PACKAGE__, document.baseURI).href;
-const MAX_SECONDS = 120; // time grows with the square of a recording's length
+const MAX_SPOKEN_SECONDS = 3600; // into the microphone
 
-const engine = new Engine();
 const view = new View();
+const engine = new Engine((news) => view.showNews(news));
 const player = new Player((seconds) => view.play(seconds));
 
 let source: Source = { kind: "shipped", address: PACKAGE };
@@ -37,8 +37,14 @@ async function opened(from: Source, on: RuntimeName): Promise<Opened> {
   return answer;
 }
 
-/** Run a visitor's request, and show the reason where it fails. */
-async function attempt(work: (isLast: () => boolean) => Promise<void>): Promise<void> {
+/**
+ * Run a visitor's request, and show the reason where it fails; `clears`: the answer in view, of another
+ * recording, then goes.
+ */
+async function attempt(
+  work: (isLast: () => boolean) => Promise<void>,
+  clears = true,
+): Promise<void> {
   const mine = ++turn;
   const isLast = (): boolean => mine === turn;
   view.begin();
@@ -46,21 +52,22 @@ async function attempt(work: (isLast: () => boolean) => Promise<void>): Promise<
     await work(isLast);
   } catch (error) {
     if (!(error instanceof VoxportError)) console.error(error);
-    if (isLast()) view.problem(messageOf(error));
+    if (isLast()) {
+      if (clears) clear();
+      view.problem(messageOf(error));
+    }
   } finally {
     if (isLast()) view.end();
   }
 }
 
+function clear(): void {
+  player.stop();
+  view.clear();
+  shown = undefined;
+}
+
 async function recognize(audio: Audio, name: string, isLast: () => boolean): Promise<void> {
-  const seconds = audio.waveform.length / audio.sampleRate;
-  if (seconds > MAX_SECONDS) {
-    throw new AudioError(
-      `${seconds.toFixed(0)} s long, the page takes up to ${MAX_SECONDS} s; ` +
-        "`voxport transcribe` takes any length",
-      name,
-    );
-  }
   const { model } = await ready;
   const heard = await engine.ask("recognize", { audio });
   if (!isLast()) return;
@@ -82,7 +89,7 @@ function transcribe(file: Blob, name = file instanceof File ? file.name : "micro
 
 function tryExample(clip: GoldenClip): Promise<void> {
   return attempt(async (isLast) => {
-    await recognize(await readExample(PACKAGE, clip), clip.path, isLast);
+    await recognize(await readExample(PACKAGE, clip), clip.transcript.toLowerCase(), isLast);
   });
 }
 
@@ -96,7 +103,7 @@ function reopen(next: Source, on: RuntimeName): Promise<void> {
     if (shown?.audio.sampleRate === answer.model.sampleRate) {
       await recognize(shown.audio, shown.name, isLast);
     }
-  });
+  }, false);
 }
 
 async function usePackage({ name, files }: Extract<Incoming, { kind: "package" }>): Promise<void> {
@@ -119,9 +126,9 @@ async function speak(): Promise<void> {
   try {
     const started = await Microphone.start();
     microphone = started;
-    const end = performance.now() + MAX_SECONDS * 1000;
+    const begun = performance.now();
     view.showRecording(() => {
-      if (performance.now() > end && microphone === started) void speak();
+      if (performance.now() > begun + MAX_SPOKEN_SECONDS * 1000 && microphone === started) void speak();
       return started.level();
     });
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Client of the worker: requests as promises. */
 
 import { VoxportError } from "../../src/errors.js";
-import type { Reply, Requests, Verb } from "./protocol.js";
+import type { News, Reply, Requests, Verb } from "./protocol.js";
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -13,7 +13,8 @@ export class Engine {
   private readonly waiting = new Map<number, Waiting>();
   private count = 0;
 
-  constructor() {
+  /** `told` gets the news of requests under way. */
+  constructor(private readonly told: (news: News) => void) {
     this.worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.settle(data));
     this.worker.addEventListener("error", (event) => {
       const error = new Error(`the worker failed: ${event.message || "it could not be loaded"}`);
@@ -31,6 +32,7 @@ export class Engine {
   }
 
   private settle(reply: Reply): void {
+    if ("news" in reply) return this.told(reply.news);
     const waiting = this.waiting.get(reply.id);
     this.waiting.delete(reply.id);
     if ("value" in reply) waiting?.resolve(reply.value);

@@ -40,6 +40,12 @@ export interface Request<V extends Verb = Verb> {
   readonly body: Requests[V]["takes"];
 }
 
+/** News while a request is under way. */
+export type News =
+  | { readonly kind: "download"; readonly bytes: number; readonly of: number } // of all files so far
+  | { readonly kind: "run"; readonly seconds: number; readonly of: number }; // of a long recording
+
 export type Reply =
+  | { readonly news: News }
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string; readonly expected: boolean };

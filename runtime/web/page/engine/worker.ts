@@ -9,22 +9,31 @@ import { PackageError, VoxportError, messageOf } from "../../src/errors.js";
 import { disagreement } from "../../src/golden.js";
 import type { PackageFiles } from "../../src/package.js";
 import { Recognizer } from "../../src/recognizer.js";
-import type { Heard, Opened, Reply, Request, Requests, RuntimeName, Source, Verb } from "./protocol.js";
+import { onDownload } from "../offline/download.js";
+import type { Heard, News, Opened, Reply, Request, Requests, RuntimeName, Source, Verb } from "./protocol.js";
 import { PREFERRED, onnxRuntime } from "./runtimes.js";
 import { chooseExamples, shippedPackage } from "./shipped.js";
 
 let current: Recognizer | undefined;
 let last: Promise<void> = Promise.resolve();
 
+onDownload((bytes, of) => tell({ kind: "download", bytes, of }));
+
 const handlers: { [V in Verb]: (body: Requests[V]["takes"]) => Promise<Requests[V]["gives"]> } = {
   open: ({ source, runtime }) => open(source, runtime),
   recognize: async ({ audio }): Promise<Heard> => {
     if (current === undefined) throw new VoxportError("no model is loaded");
     const start = performance.now();
-    const heard = await current.recognize(audio);
+    const length = audio.waveform.length / audio.sampleRate;
+    const progress = (seconds: number): void => tell({ kind: "run", seconds, of: length });
+    const heard = await current.recognize(audio, { progress });
     return { ...heard, seconds: (performance.now() - start) / 1000 };
   },
 };
+
+function tell(news: News): void {
+  postMessage({ news } satisfies Reply);
+}
 
 /** Open a package; the previous one stays open where that fails. */
 async function open(source: Source, wanted: RuntimeName): Promise<Opened> {

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 
 import { launch, open, serve, skip } from "../chromium.js";
-import { PACKAGE, ROOT, SAMPLES, WEB, flipped, spoiled, temporaryFolder } from "../support.js";
+import { PACKAGE, ROOT, SAMPLES, WEB, flipped, spoiled, temporaryFolder, wav } from "../support.js";
 
 const MAX_BYTES = 15e6; // of the whole page with its WASM and its model
 const DATA = process.env.VOXPORT_DATA ?? join(ROOT, "../shared/data");
@@ -40,6 +40,15 @@ after(async () => {
   await server?.close();
 });
 afterEach(() => assert.deepEqual(problems?.splice(0) ?? [], []));
+
+/** Return what axe has against the page as it is, in words. */
+async function accessibility(where) {
+  if (!(await page.evaluate(() => "axe" in window))) {
+    await page.addScriptTag({ path: join(WEB, "node_modules/axe-core/axe.min.js") });
+  }
+  const { violations } = await page.evaluate(() => axe.run());
+  return violations.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map((node) => node.html).join(", ")}`);
+}
 
 /** Return the transcript once the page is done with its request. */
 async function transcript() {
@@ -138,6 +147,119 @@ test("a bad recording gets a message, and the next good one a transcript", { ski
   }
 });
 
+test("the answer of the last recording goes when the next one fails", { skip }, async () => {
+  assert.equal(await transcriptOf(join(SAMPLES, "yes.flac")), "YES");
+  const path = join(temporaryFolder(), "text.wav");
+  writeFileSync(path, "not audio");
+  await page.setInputFiles("#file", path);
+  await problem();
+  assert.equal(await transcript(), "Nothing yet");
+  assert.equal(await page.textContent("#recording"), "");
+  assert.ok(await page.isHidden("#chart"));
+  assert.ok(await page.isDisabled("#copy"));
+  assert.deepEqual(await accessibility("after a failure"), []);
+});
+
+test("the page says what the model understands, and examples what is said in them", { skip }, async () => {
+  await transcript();
+  const note = JSON.parse(readFileSync(join(PACKAGE, "manifest.json"), "utf-8")).model.vocabulary;
+  assert.equal(await page.textContent("#vocabulary"), `It understands ${note}.`);
+  const [first] = await page.$$("#examples button");
+  const said = await first.textContent();
+  await first.click();
+  assert.equal((await transcript()).toLowerCase(), said);
+  assert.equal(await first.getAttribute("aria-pressed"), "true");
+  assert.equal(await page.textContent("#status"), `Transcript: ${said.toUpperCase()}`);
+});
+
+test("a transcript is copied, and saved in four formats", { skip }, async () => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await transcriptOf(join(SAMPLES, "one-two-three.flac"));
+  await page.click("#copy");
+  await page.waitForFunction(() => document.querySelector("#copy").textContent === "Copied");
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "ONE TWO THREE");
+  const saved = {};
+  for (const format of ["txt", "json", "srt", "vtt"]) {
+    const waiting = page.waitForEvent("download");
+    await page.click(`#downloads button:has-text("${format}")`);
+    const download = await waiting;
+    assert.equal(download.suggestedFilename(), `one-two-three.${format}`);
+    saved[format] = readFileSync(await download.path(), "utf-8");
+  }
+  assert.equal(saved.txt, "ONE TWO THREE\n");
+  const { file, text, duration, words: all } = JSON.parse(saved.json);
+  assert.deepEqual([file, text, duration, all.length], ["one-two-three.flac", "ONE TWO THREE", 2.475, 3]);
+  assert.match(saved.srt, /^1\n00:00:00,\d{3} --> 00:00:0\d,\d{3}\nONE TWO THREE\n$/);
+  assert.match(saved.vtt, /^WEBVTT\n\n00:00:00\.\d{3} --> /);
+});
+
+test("a recording of minutes is transcribed in windows, and shown in parts", { skip }, async () => {
+  await transcript();
+  const clip = readFileSync(join(PACKAGE, spoken.path)).subarray(44);
+  const times = Math.ceil(150 / spoken.seconds);
+  const path = join(temporaryFolder(), "minutes.wav");
+  writeFileSync(path, wav({ data: Buffer.concat(Array(times).fill(clip)) }));
+  await page.evaluate(() => {
+    window.told = new Set();
+    const label = document.querySelector("#progress-label");
+    new MutationObserver(() => told.add(label.textContent)).observe(label, { childList: true });
+  });
+  const heard = (await transcriptOf(path)).split(" ");
+  assert.equal(heard.filter((word) => words(spoken).includes(word)).length, times * words(spoken).length);
+  assert.ok((await page.evaluate(() => [...told])).some((text) => /^\d:\d\d of 2:\d\d heard$/.test(text)));
+  assert.match(await page.textContent("#part"), /^0:00 to 1:00 of 2:\d\d$/);
+  assert.ok(await page.isDisabled("#earlier"));
+  await page.click("#later");
+  assert.match(await page.textContent("#part"), /^1:00 to 2:00 of 2:\d\d$/);
+  assert.equal((await page.textContent("[data-part=axis] span")).trim(), "60");
+  await picture("minutes");
+  assert.deepEqual(await accessibility("a long recording"), []);
+});
+
+test("axe finds nothing, letters on the heat map can be read, light and dark", { skip }, async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      await transcriptOf(join(SAMPLES, "no-down-off-on.flac"));
+      assert.deepEqual(await accessibility(`${width} pixels, ${colorScheme}`), []);
+      await picture(`answer-${width}-${colorScheme}`);
+    }
+    const contrast = await page.$eval(".runs > span > span", (letter) => {
+      const luminance = (colour) => {
+        const [r, g, b] = colour.match(/[\d.]+/g).map((value) => {
+          const share = Number(value) / 255;
+          return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const { color, backgroundColor } = getComputedStyle(letter);
+      const [a, b] = [color, backgroundColor].map(luminance).sort((x, y) => y - x);
+      return (a + 0.05) / (b + 0.05);
+    });
+    assert.ok(contrast >= 4.5, `${contrast} ${colorScheme}`);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 900 });
+});
+
+test("a visitor sees how much of the page has come", { skip }, async () => {
+  const fresh = await browser.newContext();
+  const other = await fresh.newPage();
+  await other.addInitScript(() => {
+    window.told = new Set();
+    addEventListener("DOMContentLoaded", () => {
+      const label = document.querySelector("#progress-label");
+      new MutationObserver(() => told.add(label.textContent)).observe(label, { childList: true });
+    });
+  });
+  await other.goto(server.url);
+  await other.waitForSelector('.answer[aria-busy="false"]', { timeout: 60_000 });
+  const told = await other.evaluate(() => [...window.told]);
+  assert.ok(told.some((text) => /^\d\.\d of \d\.\d MB downloaded$/.test(text)), told.join());
+  await fresh.close();
+});
+
 test("another package is taken from its folder, a bad one refused", { skip }, async () => {
   const file = manifest.artifacts.find((item) => item.precision === "int8")?.path ?? "model.onnx";
   const later = (text) => text.toString().replace(/"version": \d+/, '"version": 99');
@@ -178,7 +300,9 @@ test("a recording from the microphone is transcribed", { skip }, async () => {
   await context.grantPermissions(["microphone"]);
   await transcript();
   await page.click("#speak");
-  await page.waitForSelector("#level:not([hidden])");
+  await page.waitForSelector("#listening:not([hidden])");
+  assert.deepEqual(await accessibility("recording"), []);
+  await picture("recording");
   await page.waitForTimeout(3500);
   await page.click("#speak");
   await page.waitForFunction(() => document.querySelector("#recording").textContent === "microphone");
@@ -223,7 +347,7 @@ test("a narrow screen has no overflow, light and dark", { skip }, async () => {
 test("every control has a name, and the keyboard reaches it", { skip }, async () => {
   await transcript();
   const reached = new Set();
-  for (let i = 0; i < 14; i++) {
+  for (let i = 0; i < 24; i++) {
     await page.keyboard.press("Tab");
     reached.add(
       await page.evaluate(() => {

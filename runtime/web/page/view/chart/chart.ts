@@ -31,6 +31,7 @@ export class Chart {
   private picture: Picture | undefined;
   private posteriors: Posteriors | undefined;
   private scale = new Scale(1, 1);
+  private start = 0; // seconds, of the picture within the recording
 
   constructor(private readonly root: HTMLElement) {
     new ResizeObserver(() => this.layOut()).observe(this.part("scroll"));
@@ -38,11 +39,13 @@ export class Chart {
     const plot = this.part("plot");
     plot.addEventListener("pointermove", (event) => this.point(this.timeOf(event)));
     plot.addEventListener("pointerleave", () => this.point(null));
-    plot.addEventListener("click", (event) => this.onSeek(this.timeOf(event)));
+    plot.addEventListener("click", (event) => this.onSeek(this.start + this.timeOf(event)));
   }
 
-  show(picture: Picture): void {
+  /** Show a picture whose first moment is at `start` seconds of the recording. */
+  show(picture: Picture, start = 0): void {
     this.picture = picture;
+    this.start = start;
     this.posteriors = posteriorsOf(picture.emission, picture.model);
     this.root.hidden = false;
     this.part("scroll").scrollLeft = 0;
@@ -54,7 +57,7 @@ export class Chart {
     const head = this.part("playhead");
     head.hidden = seconds === null;
     if (seconds === null) return;
-    const x = this.scale.x(Math.min(seconds, this.scale.seconds));
+    const x = this.scale.x(Math.min(Math.max(0, seconds - this.start), this.scale.seconds));
     head.style.transform = `translateX(${x}px)`;
     const view = this.part("scroll");
     if (x < view.scrollLeft || x > view.scrollLeft + view.clientWidth) view.scrollLeft = x - 40;
@@ -124,7 +127,7 @@ export class Chart {
   private drawAxis(): void {
     const ticks = this.scale.ticks().map((seconds) => {
       const tick = document.createElement("span");
-      tick.textContent = `${Number(seconds.toFixed(2))}`;
+      tick.textContent = `${Number((this.start + seconds).toFixed(2))}`;
       tick.style.setProperty("--left", `${this.scale.x(seconds)}px`);
       return tick;
     });
@@ -146,7 +149,7 @@ export class Chart {
       .slice(0, 3)
       .filter(([, share]) => share >= 0.01)
       .map(([row, share]) => `${row.name} ${Math.round(share * 100)} %`);
-    this.part("reading").textContent = [`${seconds.toFixed(2)} s`, ...shares].join(" · ");
+    this.part("reading").textContent = [`${(this.start + seconds).toFixed(2)} s`, ...shares].join(" · ");
   }
 
   private timeOf(event: MouseEvent): number {
