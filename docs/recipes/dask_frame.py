@@ -1,9 +1,8 @@
-"""Dask: a folder of recordings into Parquet, a recognizer a worker process.
+"""Dask: a folder of recordings into Parquet, a recognizer a partition.
 
 python dask_frame.py RECORDINGS RESULTS
 """
 
-import functools
 import sys
 from pathlib import Path
 
@@ -12,11 +11,10 @@ import pandas
 
 import voxport
 
-load = functools.cache(voxport.load)  # once a process
-
 
 def transcribe(frame):
-    outcomes = [*load("commands", "cpu", threads=1).transcribe_each(frame["path"])]
+    recognizer = voxport.load("commands", "cpu", threads=1)
+    outcomes = [*recognizer.transcribe_each(list(frame["path"]))]
     texts = [one.transcript and one.transcript.text for one in outcomes]
     errors = [one.error and one.error.reason for one in outcomes]
     return frame.assign(text=texts, error=errors).astype("string")

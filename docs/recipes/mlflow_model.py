@@ -18,7 +18,7 @@ class VoxportModel(mlflow.pyfunc.PythonModel):
         self.recognizer = voxport.load(context.artifacts["package"], "cpu", threads=1)
 
     def predict(self, context, model_input, params=None):
-        outcomes = [*self.recognizer.transcribe_each(model_input["path"])]
+        outcomes = [*self.recognizer.transcribe_each(list(model_input["path"]))]
         texts = [one.transcript and one.transcript.text for one in outcomes]
         errors = [one.error and one.error.reason for one in outcomes]
         return model_input.assign(text=texts, error=errors)

@@ -47,7 +47,13 @@ def test_the_recipe_gives_the_texts_of_voxport(recordings, tmp_path, recipe, eng
     program = ROOT / "docs" / "recipes" / f"{recipe}.py"
     done = subprocess.run(
         [sys.executable, str(program), str(recordings), str(results)],
-        env={**os.environ, "PYTHONPATH": path, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "HF_HOME": str(tmp_path),
+            "HF_HUB_OFFLINE": "1",
+            "PYSPARK_PYTHON": sys.executable,  # as in an activated environment
+        },
         cwd=tmp_path,
         capture_output=True,
         text=True,
