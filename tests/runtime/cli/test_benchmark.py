@@ -49,7 +49,9 @@ def test_the_table(exported):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("2 clips, ")
-    assert [line.split()[:3] for line in lines[3:]] == [["model.onnx", "cpu", n] for n in "12"]
+    # On a busy machine, batches can be slower than single clips: that is explained behind it.
+    table = result.stdout.split("\n\n")[1].splitlines()
+    assert [line.split()[:3] for line in table[1:]] == [["model.onnx", "cpu", n] for n in "12"]
     assert max(map(len, lines)) <= 80
 
 
