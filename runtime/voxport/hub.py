@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voxport.errors import HubError, PackageError, PackageNotFoundError
-from voxport.loading import choose_artifact
+from voxport.package.artifact_choice import choose_artifact
 from voxport.package.find import find_package
 from voxport.package.hub_cache import (
     explaining,

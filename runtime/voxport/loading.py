@@ -6,7 +6,7 @@ The package is found, one of its artifacts is chosen, its files are checked and 
 import math
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,22 +25,21 @@ from voxport.feature_extractor import FeatureExtractor
 from voxport.inference.batches import BATCH_SECONDS
 from voxport.inference.long_recordings import WHOLE_SECONDS, WINDOW_SECONDS
 from voxport.machine.threads import MOST_THREADS
+from voxport.package.artifact_choice import choose_artifact
 from voxport.package.find import find_package
 from voxport.package.languages import choose_language
 from voxport.package.manifest import (
     CLASSIFICATION,
     EMBEDDING,
-    FP32,
     FRAMES,
-    KINDS,
     ONNX,
-    TRANSCRIPTION,
     Artifact,
     ArtifactKind,
     Manifest,
     Precision,
 )
 from voxport.package.read_manifest import read_manifest
+from voxport.package.required_task import require_task, require_transcripts
 from voxport.recognizer import Recognizer
 from voxport.signing.signature import read_signed_manifest
 from voxport.signing.trust import TrustInput, as_trusted
@@ -51,14 +50,6 @@ from voxport.tasks.whole_recordings import LONGEST_SECONDS
 
 _Loaded = TypeVar("_Loaded")
 
-# What a package of each task gives, and the function and the command for it
-_TASKS = {
-    TRANSCRIPTION: ("text", "load", "transcribe"),
-    CLASSIFICATION: ("labels of recordings", "load_classifier", "classify"),
-    EMBEDDING: ("embeddings of speakers", "load_speaker_encoder", "embed"),
-    FRAMES: ("labels of frames", "load_frame_classifier", "classify"),
-    "features": ("features", "load_features", "plot --features"),
-}
 _MIN_WINDOW_S = 5.0  # with less, a word hardly fits into the context
 
 
@@ -138,17 +129,16 @@ def load(
     given: Any = decoder
     if given is not None and not isinstance(given, BeamSearch):
         raise InputError(f"decoder must be a voxport.BeamSearch, got {given!r}")
-    folder, manifest = _read(package, threads, batch_seconds, trusted)
+    choices = _Choices(provider, artifact, precision, threads, batch_seconds, isolate, trusted)
+    folder, manifest = choices.read(package)
     manifest = choose_language(folder, manifest, language)
     require_transcripts(folder, manifest)
     chosen = choose_artifact(folder, manifest, artifact, precision)
     language_model = _read_language_model(folder, manifest, decoder)
-    limits = as_isolation(isolate)
-    backend = _open(folder, manifest, chosen, provider, threads, artifact is not None, limits)
     return Recognizer(
         manifest,
         chosen,
-        backend,
+        choices.open(folder, manifest, chosen),
         batch_seconds=batch_seconds,
         whole_seconds=whole_seconds,
         window_seconds=window_seconds,
@@ -195,15 +185,15 @@ def load_features(
             ...
         voxport.errors.ArtifactUnavailableError: ...gives no features; ...
     """
-    folder, manifest = _read(package, threads, batch_seconds, trusted)
+    choices = _Choices(provider, artifact, precision, threads, batch_seconds, isolate, trusted)
+    folder, manifest = choices.read(package)
     able = replace(manifest, artifacts=tuple(item for item in manifest.artifacts if item.features))
     if not able.artifacts:
         raise ArtifactUnavailableError(
             "gives no features; `voxport export MODEL --features` writes packages that do", folder
         )
     chosen = choose_artifact(folder, able, artifact, precision)
-    limits = as_isolation(isolate)
-    backend = _open(folder, able, chosen, provider, threads, artifact is not None, limits)
+    backend = choices.open(folder, able, chosen)
     return FeatureExtractor(manifest, chosen, backend, batch_seconds=batch_seconds)
 
 
@@ -247,14 +237,8 @@ def load_classifier(
             ...
         voxport.errors.ArtifactUnavailableError: ...but text (voxport.load, ...
     """
-    return _load_task(
-        Classifier,
-        CLASSIFICATION,
-        (package, provider, artifact, precision, threads, isolate),
-        batch_seconds,
-        longest_seconds,
-        trusted,
-    )
+    choices = _Choices(provider, artifact, precision, threads, batch_seconds, isolate, trusted)
+    return _load_task(Classifier, CLASSIFICATION, package, choices, longest_seconds)
 
 
 def load_speaker_encoder(
@@ -276,14 +260,8 @@ def load_speaker_encoder(
     Returns:
         An encoder. Several threads may use it at once.
     """
-    return _load_task(
-        SpeakerEncoder,
-        EMBEDDING,
-        (package, provider, artifact, precision, threads, isolate),
-        batch_seconds,
-        longest_seconds,
-        trusted,
-    )
+    choices = _Choices(provider, artifact, precision, threads, batch_seconds, isolate, trusted)
+    return _load_task(SpeakerEncoder, EMBEDDING, package, choices, longest_seconds)
 
 
 def load_frame_classifier(
@@ -305,114 +283,83 @@ def load_frame_classifier(
     Returns:
         A classifier. Several threads may use it at once.
     """
-    return _load_task(
-        FrameClassifier,
-        FRAMES,
-        (package, provider, artifact, precision, threads, isolate),
-        batch_seconds,
-        longest_seconds,
-        trusted,
-    )
+    choices = _Choices(provider, artifact, precision, threads, batch_seconds, isolate, trusted)
+    return _load_task(FrameClassifier, FRAMES, package, choices, longest_seconds)
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """The arguments of every function here, as ``load`` describes them."""
+
+    provider: str
+    artifact: str | None
+    precision: str | None
+    threads: int | None
+    batch_seconds: float
+    isolate: bool | Isolation
+    trusted: TrustInput | None
+
+    def read(self, package: str | os.PathLike[str]) -> tuple[Path, Manifest]:
+        """Return the package's folder and manifest after checking the other arguments.
+
+        The signature, if one is asked for, is checked first, and the manifest read is the signed
+        one.
+        """
+        threads, seconds = self.threads, self.batch_seconds
+        if threads is not None and not (
+            isinstance(threads, Integral) and 1 <= threads <= MOST_THREADS
+        ):
+            raise InputError(
+                f"threads must be a whole number of 1 to {MOST_THREADS}, got {threads!r}"
+            )
+        if not isinstance(seconds, Real) or not 0 < seconds < math.inf:
+            raise InputError(f"batch_seconds must be finite and more than 0, got {seconds!r}")
+        signers = None if self.trusted is None else as_trusted(self.trusted)
+        folder = find_package(package)
+        if signers is None:
+            return folder, read_manifest(folder)
+        return folder, read_signed_manifest(folder, signers)
+
+    def open(self, folder: Path, manifest: Manifest, chosen: Artifact) -> Backend:
+        """Open an artifact; if its engine is missing, the error names ONNX as the alternative."""
+        limits = as_isolation(self.isolate)
+        try:
+            return open_artifact(
+                folder,
+                chosen,
+                self.provider,
+                self.threads,
+                manifest.model,
+                is_named=self.artifact is not None,
+                isolation=limits,
+            )
+        except MissingDependencyError as error:
+            if chosen.kind == ONNX or ONNX not in (item.kind for item in manifest.artifacts):
+                raise
+            advice = "or use artifact='onnx' (--artifact onnx), which does without"
+            raise MissingDependencyError(f"{error}, {advice}") from error
 
 
 def _load_task(
     make: Callable[..., _Loaded],
     task: str,
-    choices: tuple[
-        str | os.PathLike[str], str, str | None, str | None, int | None, bool | Isolation
-    ],
-    batch_seconds: float,
+    package: str | os.PathLike[str],
+    choices: _Choices,
     longest_seconds: float,
-    trusted: TrustInput | None,
 ) -> _Loaded:
     """Open the chosen artifact of a package of this task."""
-    package, provider, artifact, precision, threads, isolate = choices
     if not isinstance(longest_seconds, Real) or not longest_seconds > 0:
         raise InputError(f"longest_seconds must be more than 0, got {longest_seconds!r}")
-    folder, manifest = _read(package, threads, batch_seconds, trusted)
+    folder, manifest = choices.read(package)
     require_task(folder, manifest, task)
-    chosen = choose_artifact(folder, manifest, artifact, precision)
-    limits = as_isolation(isolate)
-    backend = _open(folder, manifest, chosen, provider, threads, artifact is not None, limits)
+    chosen = choose_artifact(folder, manifest, choices.artifact, choices.precision)
     return make(
         manifest,
         chosen,
-        backend,
-        batch_seconds=batch_seconds,
+        choices.open(folder, manifest, chosen),
+        batch_seconds=choices.batch_seconds,
         longest_seconds=float(longest_seconds),
     )
-
-
-def require_transcripts(folder: Path, manifest: Manifest) -> None:
-    """Refuse a package of features only, or of another task."""
-    require_task(folder, manifest, TRANSCRIPTION)
-    if not manifest.model.transcribes:
-        raise ArtifactUnavailableError(
-            "the model has no CTC head: it gives features and no text "
-            "(voxport.load_features, voxport plot --features)",
-            folder,
-        )
-
-
-def require_task(folder: Path, manifest: Manifest, task: str) -> None:
-    """Refuse a package of another task; the message names the right function and command."""
-    found = manifest.model.task
-    if found == task:
-        return
-    if found == TRANSCRIPTION and not manifest.model.labels:
-        found = "features"
-    wanted, (gives, function, command) = _TASKS[task][0], _TASKS[found]
-    raise ArtifactUnavailableError(
-        f"the model gives no {wanted} but {gives} (voxport.{function}, voxport {command})", folder
-    )
-
-
-def choose_artifact(
-    folder: Path, manifest: Manifest, kind: str | None = None, precision: str | None = None
-) -> Artifact:
-    """Choose the artifact of a kind and precision; of several, ONNX and then fp32 come first."""
-    if kind is not None and kind not in KINDS:
-        raise InputError(f"unknown artifact {kind!r}: expected {' or '.join(KINDS)}")
-    fitting = [
-        item
-        for item in manifest.artifacts
-        if kind in (None, item.kind) and precision in (None, item.precision)
-    ]
-    if not fitting:
-        raise unavailable_error(folder, manifest, precision, kind)
-    return min(fitting, key=lambda item: (item.kind != ONNX, item.precision != FP32))
-
-
-def unavailable_error(
-    folder: Path, manifest: Manifest, *wanted: str | None
-) -> ArtifactUnavailableError:
-    """Describe a missing artifact by the precision or kind wanted, and list the available ones."""
-    missing = " ".join([*(str(part) for part in wanted if part), "artifact"])
-    listed = ", ".join(f"{item.precision} {item.kind}" for item in manifest.artifacts)
-    return ArtifactUnavailableError(
-        f"holds no {missing}, only: {listed or 'none'}; `voxport export` writes others", folder
-    )
-
-
-def _read(
-    package: str | os.PathLike[str],
-    threads: int | None,
-    batch_seconds: float,
-    trusted: TrustInput | None,
-) -> tuple[Path, Manifest]:
-    """Return the package's folder and manifest after checking the other arguments.
-
-    The signature, if one is asked for, is checked first, and the manifest read is the signed one.
-    """
-    if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= MOST_THREADS):
-        raise InputError(f"threads must be a whole number of 1 to {MOST_THREADS}, got {threads!r}")
-    if not isinstance(batch_seconds, Real) or not 0 < batch_seconds < math.inf:
-        raise InputError(f"batch_seconds must be finite and more than 0, got {batch_seconds!r}")
-    signers = None if trusted is None else as_trusted(trusted)
-    folder = find_package(package)
-    if signers is None:
-        return folder, read_manifest(folder)
-    return folder, read_signed_manifest(folder, signers)
 
 
 def _read_language_model(
@@ -423,30 +370,3 @@ def _read_language_model(
     if info is None or decoder is None or not decoder.uses_package:
         return None
     return read_package_language_model(folder, info, manifest.model)
-
-
-def _open(
-    folder: Path,
-    manifest: Manifest,
-    chosen: Artifact,
-    provider: str,
-    threads: int | None,
-    is_named: bool,
-    isolation: Isolation | None,
-) -> Backend:
-    """Open an artifact; if its engine is missing, the error names ONNX as the alternative."""
-    try:
-        return open_artifact(
-            folder,
-            chosen,
-            provider,
-            threads,
-            manifest.model,
-            is_named=is_named,
-            isolation=isolation,
-        )
-    except MissingDependencyError as error:
-        if chosen.kind == ONNX or ONNX not in (item.kind for item in manifest.artifacts):
-            raise
-        advice = "or use artifact='onnx' (--artifact onnx), which does without"
-        raise MissingDependencyError(f"{error}, {advice}") from error

@@ -8,8 +8,8 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from voxport.loading import choose_artifact
 from voxport.package import integrity
+from voxport.package.artifact_choice import choose_artifact
 from voxport.package.manifest import FILE_NAME, ONNX, TRANSCRIPTION, Manifest
 from voxport.package.read_manifest import read_manifest
 from voxport_export.errors import ExportError

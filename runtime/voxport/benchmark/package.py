@@ -16,10 +16,11 @@ from voxport.benchmark import clips
 from voxport.benchmark.process import Candidate, Process
 from voxport.benchmark.timing import Timing, take_turns
 from voxport.errors import VoxportError
-from voxport.loading import require_transcripts, unavailable_error
+from voxport.package.artifact_choice import fitting_artifacts, unavailable_error
 from voxport.package.find import find_package
 from voxport.package.manifest import EXPORTED_PROGRAM, TORCHSCRIPT, Artifact, Manifest
 from voxport.package.read_manifest import read_manifest
+from voxport.package.required_task import require_transcripts
 from voxport.recognizer import Recognizer
 
 _PROGRAMS = {TORCHSCRIPT: "a TorchScript file", EXPORTED_PROGRAM: "an exported program"}
@@ -91,11 +92,7 @@ def benchmark(package: str, plan: BenchmarkPlan) -> BenchmarkReport:
     folder = find_package(package)
     manifest = read_manifest(folder)
     require_transcripts(folder, manifest)
-    fitting = [item for item in manifest.artifacts if _fits(item, plan)]
-    if not fitting:
-        raise unavailable_error(
-            folder, manifest, " or ".join(plan.precisions), " or ".join(plan.kinds)
-        )
+    fitting = fitting_artifacts(folder, manifest, plan.kinds, plan.precisions)
     variants: list[Variant] = []
     skipped: list[Failure] = []
     for item, provider, threads in product(fitting, plan.providers, plan.threads):
@@ -160,12 +157,6 @@ def _absent(
     for name, wanted in named.items():
         if name not in held:
             yield Failure(None, str(unavailable_error(folder, manifest, *wanted)))
-
-
-def _fits(artifact: Artifact, plan: BenchmarkPlan) -> bool:
-    return artifact.kind in (plan.kinds or (artifact.kind,)) and artifact.precision in (
-        plan.precisions or (artifact.precision,)
-    )
 
 
 def _write_clips(space: Path, folder: Path, plan: BenchmarkPlan) -> list[clips.StoredClip]:

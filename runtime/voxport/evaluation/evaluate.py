@@ -15,11 +15,13 @@ from voxport.evaluation.error_rates import ErrorRates, measure
 from voxport.evaluation.normalizers import NORMALIZERS, PLAIN, find_normalizer
 from voxport.evaluation.samples import BadRow, SampleSet
 from voxport.evaluation.transcription import Heard, TimedTranscription
-from voxport.loading import load, require_transcripts, unavailable_error
+from voxport.loading import load
+from voxport.package.artifact_choice import fitting_artifacts, unavailable_error
 from voxport.package.find import find_package
 from voxport.package.languages import choose_language
 from voxport.package.manifest import PROGRAMS, Artifact, Manifest, ModelInfo
 from voxport.package.read_manifest import read_manifest
+from voxport.package.required_task import require_transcripts
 
 Step = Callable[[str, int], None]  # called with the artifact and the rows done
 
@@ -163,16 +165,10 @@ def _choose(
     folder: Path, manifest: Manifest, plan: EvaluationPlan
 ) -> tuple[list[Artifact], tuple[BadRow, ...]]:
     """Return the artifacts to evaluate, and the programs nobody named."""
-    fitting = [
-        item
-        for item in manifest.artifacts
-        if item.kind in (plan.kinds or (item.kind,))
-        and item.precision in (plan.precisions or (item.precision,))
-    ]
+    fitting = fitting_artifacts(folder, manifest, plan.kinds, plan.precisions)
     named = [item for item in fitting if item.kind not in PROGRAMS or item.kind in plan.kinds]
     if not named:
-        wanted = [" or ".join(plan.precisions), " or ".join(plan.kinds)]
-        raise unavailable_error(folder, manifest, *(one or None for one in wanted))
+        raise unavailable_error(folder, manifest, " or ".join(plan.precisions))
     reason = "it is a program: name it with --artifact if you trust its author"
     return named, tuple(BadRow(item.path, reason) for item in fitting if item not in named)
 
