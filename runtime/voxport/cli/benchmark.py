@@ -9,17 +9,16 @@ import typer
 
 from voxport.cli.options import (
     MODEL_PANEL,
+    Artifacts,
     Package,
+    Precisions,
     Quiet,
-    complete_from,
-    each_of,
     provider_name,
     recordings,
 )
 from voxport.cli.package_argument import choose_model, split_package
 from voxport.cli.terminal import Messages
 from voxport.machine.threads import MOST_THREADS
-from voxport.package.manifest import KINDS
 
 if TYPE_CHECKING:
     from voxport.benchmark.package import BenchmarkReport, Result
@@ -42,26 +41,8 @@ def benchmark(
             show_default="noise of 1 to 20 s",
         ),
     ] = None,
-    artifact: Annotated[
-        list[str],
-        typer.Option(
-            metavar=f"[{'|'.join(KINDS)}]",
-            callback=each_of(KINDS),
-            help="Measure these artifacts.",
-            show_default="all",
-            rich_help_panel=MODEL_PANEL,
-            autocompletion=complete_from(KINDS),
-        ),
-    ] = [],  # noqa: B006
-    precision: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME",
-            help="Measure these precisions.",
-            show_default="all",
-            rich_help_panel=MODEL_PANEL,
-        ),
-    ] = [],  # noqa: B006
+    artifact: Artifacts = [],  # noqa: B006
+    precision: Precisions = [],  # noqa: B006
     provider: Annotated[
         list[str],
         typer.Option(
@@ -118,8 +99,8 @@ def benchmark(
     package, given = split_package([package, *map(str, audio or [])], "benchmark")
     model = choose_model(package, is_quiet=quiet)
     plan = BenchmarkPlan(
-        kinds=tuple(artifact) or ((model.artifact,) if model.artifact else ()),
-        precisions=tuple(precision) or ((model.precision,) if model.precision else ()),
+        kinds=model.kinds(artifact),
+        precisions=model.precisions(precision),
         providers=tuple(dict.fromkeys(provider)),
         threads=tuple(dict.fromkeys(threads)) or (None,),
         audio=tuple(recordings([Path(name) for name in given])),

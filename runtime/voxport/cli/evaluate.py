@@ -8,11 +8,12 @@ import typer
 
 from voxport.cli.evaluation_tables import as_json, print_failures, print_report, recording_lines
 from voxport.cli.options import (
-    MODEL_PANEL,
     OUTPUT_PANEL,
+    Artifacts,
     Isolate,
     Language,
     Package,
+    Precisions,
     Provider,
     Quiet,
     Threads,
@@ -22,7 +23,6 @@ from voxport.cli.options import (
 )
 from voxport.cli.package_argument import choose_model
 from voxport.cli.terminal import Messages, StatusLine
-from voxport.package.manifest import KINDS
 
 if TYPE_CHECKING:
     from voxport.evaluation.evaluate import EvaluationReport
@@ -112,27 +112,8 @@ def evaluate(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = False,
-    artifact: Annotated[
-        list[str],
-        typer.Option(
-            metavar=f"[{'|'.join(KINDS)}]",
-            callback=each_of(KINDS),
-            help="Evaluate these artifacts; a TorchScript file, which is a program, only where it "
-            "is named.",
-            show_default="all but programs",
-            rich_help_panel=MODEL_PANEL,
-            autocompletion=complete_from(KINDS),
-        ),
-    ] = [],  # noqa: B006
-    precision: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME",
-            help="Evaluate these precisions.",
-            show_default="all",
-            rich_help_panel=MODEL_PANEL,
-        ),
-    ] = [],  # noqa: B006
+    artifact: Artifacts = [],  # noqa: B006
+    precision: Precisions = [],  # noqa: B006
     provider: Provider = "auto",
     threads: Threads = None,
     isolate: Isolate = False,
@@ -171,8 +152,8 @@ def evaluate(
     if write:
         check_updatable(find_package(model.package))
     plan = EvaluationPlan(
-        kinds=tuple(artifact) or ((model.artifact,) if model.artifact else ()),
-        precisions=tuple(precision) or ((model.precision,) if model.precision else ()),
+        kinds=model.kinds(artifact),
+        precisions=model.precisions(precision),
         provider=provider,
         threads=threads,
         normalizers=tuple(dict.fromkeys(normalizer)),

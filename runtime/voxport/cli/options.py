@@ -163,6 +163,29 @@ Precision: TypeAlias = Annotated[
         autocompletion=complete_from(("fp32", "int8", "fp16")),
     ),
 ]
+Artifacts: TypeAlias = Annotated[
+    list[str],
+    typer.Option(
+        "--artifact",
+        metavar=f"[{'|'.join(KINDS)}]",
+        callback=each_of(KINDS),
+        help="These artifacts alone; a TorchScript file, which is a program, only where it is "
+        "named.",
+        show_default="all but programs",
+        rich_help_panel=MODEL_PANEL,
+        autocompletion=complete_from(KINDS),
+    ),
+]
+Precisions: TypeAlias = Annotated[
+    list[str],
+    typer.Option(
+        "--precision",
+        metavar="NAME",
+        help="These precisions alone.",
+        show_default="all",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
 Threads: TypeAlias = Annotated[
     int | None,
     typer.Option(

@@ -20,6 +20,14 @@ class ModelChoice:
     artifact: str | None = None  # a kind; None: the default
     precision: str | None = None
 
+    def kinds(self, named: Sequence[str]) -> tuple[str, ...]:
+        """Return the kinds named, else that of the file given as the package."""
+        return tuple(named) or ((self.artifact,) if self.artifact else ())
+
+    def precisions(self, named: Sequence[str]) -> tuple[str, ...]:
+        """Return the precisions named, else that of the file given as the package."""
+        return tuple(named) or ((self.precision,) if self.precision else ())
+
 
 def split_package(given: Sequence[str | None], command: str) -> tuple[str, list[str]]:
     """Split positional arguments into the package and the rest.
