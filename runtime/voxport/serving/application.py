@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, BinaryIO
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -106,16 +106,14 @@ class _Routes:
         async with read_form(request) as data:
             form = parse_transcription(data)
             model = self._service.transcriber(form.model)
-            request.scope["voxport"]["model"] = model.name
             headers = {"X-Voxport-Ignored": ", ".join(form.ignored)} if form.ignored else {}
             if form.is_stream:
                 events = self._events(request, model, form)
                 first = await anext(events)  # an error has a status of its own
                 lines = _server_sent(first, events)
                 return StreamingResponse(lines, headers=headers, media_type="text/event-stream")
-            asked = self._service.new_request()
-            work = partial(self._transcribe, model, form, asked)
-            transcript = await self._run(request, model, asked, work)
+            work = model.scheduled.transcribe
+            transcript = await self._answer(request, model, form.file, work)
         return _transcription(form, transcript, model, headers)
 
     async def alignments(self, request: HttpRequest) -> Response:
@@ -123,14 +121,11 @@ class _Routes:
         async with read_form(request) as data:
             form = parse_alignment(data)
             model = self._service.transcriber(form.model)
-            request.scope["voxport"]["model"] = model.name
-            asked = self._service.new_request()
 
-            def work() -> Any:
-                audio = self._service.open_upload(form.file, model)
+            def align(audio: Any, asked: Request) -> Any:
                 return model.scheduled.align(audio, form.text, asked)
 
-            aligned = await self._run(request, model, asked, work)
+            aligned = await self._answer(request, model, form.file, align)
         return JSONResponse(answers.as_alignment(aligned))
 
     async def classifications(self, request: HttpRequest) -> Response:
@@ -138,14 +133,11 @@ class _Routes:
         async with read_form(request) as data:
             form = parse_classification(data)
             model = self._service.labeler(form.model)
-            request.scope["voxport"]["model"] = model.name
-            asked = self._service.new_request()
 
-            def work() -> Any:
-                audio = self._service.open_upload(form.file, model)
+            def classify(audio: Any, asked: Request) -> Any:
                 return model.scheduled.classify(audio, form.top_k, asked)
 
-            found = await self._run(request, model, asked, work)
+            found = await self._answer(request, model, form.file, classify)
         return JSONResponse(answers.as_classification(found))
 
     async def models(self, _: HttpRequest) -> Response:
@@ -184,35 +176,45 @@ class _Routes:
         page = openapi.page(self._document)
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
-    def _transcribe(
-        self, model: Model[Transcriber], form: TranscriptionForm, asked: Request
-    ) -> Transcript:
-        audio = self._service.open_upload(form.file, model)
-        return model.scheduled.transcribe(audio, asked)
-
-    async def _run(
+    async def _answer(
         self,
         request: HttpRequest,
         model: Model[Transcriber | Labeler],
-        asked: Request,
-        work: Callable[[], Any],
+        file: BinaryIO,
+        work: Callable[[Any, Request], Any],
     ) -> Any:
+        """Run a model's work on an upload, until it is done or the client has gone."""
+        request.scope["voxport"]["model"] = model.name
+        asked = self._service.new_request()
+        run = partial(self._work_on_upload, model, file, work, asked)
         try:
-            return await self._service.run(model, asked, work, partial(_client_gone, request))
+            return await self._service.run(model, asked, run, partial(_client_gone, request))
         finally:
             _tell(request, asked)
+
+    def _work_on_upload(
+        self,
+        model: Model[Transcriber | Labeler],
+        file: BinaryIO,
+        work: Callable[[Any, Request], Any],
+        asked: Request,
+    ) -> Any:
+        """Open an upload, in the thread of its request, and work on it."""
+        return work(self._service.open_upload(file, model), asked)
 
     async def _events(
         self, request: HttpRequest, model: Model[Transcriber], form: TranscriptionForm
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the events of a transcript as its text becomes final."""
+        request.scope["voxport"]["model"] = model.name
         loop = asyncio.get_running_loop()
         deltas: asyncio.Queue[str | None] = asyncio.Queue()
         asked = self._service.new_request(
             lambda text: loop.call_soon_threadsafe(deltas.put_nowait, text) and None
         )
-        work = partial(self._transcribe, model, form, asked)
-        running = asyncio.ensure_future(self._service.run(model, asked, work, asyncio.Event().wait))
+        work = model.scheduled.transcribe
+        run = partial(self._work_on_upload, model, form.file, work, asked)
+        running = asyncio.ensure_future(self._service.run(model, asked, run, asyncio.Event().wait))
         running.add_done_callback(lambda _: deltas.put_nowait(None))
         try:
             while (text := await deltas.get()) is not None:

@@ -89,21 +89,13 @@ class Service:
 
     def transcriber(self, name: str) -> Model[Transcriber]:
         """Return the model of this name, one that transcribes."""
-        model = self.model(name)
-        if isinstance(model.scheduled, Transcriber):
-            return Model(model.name, model.scheduled, model.created)
-        raise invalid(
-            f"the model {name!r} gives labels and no text (POST /v1/audio/classifications)", "model"
-        )
+        other = "gives labels and no text (POST /v1/audio/classifications)"
+        return self._model_of(name, Transcriber, other)
 
     def labeler(self, name: str) -> Model[Labeler]:
         """Return the model of this name, one that classifies."""
-        model = self.model(name)
-        if isinstance(model.scheduled, Labeler):
-            return Model(model.name, model.scheduled, model.created)
-        raise invalid(
-            f"the model {name!r} gives text and no labels (POST /v1/audio/transcriptions)", "model"
-        )
+        other = "gives text and no labels (POST /v1/audio/transcriptions)"
+        return self._model_of(name, Labeler, other)
 
     def model(self, name: str) -> Model[Transcriber | Labeler]:
         """Return the model of this name."""
@@ -113,6 +105,12 @@ class Service:
             message = f"there is no model {name[:100]!r}, only: {known}"
             raise HttpError(404, message, param="model", code="model_not_found")
         return model
+
+    def _model_of(self, name: str, kind: type[_Scheduled], other: str) -> Model[_Scheduled]:
+        model = self.model(name)
+        if isinstance(model.scheduled, kind):
+            return Model(model.name, model.scheduled, model.created)
+        raise invalid(f"the model {name!r} {other}", "model")
 
     def open_upload(
         self, file: BinaryIO, model: Model[Transcriber | Labeler]
