@@ -8,7 +8,6 @@ the file is open. Knows the messages; no package.
 import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -64,7 +63,6 @@ def _take_streams() -> tuple[BinaryIO, BinaryIO]:
 
 def _open(order: Order) -> Backend:
     process_limits.limit_memory(order.memory_bytes)
-    tempfile.gettempdir()  # finds it by writing a file; torch asks for it when it is imported
     process_limits.forbid_writing()
     backend = engines.open_engine(order.request)
     if backend.provider not in providers.GPUS and backend.provider != "cuda":

@@ -5,6 +5,7 @@ Knows kernels, not what is limited.
 
 import os
 import sys
+import tempfile
 from contextlib import suppress
 from typing import Any
 
@@ -43,6 +44,7 @@ def limit_writing(size: int) -> None:
 
 def forbid_writing() -> None:
     """Let this process write into no file, and leave no image of its memory when it dies."""
+    tempfile.gettempdir()  # finds it by writing a file; torch asks for it when it is imported
     limit_writing(0)
 
 
