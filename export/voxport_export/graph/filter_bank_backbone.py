@@ -13,7 +13,7 @@ from voxport_export.graph.tracing import arange_like, pad_to_length
 
 
 class FrontEndOutput(NamedTuple):
-    """What a front end makes of a batch."""
+    """Output of a front end for a batch."""
 
     features: Tensor  # float32 (B, T, C)
     attended: Tensor  # bool (B, T): frames that attention may see

@@ -38,7 +38,7 @@ _WINDOWS_A_TASK = 8
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where a batch runs: here, or on Ray."""
+    """Place of a batch's run: this machine, or Ray."""
 
     workers: int | None = None  # None: one here, as many as there is room for on Ray
     address: str | None = None  # of Ray; None: processes on this machine
@@ -48,7 +48,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What a run did."""
+    """Counts and failures of a run."""
 
     rows: int  # written by this run
     kept: int  # that were there

@@ -30,7 +30,7 @@ _NO_WAVEFORM = np.zeros(0, np.float32)  # emissions are joined without it
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """How a worker loads its recognizer, and where results go."""
+    """Settings of a worker: its recognizer, and the place of its results."""
 
     package: str
     output: str
@@ -75,7 +75,7 @@ Task: TypeAlias = PartitionTask | WindowsTask
 
 @dataclass(frozen=True)
 class Counts:
-    """What was done: rows, seconds of audio, failures by kind."""
+    """Counts of a task: rows, seconds of audio, failures by kind."""
 
     rows: int = 0
     audio_seconds: float = 0.0

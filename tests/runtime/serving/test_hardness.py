@@ -1,4 +1,4 @@
-"""What the world does to a running server: kills, hangs, bombs, half and slow requests."""
+"""A running server under kills, hangs, bombs, half and slow requests."""
 
 import io
 import json
