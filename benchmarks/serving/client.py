@@ -77,9 +77,7 @@ class Client:
         return body.decode()
 
     async def _exchange(self, request: bytes) -> tuple[int, bytes]:
-        reader, writer = (
-            self._idle.pop() if self._idle else await asyncio.open_connection(*self._address)
-        )
+        reader, writer = self._take_idle() or await asyncio.open_connection(*self._address)
         try:
             writer.write(request)
             await writer.drain()
@@ -94,6 +92,15 @@ class Client:
         else:
             self._idle.append((reader, writer))
         return int(head.split(" ", 2)[1]), body
+
+    def _take_idle(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """Return a connection that the server has not closed in the meantime, or None."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
     def close(self) -> None:
         """Close the connections."""
